@@ -1,0 +1,204 @@
+//! How one service is taken through a release: the document `playbooks/<service>.yaml`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Command, Effect, ExitTable, Phase, Schema, SeriesRange, Service, Slot};
+
+/// How a service is taken through a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Playbook {
+    /// The version of this document's format: 1.
+    pub format: u32,
+    /// The service's name.
+    pub service: Service,
+    /// What the service is, in a few words.
+    pub title: String,
+    /// The service's databases.
+    pub databases: Vec<DatabaseSlot>,
+    /// The configuration files that tell its commands where the databases are. In a range of series
+    /// exactly one file applies.
+    pub configuration: Vec<ConfigurationFile>,
+    /// Looked at before anything is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<PlaybookCheck>,
+    /// The steps of a lane, in order; phases never go backwards.
+    pub steps: Vec<PlaybookStep>,
+    /// Where the facts of this document come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+}
+
+/// A database of a service, or a set of alike ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSlot {
+    /// The slot's name: `main` for a service with one database.
+    pub slot: Slot,
+    /// The schema whose heads the release files name.
+    pub schema: Schema,
+    /// Whether the operator's cloud file lists any number of such databases, each with a name
+    /// (nova's cells).
+    #[serde(default)]
+    pub many: bool,
+}
+
+/// A configuration file (oslo.config, INI) that is made for the time of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigurationFile {
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// Its absolute path in the utility environment, where the commands look without being told.
+    #[schemars(with = "String")]
+    pub path: camino::Utf8PathBuf,
+    /// What it says.
+    pub options: Vec<ConfigurationOption>,
+    /// Set where the release cannot read a database URL with a percent sign (an escaped character in
+    /// user or password): the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses_percent: Option<String>,
+}
+
+/// One option of a configuration file: either the URL of a database or a plain value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigurationOption {
+    /// The INI section, such as `database` or `DEFAULT`.
+    pub group: String,
+    /// The option's name, such as `connection`.
+    pub option: String,
+    /// The slots whose database's URL is the value: the step's own database where a step is taken
+    /// for each database and its slot is named here; else the database of the one slot named here;
+    /// else (several slots, or one with many databases) the option is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub url_of: Vec<Slot>,
+    /// The value itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// Something that is looked at before anything is touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaybookCheck {
+    /// Database URLs that a database stores must lead to the databases of the cloud file.
+    StoredUrls(StoredUrls),
+}
+
+/// Database URLs that are stored in a database and that the service's own commands follow. If they
+/// lead elsewhere, a rehearsal on a copy would change the original.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredUrls {
+    /// The check's name.
+    pub name: Slot,
+    /// The slot of the database that stores the URLs.
+    pub database: Slot,
+    /// Reads two columns: a name and a URL.
+    pub query: String,
+    /// The slots whose databases the URLs may and must lead to.
+    pub lead_to: Vec<Slot>,
+    /// Why this is looked at.
+    pub why: String,
+    /// What to do where they lead elsewhere.
+    pub mend: String,
+}
+
+/// One step of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaybookStep {
+    /// A command that is run once.
+    Run(Run),
+    /// A command that is run again and again until its work is done.
+    Drain(Drain),
+}
+
+/// A command that is run once, such as a schema migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// The step's name.
+    pub name: Slot,
+    /// The phase it belongs to.
+    pub phase: Phase,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The command.
+    pub command: Command,
+    /// The slots the step is taken for, once for each database in them, one after the other.
+    /// Absent: once, for all of the service's databases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub for_each: Vec<Slot>,
+    /// What may be done if its end was not seen.
+    pub effect: Effect,
+    /// What its exit codes mean; absent: 0 is done, all else failed.
+    #[serde(default)]
+    pub exits: ExitTable,
+    /// Texts in the output that mean failure whatever the exit code says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failure_texts: Vec<String>,
+    /// Why the step is there.
+    pub why: String,
+}
+
+/// A command that is run again and again until its work is done: an online data migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// The step's name.
+    pub name: Slot,
+    /// The phase it belongs to.
+    pub phase: Phase,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The command, with `{count}` where it takes the most rows a round may move.
+    pub command: Command,
+    /// As for a `run` step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub for_each: Vec<Slot>,
+    /// What may be done if its end was not seen.
+    pub effect: Effect,
+    /// What its exit codes mean.
+    pub exits: ExitTable,
+    /// Texts in the output that mean failure whatever the exit code says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failure_texts: Vec<String>,
+    /// How the output says what was found and moved.
+    pub output: OutputFormat,
+    /// The most rows of a round, unless the cloud file says otherwise.
+    pub count: u64,
+    /// Rows that are found and never moved, and that are harmless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub residues: Vec<Residue>,
+    /// Why the step is there.
+    pub why: String,
+}
+
+/// How a data migration's output says what was found and moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputFormat {
+    /// A drawn table of three columns: migration, found, moved (nova, placement: prettytable; cinder:
+    /// prettytable or tabulate).
+    Table,
+}
+
+/// Rows that a migration finds and never moves, and that are harmless.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Residue {
+    /// The migration's name in the output.
+    pub migration: String,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The most rows that are explained.
+    pub rows: u64,
+    /// Why they are harmless.
+    pub why: String,
+}

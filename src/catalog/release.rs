@@ -1,0 +1,86 @@
+//! One release series: the document `releases/<series>.yaml`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Heads, Schema, Series, Service};
+
+/// A release series and what its services' databases look like after its migrations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The version of this document's format: 1.
+    pub format: u32,
+    /// The series, such as `2024.1`.
+    pub series: Series,
+    /// Its codename, such as `caracal`; equal to the series for named releases.
+    pub codename: String,
+    /// The day of the coordinated release, `YYYY-MM-DD`.
+    #[schemars(with = "String")]
+    pub released: jiff::civil::Date,
+    /// Its place in the life of a release.
+    pub status: Status,
+    /// The day the upstream project ended it, where that day is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub ended: Option<jiff::civil::Date>,
+    /// Whether it is a SLURP release: one that may be reached from the SLURP release before it.
+    pub slurp: bool,
+    /// The Python versions its services declare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub python: Vec<String>,
+    /// Where the facts of this document come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// The services, by name.
+    pub services: BTreeMap<Service, ReleaseService>,
+    /// What an operator should have read before this hop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// A release's place in the life of a release (openstack/releases `series_status.yaml`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Fixes are released.
+    Maintained,
+    /// Fixes are merged by volunteers and not released.
+    Unmaintained,
+    /// Nothing is merged any more.
+    EndOfLife,
+}
+
+/// One service in a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseService {
+    /// The Python package that holds the service's code.
+    pub package: String,
+    /// The versions that belong to the release.
+    pub versions: Versions,
+    /// What each schema's heads are after all of the release's migrations.
+    pub heads: BTreeMap<Schema, Heads>,
+}
+
+/// The first and the last version of a service in a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// The version of the coordinated release.
+    pub first: String,
+    /// The last point release known when the document was written.
+    pub last: String,
+}
+
+/// Something an operator should know before a hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// The service it is about; absent: the whole release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// What, why, and what to look at, in a sentence or three.
+    pub text: String,
+}

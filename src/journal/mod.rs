@@ -1,0 +1,11 @@
+//! The durable record of a run, and the state that follows from it.
+//!
+//! A run is a file of records, one JSON object a line, each made durable before anyone sees it and
+//! before the act that it announces. [`RunState`] is a fold over the records: what a reader of the
+//! file knows is what the program knows. Nothing here knows runners or databases.
+
+mod event;
+mod record;
+
+pub use event::{Event, Progress};
+pub use record::{Evidence, Failure, MigrationCount, Outcome, Record, RecordBody};

@@ -1,0 +1,214 @@
+//! The records of a journal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{DatabaseId, Digest, Heads, ImageReference, RunId, Series, StepId, Verdict};
+
+/// One line of a journal, and one event of the JSON Lines output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Record {
+    /// The version of the record's format: 1.
+    pub format: u32,
+    /// The record's place in the journal, from 1, without gaps.
+    pub sequence: u64,
+    /// When it was written, UTC.
+    #[schemars(with = "String")]
+    pub time: jiff::Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: RecordBody,
+}
+
+impl Record {
+    /// The format that this program writes.
+    pub const FORMAT: u32 = 1;
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RecordBody {
+    /// A run began. Its plan lies beside the journal.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The cloud's name in the cloud file.
+        cloud: String,
+        /// Where it starts.
+        from: Series,
+        /// Where it ends.
+        to: Series,
+        /// The version of leapfrog.
+        leapfrog: String,
+        /// Who executes, such as `Docker Engine 20.10.24`.
+        runner: String,
+        /// The machine that leapfrog runs on.
+        host: String,
+        /// Its process id.
+        pid: u32,
+        /// Every image of the plan and what it was found to be.
+        images: BTreeMap<ImageReference, Digest>,
+    },
+    /// A run that had been interrupted goes on.
+    RunResumed {
+        /// The version of leapfrog.
+        leapfrog: String,
+        /// The machine that leapfrog runs on.
+        host: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A hop began: every lane of the hop before is complete.
+    HopStarted {
+        /// The hop.
+        series: Series,
+    },
+    /// A step is about to begin.
+    StepStarted {
+        /// The step.
+        step: StepId,
+        /// How often it was begun, from 1.
+        attempt: u32,
+        /// The command, as far as one is run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<String>,
+        /// Whether a task of an earlier, interrupted process was found and is watched instead.
+        #[serde(default, skip_serializing_if = "is_false")]
+        adopted: bool,
+    },
+    /// One round of a repeated step ended and another follows or the step ends.
+    RoundEnded {
+        /// The step.
+        step: StepId,
+        /// The attempt.
+        attempt: u32,
+        /// Which round of the attempt, from 1.
+        round: u32,
+        /// The command's exit code.
+        exit: i64,
+        /// What the exit table says of it.
+        verdict: Verdict,
+        /// What the output said, by migration.
+        counts: Vec<MigrationCount>,
+        /// How long the round took, in seconds.
+        seconds: f64,
+    },
+    /// A step ended.
+    StepEnded {
+        /// The step.
+        step: StepId,
+        /// The attempt.
+        attempt: u32,
+        /// How.
+        outcome: Outcome,
+        /// How long this attempt took, in seconds.
+        seconds: f64,
+        /// Rows this attempt moved, where the step moves rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u64>,
+        /// What supports the outcome.
+        evidence: Vec<Evidence>,
+        /// What went wrong, where something did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
+    /// A hop ended: every lane of it is complete.
+    HopEnded {
+        /// The hop.
+        series: Series,
+    },
+    /// leapfrog is about to exit in an orderly way.
+    RunEnded {
+        /// How: [`Outcome::Done`] means that every hop is complete.
+        outcome: Outcome,
+    },
+    /// A record of a later version that this program does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// How a step or a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Complete, and proved.
+    Done,
+    /// Failed. The same command tries again.
+    Failed,
+    /// A data migration cannot get on.
+    Stuck,
+    /// Stopped because the operator asked for it. The same command goes on.
+    Interrupted,
+}
+
+/// Something that was seen and that supports an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The command's exit code and what the release's exit table says of it.
+    Exit {
+        /// The code.
+        code: i64,
+        /// What it means.
+        verdict: Verdict,
+    },
+    /// A further round found nothing to move.
+    NothingLeft {
+        /// Which round showed it.
+        round: u32,
+    },
+    /// Rows that are found and never moved, and why that is harmless.
+    Residue {
+        /// The migration's name in the output.
+        migration: String,
+        /// How many rows.
+        rows: u64,
+        /// The playbook's reason.
+        why: String,
+    },
+    /// A database's heads as read from it, equal to the release's.
+    Heads {
+        /// The database.
+        database: DatabaseId,
+        /// Its heads.
+        heads: Heads,
+    },
+}
+
+/// What one round said of one data migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MigrationCount {
+    /// The migration's name.
+    pub migration: String,
+    /// Rows it found to be in need (cinder: all of them; nova and placement: of this round).
+    pub found: u64,
+    /// Rows it moved.
+    pub moved: u64,
+}
+
+/// What went wrong in a step, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Failure {
+    /// What happened, in a sentence.
+    pub what: String,
+    /// The command that was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Its exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i64>,
+    /// The last lines of its output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
+    /// Where the whole output is, relative to the run's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// What to do next.
+    pub advice: String,
+}

@@ -1,0 +1,320 @@
+//! Where a database is, in the form that OpenStack's services read: an SQLAlchemy URL.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Secret;
+
+/// What has to be escaped in the user and password of a URL: all but the unreserved characters.
+const USERINFO: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A family of database engines that leapfrog can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// MariaDB, MySQL, Percona, Galera. DDL is not transactional.
+    Mysql,
+    /// PostgreSQL. DDL is transactional.
+    Postgresql,
+    /// An SQLite file. DDL is transactional.
+    Sqlite,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Mysql => "mysql",
+            Self::Postgresql => "postgresql",
+            Self::Sqlite => "sqlite",
+        })
+    }
+}
+
+/// Where a database is and how to get in.
+///
+/// `Display` and `Debug` hide the password, and the query too, because drivers take passwords there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionUrl {
+    engine: Engine,
+    scheme: String,
+    user: Option<String>,
+    password: Option<Secret>,
+    host: String,
+    port: Option<u16>,
+    name: String,
+    query: Option<Secret>,
+}
+
+/// A URL that leads to no database leapfrog can use. The text of the URL is not repeated: it may
+/// hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionUrlError {
+    /// Not a URL at all.
+    #[error("the text is not a URL ({0}): write it like mysql+pymysql://user@host:3306/database")]
+    Malformed(url::ParseError),
+    /// An engine that leapfrog does not know.
+    #[error(
+        "the engine `{scheme}` is not supported: use mysql, mysql+pymysql, postgresql, postgresql+psycopg2 or sqlite"
+    )]
+    Engine {
+        /// The URL's scheme as given.
+        scheme: String,
+    },
+    /// No server is named.
+    #[error("the URL names no host: write it like {scheme}://user@host/database")]
+    NoHost {
+        /// The URL's scheme as given.
+        scheme: String,
+    },
+    /// No database is named.
+    #[error("the URL names no database: append /NAME after the host")]
+    NoDatabase,
+    /// The path has more than one part.
+    #[error("the URL's path names more than a database: only one part may follow the host")]
+    NestedDatabase,
+    /// Escaped bytes that are no text.
+    #[error("the URL's user, password or database is not UTF-8 once its percent signs are decoded")]
+    Encoding,
+    /// A relative SQLite path, which would mean another file in every working directory.
+    #[error("the SQLite path is not absolute: write sqlite:////var/lib/service/service.sqlite (four slashes)")]
+    RelativeFile,
+}
+
+impl ConnectionUrl {
+    /// The engine's family.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The server's name or address as given; empty for SQLite.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The server's port, the engine's usual one if the URL names none; 0 for SQLite.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.engine {
+            Engine::Mysql => 3306,
+            Engine::Postgresql => 5432,
+            Engine::Sqlite => 0,
+        })
+    }
+
+    /// The user, decoded.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The password, decoded.
+    pub fn password(&self) -> Option<&Secret> {
+        self.password.as_ref()
+    }
+
+    /// The database's name, or the SQLite file's path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same URL with another password.
+    #[must_use]
+    pub fn with_password(mut self, password: Secret) -> Self {
+        self.password = Some(password);
+        self
+    }
+
+    /// Whether both lead to the same database, whoever logs in: engine, host, port and name agree.
+    pub fn same_database(&self, other: &Self) -> bool {
+        self.engine == other.engine
+            && self.host.eq_ignore_ascii_case(&other.host)
+            && self.port() == other.port()
+            && self.name == other.name
+    }
+
+    /// The URL as an OpenStack service reads it, with the driver named and the password in it.
+    pub fn for_service(&self) -> Secret {
+        let scheme = match self.scheme.as_str() {
+            "mysql" | "mariadb" => "mysql+pymysql",
+            "mariadb+pymysql" => "mysql+pymysql",
+            "postgres" | "postgresql" => "postgresql+psycopg2",
+            named => named,
+        };
+        Secret::new(self.render(scheme, true))
+    }
+
+    /// Whether the URL as a service reads it holds a percent sign, which some releases cannot read
+    /// (keystone 2023.1: alembic takes it for an interpolation).
+    pub fn has_percent_sign(&self) -> bool {
+        self.for_service().expose().contains('%')
+    }
+
+    fn render(&self, scheme: &str, open: bool) -> String {
+        if self.engine == Engine::Sqlite {
+            return format!("{scheme}:///{}", self.name);
+        }
+        let mut text = format!("{scheme}://");
+        if let Some(user) = &self.user {
+            text.extend(utf8_percent_encode(user, USERINFO));
+            if let Some(password) = &self.password
+                && open
+            {
+                text.push(':');
+                text.extend(utf8_percent_encode(password.expose(), USERINFO));
+            }
+            text.push('@');
+        }
+        text.push_str(&self.host);
+        if let Some(port) = self.port {
+            text.push_str(&format!(":{port}"));
+        }
+        text.push('/');
+        text.push_str(&self.name);
+        if let Some(query) = &self.query
+            && open
+        {
+            text.push('?');
+            text.push_str(query.expose());
+        }
+        text
+    }
+}
+
+impl FromStr for ConnectionUrl {
+    type Err = ConnectionUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text.trim()).map_err(ConnectionUrlError::Malformed)?;
+        let scheme = url.scheme().to_owned();
+        let engine = match scheme.as_str() {
+            "mysql" | "mysql+pymysql" | "mysql+mysqldb" | "mariadb" | "mariadb+pymysql" => Engine::Mysql,
+            "postgres" | "postgresql" | "postgresql+psycopg2" => Engine::Postgresql,
+            "sqlite" => Engine::Sqlite,
+            _ => return Err(ConnectionUrlError::Engine { scheme }),
+        };
+        let decode = |text: &str| {
+            percent_decode_str(text)
+                .decode_utf8()
+                .map(|text| text.into_owned())
+                .map_err(|_| ConnectionUrlError::Encoding)
+        };
+        if engine == Engine::Sqlite {
+            let path = decode(url.path())?;
+            // SQLAlchemy: three slashes and a relative path, or four and an absolute one.
+            let name = path.strip_prefix('/').filter(|path| path.starts_with('/'));
+            let name = name.ok_or(ConnectionUrlError::RelativeFile)?.to_owned();
+            return Ok(Self {
+                engine,
+                scheme,
+                user: None,
+                password: None,
+                host: String::new(),
+                port: None,
+                name,
+                query: None,
+            });
+        }
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| ConnectionUrlError::NoHost { scheme: scheme.clone() })?.to_owned();
+        let name = decode(url.path().trim_start_matches('/'))?;
+        if name.is_empty() {
+            return Err(ConnectionUrlError::NoDatabase);
+        }
+        if name.contains('/') {
+            return Err(ConnectionUrlError::NestedDatabase);
+        }
+        let user = if url.username().is_empty() { None } else { Some(decode(url.username())?) };
+        let password = url.password().map(decode).transpose()?.map(Secret::new);
+        Ok(Self { engine, scheme, user, password, host, port: url.port(), name, query: url.query().map(Secret::new) })
+    }
+}
+
+impl fmt::Display for ConnectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.render(&self.scheme, false))
+    }
+}
+
+impl fmt::Debug for ConnectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectionUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> ConnectionUrl {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password_and_query() {
+        let url = parse("mysql+pymysql://nova:s3cret@db.example:3307/nova_api?charset=utf8&password=also");
+        assert_eq!(url.to_string(), "mysql+pymysql://nova@db.example:3307/nova_api");
+        assert!(!format!("{url:?}").contains("s3cret") && !format!("{url:?}").contains("also"));
+    }
+
+    #[test]
+    fn the_driver_is_named_for_the_service_and_the_query_kept() {
+        assert_eq!(
+            parse("mysql://k:p@10.0.0.5/keystone?charset=utf8").for_service().expose(),
+            "mysql+pymysql://k:p@10.0.0.5/keystone?charset=utf8"
+        );
+        assert_eq!(parse("postgresql://k@h/k").for_service().expose(), "postgresql+psycopg2://k@h/k");
+        assert_eq!(parse("sqlite:////var/lib/k.db").for_service().expose(), "sqlite:////var/lib/k.db");
+    }
+
+    #[test]
+    fn a_password_with_reserved_characters_makes_a_percent_sign() {
+        assert!(parse("mysql://k@h/k").with_password(Secret::new("p@ss")).has_percent_sign());
+        assert!(!parse("mysql://k@h/k").with_password(Secret::new("pass-1_2.3~4")).has_percent_sign());
+    }
+
+    #[test]
+    fn a_url_that_leads_nowhere_says_what_is_missing() {
+        let cases = [
+            ("keystone", "not a URL"),
+            ("oracle://u@h/d", "not supported"),
+            ("mysql:///keystone", "no host"),
+            ("mysql://u@h", "no database"),
+            ("mysql://u@h/", "no database"),
+            ("mysql://u@h/a/b", "more than a database"),
+            ("mysql://%ff@h/a", "not UTF-8"),
+            ("sqlite:///relative.db", "not absolute"),
+        ];
+        for (text, expected) in cases {
+            let message = text.parse::<ConnectionUrl>().expect_err(text).to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_same_database_is_recognised_whoever_logs_in() {
+        assert!(parse("mysql://a:1@DB/k").same_database(&parse("mysql+pymysql://b:2@db:3306/k?charset=utf8")));
+        assert!(!parse("mysql://a@db/k").same_database(&parse("mysql://a@db/n")));
+        assert!(!parse("mysql://a@db:3307/k").same_database(&parse("mysql://a@db/k")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_user_and_password_survive_the_way_to_the_service(user in "\\PC{1,20}", password in "\\PC{0,20}") {
+            let url = parse("mysql://h/d");
+            let url = ConnectionUrl { user: Some(user.clone()), ..url }.with_password(Secret::new(password.clone()));
+            let back = parse(url.for_service().expose());
+            prop_assert_eq!(back.user(), Some(user.as_str()));
+            prop_assert_eq!(back.password().map_or("", Secret::expose), password.as_str());
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic_or_repeat_a_password(text in "\\PC{0,60}") {
+            if let Err(error) = format!("mysql://u:Secret99@{text}").parse::<ConnectionUrl>() {
+                prop_assert!(!error.to_string().contains("Secret99"));
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The vocabulary: series, services, databases, heads, steps, exit tables, images, secrets.
+//!
+//! Plain values that are parsed once, at the edge, and are valid from then on. `Display` and
+//! `FromStr` round-trip. Nothing here does I/O, awaits, prints or knows another module.
+
+mod command;
+mod connection;
+mod database;
+mod exit;
+mod heads;
+mod identifier;
+mod image;
+mod observed;
+mod run;
+mod secret;
+mod series;
+mod step;
+
+pub use command::{Command, CommandError};
+pub use connection::{ConnectionUrl, ConnectionUrlError, Engine};
+pub use database::{DatabaseId, DatabaseIdError};
+pub use exit::{ExitTable, Verdict};
+pub use heads::Heads;
+pub use identifier::{IdentifierError, Schema, Service, Slot};
+pub use image::{Digest, ImageError, ImageReference};
+pub use observed::{Observation, ObservedDatabase, StoredUrl, Unreachable};
+pub use run::{RunId, RunIdError};
+pub use secret::Secret;
+pub use series::{Series, SeriesError, SeriesRange};
+pub use step::{Effect, Phase, StepId, StepIdError, Stream};

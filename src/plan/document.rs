@@ -1,0 +1,205 @@
+//! The plan as a document: what `leapfrog plan --output json` prints and what lies beside a journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{OutputFormat, Residue};
+use crate::model::{Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId};
+
+/// Everything a run will do. Holds no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Plan {
+    /// The version of this document's format: 1.
+    pub format: u32,
+    /// The cloud's name in the cloud file.
+    pub cloud: String,
+    /// Where the databases stand.
+    pub from: Series,
+    /// Where they are to stand.
+    pub to: Series,
+    /// Why it starts where it starts and takes the path it takes, a sentence each.
+    pub reasons: Vec<String>,
+    /// The hops, in order, the first of them at `from`: its data migrations may be unfinished.
+    pub hops: Vec<Hop>,
+}
+
+/// The work of one release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Hop {
+    /// The release.
+    pub series: Series,
+    /// Why the path leads through it.
+    pub reason: String,
+    /// What the operator should have read before.
+    pub notes: Vec<String>,
+    /// One lane a service; they run side by side.
+    pub lanes: Vec<Lane>,
+}
+
+/// One service's part of a hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Lane {
+    /// The service.
+    pub service: Service,
+    /// The image whose code does the work.
+    pub image: ImageReference,
+    /// What the hop means for each of the service's databases.
+    pub standing: BTreeMap<DatabaseId, Standing>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// What a hop means for a database's schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// The database stands at the release's heads already (seen, or reached in the hop before).
+    AtHeads {
+        /// The heads.
+        heads: Heads,
+    },
+    /// The schema moves.
+    Moves {
+        /// From these heads.
+        from: Heads,
+        /// To these.
+        to: Heads,
+    },
+}
+
+/// One step of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Step {
+    /// Which step this is; unique in the plan.
+    pub id: StepId,
+    /// Its phase.
+    pub phase: Phase,
+    /// Why it is there.
+    pub why: String,
+    /// What may be done if its end was not seen.
+    pub effect: Effect,
+    /// What is done.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Runs a command once.
+    Run {
+        /// The command.
+        command: Command,
+        /// What its exit codes mean.
+        exits: ExitTable,
+        /// Texts in its output that mean failure.
+        failure_texts: Vec<String>,
+        /// The file that tells it where the databases are.
+        configuration: StepConfiguration,
+    },
+    /// Runs a command until its work is done.
+    Drain(Box<DataMigration>),
+    /// Reads heads and compares them; runs no command.
+    Verify(Verification),
+}
+
+/// A data migration that is repeated until done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DataMigration {
+    /// The command; `{count}` stands for the most rows of a round.
+    pub command: Command,
+    /// The most rows of a round.
+    pub count: u64,
+    /// What its exit codes mean.
+    pub exits: ExitTable,
+    /// Texts in its output that mean failure.
+    pub failure_texts: Vec<String>,
+    /// How its output says what was moved.
+    pub output: OutputFormat,
+    /// Rows that are found, never moved, and harmless.
+    pub residues: Vec<Residue>,
+    /// The file that tells it where the databases are.
+    pub configuration: StepConfiguration,
+}
+
+/// The heads that a lane must have reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Verification {
+    /// By database.
+    pub heads: BTreeMap<DatabaseId, Heads>,
+}
+
+/// A configuration file for one step, with the names of databases in the place of their URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct StepConfiguration {
+    /// Its path in the environment.
+    #[schemars(with = "String")]
+    pub path: camino::Utf8PathBuf,
+    /// By section and option.
+    pub options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+}
+
+impl StepConfiguration {
+    /// The databases whose URLs the file holds.
+    pub fn databases(&self) -> BTreeSet<&DatabaseId> {
+        let values = self.options.values().flat_map(BTreeMap::values);
+        values
+            .filter_map(|value| match value {
+                OptionValue::UrlOf(database) => Some(database),
+                OptionValue::Text(_) => None,
+            })
+            .collect()
+    }
+}
+
+/// The value of a configuration option.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionValue {
+    /// The URL of a database, put in when the step begins.
+    UrlOf(DatabaseId),
+    /// This text.
+    Text(String),
+}
+
+impl Action {
+    /// The words of the command as they are shown: with the placeholder for the count.
+    pub fn command(&self) -> Option<String> {
+        match self {
+            Self::Run { command, .. } => Some(command.to_string()),
+            Self::Drain(migration) => Some(migration.command.to_string()),
+            Self::Verify(_) => None,
+        }
+    }
+
+    /// The program the step needs in its image.
+    pub fn program(&self) -> Option<&str> {
+        match self {
+            Self::Run { command, .. } => Some(command.program()),
+            Self::Drain(migration) => Some(migration.command.program()),
+            Self::Verify(_) => None,
+        }
+    }
+}
+
+impl Plan {
+    /// The version of the document that this program writes.
+    pub const FORMAT: u32 = 1;
+
+    /// Every step with the hop and lane it belongs to, in order.
+    pub fn steps(&self) -> impl Iterator<Item = (&Hop, &Lane, &Step)> {
+        self.hops
+            .iter()
+            .flat_map(|hop| hop.lanes.iter().flat_map(move |lane| lane.steps.iter().map(move |step| (hop, lane, step))))
+    }
+
+    /// Every image the plan needs, with the programs it must have.
+    pub fn images(&self) -> BTreeMap<&ImageReference, BTreeSet<String>> {
+        let mut images: BTreeMap<&ImageReference, BTreeSet<String>> = BTreeMap::new();
+        for (_, lane, step) in self.steps() {
+            images.entry(&lane.image).or_default().extend(step.action.program().map(str::to_owned));
+        }
+        images
+    }
+}
