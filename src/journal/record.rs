@@ -123,6 +123,9 @@ pub enum RecordBody {
     RunEnded {
         /// How: [`Outcome::Done`] means that every hop is complete.
         outcome: Outcome,
+        /// What ended it outside any step, such as an image that could not be had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
     },
     /// A record of a later version that this program does not know.
     #[serde(other)]
