@@ -282,6 +282,9 @@ pub struct Drain {
     /// Rows that are found and never moved, and that are harmless.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub residues: Vec<Residue>,
+    /// Rows that must be gone when it is complete, whatever the command says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remainders: Vec<Remainder>,
     /// Why the step is there.
     pub why: String,
 }
@@ -296,6 +299,10 @@ pub enum OutputFormat {
 }
 
 /// Rows that a migration finds and never moves, and that are harmless.
+///
+/// They also take up places in a round: a command that looks at the first `{count}` rows would see
+/// nothing but them if they were many, and say that it is done. So each round may move as many rows
+/// more as the query counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Residue {
@@ -304,8 +311,21 @@ pub struct Residue {
     /// The series this holds for; absent: all.
     #[serde(default)]
     pub series: SeriesRange,
-    /// The most rows that are explained.
-    pub rows: u64,
+    /// Counts the harmless rows, in the database the step is taken for.
+    pub query: String,
     /// Why they are harmless.
     pub why: String,
+}
+
+/// Rows that must be gone when a data migration is complete, whatever its command says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remainder {
+    /// What is counted, as it follows a number: `volumes without use_quota`.
+    pub what: String,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// Counts them, in the database the step is taken for.
+    pub query: String,
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::schedule::{InHand, Next, next};
 use super::step::{Performance, StepMessage};
-use super::{Connections, HeadsReader, Signal, StopLevel};
+use super::{Connections, DatabaseReader, Signal, StopLevel};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
 use crate::model::{Effect, ImageReference, RunId, StepId};
 use crate::plan::{Lane, Plan, Step};
@@ -106,7 +106,7 @@ pub struct Conductor {
     run: RunId,
     journal: Journal,
     runner: Arc<dyn Runner>,
-    heads: Arc<dyn HeadsReader>,
+    reader: Arc<dyn DatabaseReader>,
     connections: Arc<Connections>,
     images: BTreeMap<ImageReference, PinnedImage>,
     settings: Settings,
@@ -137,7 +137,7 @@ impl Conductor {
         run: RunId,
         journal: Journal,
         runner: Arc<dyn Runner>,
-        heads: Arc<dyn HeadsReader>,
+        reader: Arc<dyn DatabaseReader>,
         connections: Connections,
         images: BTreeMap<ImageReference, PinnedImage>,
         ready: BTreeSet<ImageReference>,
@@ -149,7 +149,7 @@ impl Conductor {
             run,
             journal,
             runner,
-            heads,
+            reader,
             connections: Arc::new(connections),
             images,
             settings,
@@ -275,7 +275,7 @@ impl Conductor {
             attempt,
             image: self.images[&lane.image].clone(),
             runner: Arc::clone(&self.runner),
-            heads: Arc::clone(&self.heads),
+            reader: Arc::clone(&self.reader),
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
             adopt,

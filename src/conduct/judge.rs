@@ -1,8 +1,18 @@
 //! What one round of a data migration means: pure, so that every case can be tried.
 
-use crate::catalog::Residue;
 use crate::journal::{Evidence, MigrationCount};
 use crate::model::Verdict;
+
+/// Harmless rows of a migration, as they were counted in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Harmless {
+    /// The migration's name in the output.
+    pub(super) migration: String,
+    /// How many there are.
+    pub(super) rows: u64,
+    /// Why they are harmless.
+    pub(super) why: String,
+}
 
 /// What was seen of one round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +59,8 @@ pub(super) enum Judgement {
     },
 }
 
-/// Judges `round`, given the one before it and the rows that the playbook explains.
-pub(super) fn judge(round: &Round, before: Option<&Round>, residues: &[Residue]) -> Judgement {
+/// Judges `round`, given the one before it and the harmless rows that the database was seen to hold.
+pub(super) fn judge(round: &Round, before: Option<&Round>, harmless: &[Harmless]) -> Judgement {
     let again = "mend the cause, then run the same command again: it goes on from here";
     if let Some(alarm) = &round.alarm {
         let what = format!("a migration raised an error (the exit code was {}): {alarm}", round.exit);
@@ -76,7 +86,7 @@ pub(super) fn judge(round: &Round, before: Option<&Round>, residues: &[Residue])
                 advice: "read the log: the command may be another version than the playbook expects".to_owned(),
             },
             Some(counts) if round.verdict == Verdict::More => more(round, counts, before),
-            Some(counts) => done(round, counts, residues),
+            Some(counts) => done(round, counts, harmless),
         },
     }
 }
@@ -96,7 +106,7 @@ fn more(round: &Round, counts: &[MigrationCount], before: Option<&Round>) -> Jud
 }
 
 /// The exit code says that nothing is left to do.
-fn done(round: &Round, counts: &[MigrationCount], residues: &[Residue]) -> Judgement {
+fn done(round: &Round, counts: &[MigrationCount], harmless: &[Harmless]) -> Judgement {
     if round.moved() > 0 {
         // Only a round that moves nothing shows that nothing is left.
         return Judgement::Again;
@@ -108,9 +118,9 @@ fn done(round: &Round, counts: &[MigrationCount], residues: &[Residue]) -> Judge
     let mut unexplained = Vec::new();
     for count in counts.iter().filter(|count| count.found > count.moved) {
         let rows = count.found - count.moved;
-        match residues.iter().find(|residue| residue.migration == count.migration && rows <= residue.rows) {
-            Some(residue) => {
-                let why = residue.why.clone();
+        match harmless.iter().find(|harmless| harmless.migration == count.migration && rows <= harmless.rows) {
+            Some(harmless) => {
+                let why = harmless.why.clone();
                 evidence.push(Evidence::Residue { migration: count.migration.clone(), rows, why });
             }
             None => unexplained.push(count.clone()),
@@ -148,8 +158,8 @@ mod tests {
         Round { number, exit, verdict, counts: Some(counts.to_vec()), alarm: None }
     }
 
-    fn marker() -> Residue {
-        Residue { migration: "compute_id".into(), series: Default::default(), rows: 1, why: "a marker".into() }
+    fn marker() -> Harmless {
+        Harmless { migration: "compute_id".into(), rows: 1, why: "a marker".into() }
     }
 
     #[test]

@@ -21,9 +21,12 @@ pub use launch::{Connections, Redactor};
 
 use crate::model::{DatabaseId, Heads, Unreachable};
 
-/// Reads the heads of a database as they are now.
+/// Reads from the databases what proves a step.
 #[async_trait::async_trait]
-pub trait HeadsReader: Send + Sync {
-    /// The heads of `database`.
+pub trait DatabaseReader: Send + Sync {
+    /// The heads of `database` as they are now.
     async fn heads(&self, database: &DatabaseId) -> Result<Heads, Unreachable>;
+
+    /// The number that `query`, which changes nothing, finds in `database`.
+    async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, watch};
 
-use super::judge::{Judgement, Round, judge};
+use super::judge::{Harmless, Judgement, Round, judge};
 use super::launch::{Connections, Redactor};
 use super::output::CountReader;
-use super::{HeadsReader, StopLevel};
+use super::{DatabaseReader, StopLevel};
 use crate::journal::{Evidence, Failure, MigrationCount, Outcome};
 use crate::model::{RunId, StepId, Stream, Verdict};
 use crate::plan::{Action, DataMigration, Step, StepConfiguration, Verification};
@@ -84,8 +84,8 @@ pub(super) struct Performance {
     pub image: PinnedImage,
     /// Who executes.
     pub runner: Arc<dyn Runner>,
-    /// Who reads heads.
-    pub heads: Arc<dyn HeadsReader>,
+    /// Who reads the databases.
+    pub reader: Arc<dyn DatabaseReader>,
     /// Where the databases are.
     pub connections: Arc<Connections>,
     /// What hides secrets.
@@ -172,16 +172,24 @@ impl Performance {
 
     /// Rounds until done, stuck, failed or interrupted.
     async fn drain(&mut self, migration: &DataMigration) -> (StepEnd, Option<TaskHandle>) {
-        let count = self.batch.unwrap_or(migration.count);
+        let batch = self.batch.unwrap_or(migration.count);
         let mut before: Option<Round> = None;
         let mut rows = 0_u64;
         for number in 1.. {
+            // Harmless rows are found again in every round; a round must be able to see past them.
+            let harmless = match self.harmless(migration).await {
+                Ok(harmless) => harmless,
+                Err(failure) => {
+                    return (StepEnd { rows: Some(rows), ..StepEnd::failed(Outcome::Failed, failure) }, None);
+                }
+            };
+            let count = batch.saturating_add(harmless.iter().map(|harmless| harmless.rows).sum());
             let words = migration.command.words(Some(count));
             let listening =
                 Listening { failure_texts: &migration.failure_texts, counts: Some(CountReader::new(migration.output)) };
             let finished = match self.command(number, words, &migration.configuration, listening).await {
                 Ok(finished) => finished,
-                Err(error) => return (self.not_run(&error), None),
+                Err(error) => return (StepEnd { rows: Some(rows), ..self.not_run(&error) }, None),
             };
             let round = Round {
                 number,
@@ -191,7 +199,10 @@ impl Performance {
                 alarm: finished.alarm.clone(),
             };
             rows = rows.saturating_add(round.moved());
-            let judgement = judge(&round, before.as_ref(), &migration.residues);
+            let mut judgement = judge(&round, before.as_ref(), &harmless);
+            if let Judgement::Done(evidence) = judgement {
+                judgement = self.none_remain(migration, evidence).await;
+            }
             let message = StepMessage::Round {
                 step: self.step.id.clone(),
                 round: round.clone(),
@@ -203,7 +214,7 @@ impl Performance {
             }
             let end = match judgement {
                 Judgement::Done(evidence) => {
-                    Some(StepEnd { outcome: Outcome::Done, rows: Some(rows), evidence, failure: None })
+                    Some(StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None })
                 }
                 _ if finished.stopped => Some(StepEnd::interrupted()),
                 Judgement::Again if *self.stop.borrow() > StopLevel::None => Some(StepEnd::interrupted()),
@@ -223,12 +234,62 @@ impl Performance {
         (StepEnd::interrupted(), None)
     }
 
+    /// Counts the rows that are found and never moved.
+    async fn harmless(&self, migration: &DataMigration) -> Result<Vec<Harmless>, Failure> {
+        let mut harmless = Vec::new();
+        for residue in &migration.residues {
+            let rows = self.reader.count(&migration.database, &residue.query).await;
+            let rows = rows.map_err(|unreachable| Failure {
+                what: format!(
+                    "the rows that {} leaves could not be counted: {}",
+                    residue.migration, unreachable.reason
+                ),
+                command: Some(residue.query.clone()),
+                exit: None,
+                last_lines: Vec::new(),
+                log: None,
+                advice: unreachable.advice,
+            })?;
+            harmless.push(Harmless { migration: residue.migration.clone(), rows, why: residue.why.clone() });
+        }
+        Ok(harmless)
+    }
+
+    /// Holds the command's word that it is done against the database.
+    async fn none_remain(&self, migration: &DataMigration, mut evidence: Vec<Evidence>) -> Judgement {
+        for remainder in &migration.remainders {
+            let database = &migration.database;
+            match self.reader.count(database, &remainder.query).await {
+                Ok(0) => {
+                    evidence.push(Evidence::NoneRemain { what: remainder.what.clone(), database: database.clone() });
+                }
+                Ok(rows) => {
+                    return Judgement::Stuck {
+                        what: format!("the command says done and {database} still holds {rows} {}", remainder.what),
+                        advice: format!(
+                            "see them with `{}` (columns of your choice for the count), mend them, then run the same \
+                             command again",
+                            remainder.query
+                        ),
+                    };
+                }
+                Err(unreachable) => {
+                    return Judgement::Failed {
+                        what: format!("{} could not be counted in {database}: {}", remainder.what, unreachable.reason),
+                        advice: unreachable.advice,
+                    };
+                }
+            }
+        }
+        Judgement::Done(evidence)
+    }
+
     /// Reads heads and compares them with what the release's migrations must have reached.
     async fn verify(&self, verification: &Verification) -> StepEnd {
         let mut evidence = Vec::new();
         let mut wrong = Vec::new();
         for (database, expected) in &verification.heads {
-            match self.heads.heads(database).await {
+            match self.reader.heads(database).await {
                 Ok(found) if found.stand_at(expected) => {
                     evidence.push(Evidence::Heads { database: database.clone(), heads: expected.clone() });
                 }

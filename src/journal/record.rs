@@ -175,6 +175,13 @@ pub enum Evidence {
         /// The playbook's reason.
         why: String,
     },
+    /// A count in the database that found none of the rows that must be gone.
+    NoneRemain {
+        /// What was counted.
+        what: String,
+        /// In which database.
+        database: DatabaseId,
+    },
     /// A database's heads as read from it, equal to the release's.
     Heads {
         /// The database.

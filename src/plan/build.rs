@@ -128,21 +128,24 @@ fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut B
 
 /// Adds the steps that one step of a playbook stands for in a release.
 fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &PlaybookStep, steps: &mut Vec<Step>) {
-    let (name, phase, series, for_each, effect, why) = match step {
-        PlaybookStep::Run(run) => (&run.name, run.phase, &run.series, &run.for_each, run.effect, &run.why),
-        PlaybookStep::Drain(d) => (&d.name, d.phase, &d.series, &d.for_each, d.effect, &d.why),
-    };
-    let configuration = playbook.configuration.iter().find(|file| file.series.contains(&release.series));
-    let (true, Some(configuration)) = (series.contains(&release.series), configuration) else {
-        return;
-    };
+    let series = &release.series;
     let service = &playbook.service;
-    let targets: Vec<Option<&DatabaseId>> = if for_each.is_empty() {
+    let own: Vec<&DatabaseId> =
+        playbook.databases.iter().flat_map(|slot| databases_in(brief, service, &slot.slot)).collect();
+    let targets: Vec<Option<&DatabaseId>> = if step.for_each().is_empty() {
         vec![None]
     } else {
-        for_each.iter().flat_map(|slot| databases_in(brief, service, slot)).map(Some).collect()
+        step.for_each().iter().flat_map(|slot| databases_in(brief, service, slot)).map(Some).collect()
     };
     for target in targets {
+        let Some((configuration, database)) = playbook.configuration(series).zip(target.or(own.first().copied()))
+        else {
+            continue;
+        };
+        let engine = brief.databases.get(database).map(ConnectionUrl::engine);
+        if !engine.is_some_and(|engine| step.applies(series, engine)) {
+            continue;
+        }
         let configuration = configure(brief, service, configuration, target);
         let action = match step {
             PlaybookStep::Run(run) => Action::Run {
@@ -157,17 +160,19 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 exits: drain.exits.clone(),
                 failure_texts: drain.failure_texts.clone(),
                 output: drain.output,
-                residues: drain.residues.iter().filter(|r| r.series.contains(&release.series)).cloned().collect(),
+                database: database.clone(),
+                residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
                 configuration,
             })),
         };
         let id = StepId {
-            series: release.series.clone(),
+            series: series.clone(),
             service: service.clone(),
-            name: name.clone(),
+            name: step.name().clone(),
             target: target.map(|id| id.member.clone().unwrap_or_else(|| id.slot.clone())),
         };
-        steps.push(Step { id, phase, why: why.clone(), effect, action });
+        steps.push(Step { id, phase: step.phase(), why: step.why().to_owned(), effect: step.effect(), action });
     }
 }
 
@@ -204,7 +209,7 @@ fn unreadable_urls(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for playbook in &brief.playbooks {
         let affected = path.iter().find_map(|release| {
-            let file = playbook.configuration.iter().find(|file| file.series.contains(&release.series))?;
+            let file = playbook.configuration(&release.series)?;
             file.refuses_percent.as_ref().map(|why| (release, why))
         });
         let Some((release, why)) = affected else { continue };
