@@ -328,4 +328,7 @@ pub struct Remainder {
     pub series: SeriesRange,
     /// Counts them, in the database the step is taken for.
     pub query: String,
+    /// What to do where some are left; absent: find out why the command passed over them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
 }

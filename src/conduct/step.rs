@@ -267,9 +267,9 @@ impl Performance {
                     return Judgement::Stuck {
                         what: format!("the command says done and {database} still holds {rows} {}", remainder.what),
                         advice: format!(
-                            "see them with `{}` (columns of your choice for the count), mend them, then run the same \
-                             command again",
-                            remainder.query
+                            "{}; they are counted by: {}. Then run the same command again",
+                            remainder.mend.as_deref().unwrap_or("find out why the command passed over them").trim(),
+                            remainder.query.trim()
                         ),
                     };
                 }
