@@ -50,8 +50,14 @@ pub enum RefusalKind {
     UnreadableUrl,
     /// A stored URL leads out of the cloud file, or a database of it is not led to.
     StoredUrl,
-    /// Nothing is known of this engine for this service.
-    Engine,
+    /// The database does not stand where an interrupted run left it.
+    Drift,
+    /// An unfinished run does something else.
+    Unfinished,
+    /// An image cannot be had, or lacks a command.
+    Image,
+    /// What executes the commands does not answer.
+    Runner,
 }
 
 impl fmt::Display for Refusal {
