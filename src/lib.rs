@@ -1,6 +1,7 @@
 //! leapfrog steps the databases of an OpenStack control plane through several releases.
 
 pub mod catalog;
+pub mod document;
 pub mod journal;
 pub mod model;
 pub mod plan;
