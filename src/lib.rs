@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod cloud;
 pub mod conduct;
+pub mod document;
 pub mod journal;
 pub mod model;
 pub mod plan;
