@@ -4,4 +4,5 @@ pub mod catalog;
 pub mod journal;
 pub mod model;
 pub mod plan;
+pub mod report;
 pub mod runner;
