@@ -1,6 +1,8 @@
 //! leapfrog steps the databases of an OpenStack control plane through several releases.
 
 pub mod catalog;
+pub mod cloud;
+pub mod conduct;
 pub mod journal;
 pub mod model;
 pub mod plan;

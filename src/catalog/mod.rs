@@ -9,6 +9,6 @@ mod release;
 
 pub use playbook::{
     ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook, PlaybookCheck, PlaybookStep,
-    Residue, Run, StoredUrls,
+    Remainder, Residue, Run, StoredUrls,
 };
 pub use release::{Note, Release, ReleaseService, Status, Versions};

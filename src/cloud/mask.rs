@@ -1,0 +1,168 @@
+//! Makes a cloud file's text fit to be shown: what may be a password becomes stars.
+//!
+//! Errors show the lines around a mistake, and a line may hold a database URL. Stars take the place of
+//! text byte by byte, so places in the masked text are places in the file.
+
+use super::mistake::Place;
+use super::tree::{Node, Path, Value};
+
+/// Words of the format that may be shown even where the text is no YAML.
+const WORDS: &[&str] = &[
+    "format",
+    "name",
+    "state",
+    "runner",
+    "containers",
+    "socket",
+    "network",
+    "user",
+    "pull",
+    "prefetch",
+    "images",
+    "default",
+    "services",
+    "database",
+    "databases",
+    "cells",
+    "stored_urls",
+    "url",
+    "url_env",
+    "url_file",
+    "password_env",
+    "password_file",
+    "limits",
+    "jobs",
+    "batch",
+    "stall",
+    "connect",
+    "api",
+    "cell0",
+];
+
+/// The text of a file that was read as `tree`: keys stay, and values that hold no secrets.
+pub(super) fn values(text: &str, tree: &Node) -> String {
+    let mut shown = Vec::new();
+    tree.visit(&Path::default(), &mut |path, node| match &node.value {
+        Value::Scalar(_) if is_plain(path) => shown.push(node.place),
+        Value::Map(entries) => {
+            shown.extend(entries.iter().filter(|entry| is_word(&entry.key)).map(|entry| entry.key_place))
+        }
+        _ => {}
+    });
+    let mut masked = words(text, &[]).into_bytes();
+    for Place { offset, length, .. } in shown {
+        let range = offset..offset.saturating_add(length);
+        if let (Some(to), Some(from)) = (masked.get_mut(range.clone()), text.as_bytes().get(range)) {
+            to.copy_from_slice(from);
+        }
+    }
+    // A URL may stand where none belongs.
+    urls(&String::from_utf8_lossy(&masked))
+}
+
+/// Whether `key` can be a key of the format or a name.
+pub(super) fn is_word(key: &str) -> bool {
+    key.len() <= 63 && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+}
+
+/// The text of a file that is no YAML: only words of the format (and `services`) stay.
+pub(super) fn words(text: &str, services: &[&str]) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut word = String::new();
+    for c in text.chars().chain(['\n']) {
+        if c.is_alphanumeric() || c == '_' {
+            word.push(c);
+            continue;
+        }
+        if WORDS.contains(&word.as_str()) || services.contains(&word.as_str()) {
+            masked.push_str(&word);
+        } else {
+            masked.extend(std::iter::repeat_n('*', word.len()));
+        }
+        word.clear();
+        // Passwords have punctuation too; what gives YAML its form stays.
+        if c.is_whitespace() || "{}[]:,\"'#-".contains(c) {
+            masked.push(c);
+        } else {
+            masked.extend(std::iter::repeat_n('*', c.len_utf8()));
+        }
+    }
+    masked.pop();
+    masked
+}
+
+/// Whether the value that `path` leads to holds no secret.
+pub(super) fn is_plain(path: &Path) -> bool {
+    match path.keys()[..] {
+        ["format" | "name" | "state"] | ["limits", _] | ["runner", "containers", ..] => true,
+        ["services", _, "stored_urls"] => true,
+        ["services", .., last] => matches!(last, "url_env" | "url_file" | "password_env" | "password_file"),
+        _ => false,
+    }
+}
+
+/// Masks user information and query of whatever looks like a URL.
+fn urls(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let Some((scheme, rest)) = line.split_once("://") else {
+            masked.push_str(line);
+            continue;
+        };
+        masked.push_str(scheme);
+        masked.push_str("://");
+        let hide = rest.rfind('@').unwrap_or(0);
+        let query = rest.find('?').unwrap_or(rest.len());
+        for (at, c) in rest.char_indices() {
+            if at < hide || (at > query && !c.is_whitespace() && !matches!(c, '"' | '\'' | '}')) {
+                masked.extend(std::iter::repeat_n('*', c.len_utf8()));
+            } else {
+                masked.push(c);
+            }
+        }
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn urls_and_unknown_values_are_masked_and_all_else_stays() {
+        let text = "name: x\nrunner: {containers: {socket: unix:///run/docker.sock}}\nservices:\n  nova:\n    \
+                    database: {url: \"mysql://k:Secret99@h/k\", password: Secret99, url_env: SOME}\n";
+        let tree = Node::read(text).unwrap_or_else(|error| panic!("{}", error.message));
+        insta::assert_snapshot!(values(text, &tree), @r#"
+        name: x
+        runner: {containers: {socket: unix:///run/docker.sock}}
+        services:
+          nova:
+            database: {url: "*****:***:************", password: ********, url_env: SOME}
+        "#);
+        insta::assert_snapshot!(words(text, &["nova"]), @r#"
+        name: *
+        runner: {containers: {socket: ****:******************}}
+        services:
+          nova:
+            database: {url: "*****:***:************", ********: ********, url_env: ****}
+        "#);
+    }
+
+    #[test]
+    fn a_url_in_the_wrong_place_is_masked_too() {
+        assert_eq!(urls("a: mysql://k:pa@ss@h/d?password=x # y\n"), "a: mysql://*******@h/d?********** * *\n");
+    }
+
+    proptest! {
+        #[test]
+        fn masking_keeps_every_place(text in "[a-zé :/@?{}\"\n]{0,80}") {
+            prop_assert_eq!(words(&text, &[]).len(), text.len());
+            prop_assert_eq!(urls(&text).len(), text.len());
+            if let Ok(tree) = Node::read(&text) {
+                prop_assert_eq!(values(&text, &tree).len(), text.len());
+            }
+        }
+    }
+}
