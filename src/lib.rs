@@ -7,4 +7,5 @@ pub mod document;
 pub mod journal;
 pub mod model;
 pub mod plan;
+pub mod report;
 pub mod runner;
