@@ -170,7 +170,7 @@ impl Account {
                     attempt.end = Some(end);
                 }
             }
-            RecordBody::RunEnded { outcome } => {
+            RecordBody::RunEnded { outcome, .. } => {
                 if let Some(sitting) = self.sittings.last_mut() {
                     sitting.ended = Some(*outcome);
                 }

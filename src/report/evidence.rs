@@ -20,6 +20,7 @@ pub(super) fn phrase(evidence: &Evidence) -> String {
         Evidence::Residue { migration, rows, .. } => {
             format!("{} of {migration} stay, explained", counted(*rows, "row", "rows"))
         }
+        Evidence::NoneRemain { what, .. } => format!("no {what}"),
         Evidence::Heads { database, heads } => format!("{database} at {heads}"),
     }
 }

@@ -126,7 +126,7 @@ impl PlainReporter {
                 let rows = rows.map(|rows| format!(", {}", counted(rows, "row", "rows"))).unwrap_or_default();
                 format!("{series} done after {}{rows}", took(seconds))
             }
-            RecordBody::RunEnded { outcome } => {
+            RecordBody::RunEnded { outcome, .. } => {
                 let seconds = self.view.account().run_seconds(time);
                 format!("run {} after {}", block::verb(*outcome), took(seconds))
             }

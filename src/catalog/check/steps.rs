@@ -127,15 +127,27 @@ impl Examination<'_, Playbook> {
         for (index, residue) in drain.residues.iter().enumerate() {
             self.residue(&format!("{path}/residues/{index}"), residue, &drain.residues[..index]);
         }
+        for (index, remainder) in drain.remainders.iter().enumerate() {
+            let path = format!("{path}/remainders/{index}");
+            self.range(&path, &remainder.series);
+            self.require_text(&format!("{path}/what"), &remainder.what, "`what`");
+            self.counting_query(&format!("{path}/query"), &remainder.query);
+        }
+    }
+
+    /// A query that only counts: leapfrog runs it against an operator's database.
+    fn counting_query(&mut self, path: &str, query: &str) {
+        let words: String = query.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
+        if !words.starts_with("SELECT COUNT(") || words.contains(';') {
+            self.report(path, "the query must be one statement that begins with SELECT COUNT(");
+        }
     }
 
     fn residue(&mut self, path: &str, residue: &Residue, before: &[Residue]) {
         self.range(path, &residue.series);
         self.require_text(&format!("{path}/migration"), &residue.migration, "the migration's name");
         self.require_text(&format!("{path}/why"), &residue.why, "`why`");
-        if residue.rows == 0 {
-            self.report(&format!("{path}/rows"), "no rows need no explanation");
-        }
+        self.counting_query(&format!("{path}/query"), &residue.query);
         let meets = |other: &Residue| other.migration == residue.migration && other.series.overlaps(&residue.series);
         if before.iter().any(meets) {
             self.report(path, format!("{} is explained twice for some of the same series", residue.migration));
