@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use camino::{Utf8DirEntry, Utf8Path};
-use include_dir::{Dir, include_dir};
+use camino::Utf8Path;
 use serde::de::DeserializeOwned;
 
+use super::files::{Files, Overlay};
 use super::{Playbook, Release, check};
 use crate::document::{Document, Mistake, Source};
 use crate::model::{Series, Service};
-
-static RELEASES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/releases");
-static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
 
 /// The releases and the playbooks, consistent with each other.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pub(super) releases: BTreeMap<Series, Release>,
     pub(super) playbooks: BTreeMap<Service, Playbook>,
+    /// What the operator's directory changed.
+    pub overlay: Overlay,
 }
 
 /// A catalogue that cannot be used: every mistake of every file, by file and place. Rendered by
@@ -46,13 +45,6 @@ impl miette::Diagnostic for CatalogError {
     }
 }
 
-/// The two kinds of files, by file name.
-#[derive(Default)]
-struct Files {
-    releases: BTreeMap<String, Source>,
-    playbooks: BTreeMap<String, Source>,
-}
-
 impl Catalog {
     /// The version of the format of releases and playbooks.
     pub const FORMAT: u32 = 1;
@@ -65,7 +57,7 @@ impl Catalog {
     pub fn embedded() -> Result<Self, CatalogError> {
         let mut mistakes = Vec::new();
         let files = Files::embedded(&mut mistakes);
-        Self::read(&files, mistakes)
+        Self::read(files, mistakes)
     }
 
     /// The catalogue that leapfrog brings along with the files of a directory laid over it: a file in
@@ -78,10 +70,10 @@ impl Catalog {
         let mut mistakes = Vec::new();
         let mut files = Files::embedded(&mut mistakes);
         files.lay_over(directory, &mut mistakes);
-        Self::read(&files, mistakes)
+        Self::read(files, mistakes)
     }
 
-    fn read(files: &Files, mut mistakes: Vec<Mistake>) -> Result<Self, CatalogError> {
+    fn read(files: Files, mut mistakes: Vec<Mistake>) -> Result<Self, CatalogError> {
         let releases = read_all::<Release>(&files.releases, &mut mistakes);
         let playbooks = read_all::<Playbook>(&files.playbooks, &mut mistakes);
         let complete = mistakes.is_empty();
@@ -101,6 +93,7 @@ impl Catalog {
         Ok(Self {
             releases: releases.into_iter().map(|document| (document.value.series.clone(), document.value)).collect(),
             playbooks: playbooks.into_iter().map(|document| (document.value.service.clone(), document.value)).collect(),
+            overlay: files.overlay,
         })
     }
 
@@ -112,8 +105,12 @@ impl Catalog {
                 .map(|(name, text)| ((*name).to_owned(), Source::new(format!("{directory}/{name}.yaml"), *text)))
                 .collect()
         };
-        let files = Files { releases: sources("releases", releases), playbooks: sources("playbooks", playbooks) };
-        Self::read(&files, Vec::new())
+        let files = Files {
+            releases: sources("releases", releases),
+            playbooks: sources("playbooks", playbooks),
+            ..Files::default()
+        };
+        Self::read(files, Vec::new())
     }
 }
 
@@ -130,82 +127,4 @@ fn read_all<T: DeserializeOwned>(
         }
     }
     documents
-}
-
-impl Files {
-    fn embedded(mistakes: &mut Vec<Mistake>) -> Self {
-        let mut files = Self::default();
-        for (directory, embedded, into) in
-            [("releases", &RELEASES, &mut files.releases), ("playbooks", &PLAYBOOKS, &mut files.playbooks)]
-        {
-            for file in embedded.files() {
-                let Some(name) = file.path().file_name().and_then(|name| name.to_str()) else { continue };
-                let Some(stem) = name.strip_suffix(".yaml") else { continue };
-                match Source::from_bytes(format!("built-in/{directory}/{name}"), file.contents().to_vec()) {
-                    Ok(source) => drop(into.insert(stem.to_owned(), source)),
-                    Err(mistake) => mistakes.push(mistake),
-                }
-            }
-        }
-        files
-    }
-
-    fn lay_over(&mut self, directory: &Utf8Path, mistakes: &mut Vec<Mistake>) {
-        let mut found = false;
-        for (name, into) in [("releases", &mut self.releases), ("playbooks", &mut self.playbooks)] {
-            let path = directory.join(name);
-            match path.read_dir_utf8() {
-                Ok(entries) => {
-                    found = true;
-                    for entry in entries {
-                        match entry {
-                            Ok(entry) => lay_over(&entry, into, mistakes),
-                            Err(error) => mistakes.push(Mistake::of_file(&path, format!("cannot be listed: {error}"))),
-                        }
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => mistakes.push(Mistake::of_file(&path, format!("cannot be listed: {error}"))),
-            }
-        }
-        if !found && mistakes.is_empty() {
-            let message = if directory.is_dir() {
-                "the directory has neither a releases nor a playbooks directory in it"
-            } else {
-                "there is no such directory"
-            };
-            mistakes.push(
-                Mistake::of_file(directory, message)
-                    .with_help("put release files in DIR/releases and playbooks in DIR/playbooks"),
-            );
-        }
-    }
-}
-
-/// Takes one file of the operator's directory; hidden files and other kinds of files are not looked at.
-fn lay_over(entry: &Utf8DirEntry, into: &mut BTreeMap<String, Source>, mistakes: &mut Vec<Mistake>) {
-    let (path, name) = (entry.path(), entry.file_name());
-    if name.starts_with('.') {
-        return;
-    }
-    if name.ends_with(".yml") {
-        mistakes.push(Mistake::of_file(path, "the name must end in .yaml"));
-        return;
-    }
-    let Some(stem) = name.strip_suffix(".yaml") else { return };
-    let read = path.metadata().and_then(|metadata| {
-        if !metadata.is_file() {
-            return Ok(Err(Mistake::of_file(path, "this is not a regular file")));
-        }
-        if metadata.len() > Source::LIMIT as u64 {
-            let message = format!("the file has {} bytes, more than {}", metadata.len(), Source::LIMIT);
-            return Ok(Err(Mistake::of_file(path, message)));
-        }
-        Ok(Source::from_bytes(path, std::fs::read(path)?))
-    });
-    match read {
-        Ok(Ok(source)) => drop(into.insert(stem.to_owned(), source)),
-        Ok(Err(mistake)) => mistakes.push(mistake),
-        Err(error) => mistakes.push(Mistake::of_file(path, format!("cannot be read: {error}"))),
-    }
 }

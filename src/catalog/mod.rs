@@ -15,13 +15,17 @@
 //! * what has to be explained to an operator (`why`, notes, residues) is explained.
 
 mod check;
+mod files;
 mod load;
 mod lookup;
 mod playbook;
 mod release;
 mod schemas;
 pub mod show;
+#[cfg(test)]
+mod tests;
 
+pub use files::Overlay;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{

@@ -8,8 +8,10 @@ use serde::ser::SerializeMap;
 
 use super::Source;
 
-/// A mistake in a file: what is wrong, where, and what helps. Rendered with its lines by `miette`,
-/// or as one line by `Display`: `playbooks/nova.yaml:12:5: unknown key …`.
+/// A mistake in a file: what is wrong, where, and what helps.
+///
+/// `miette` renders it with the lines it is in, and so shows its place; `Display` therefore names the
+/// file only where there is no place. [`one_line`](Mistake::one_line) always says where.
 #[derive(Debug, Clone)]
 pub struct Mistake {
     file: Utf8PathBuf,
@@ -83,10 +85,19 @@ impl Mistake {
         self.help.as_deref()
     }
 
-    /// By file, then by place.
+    /// Where and what, in the form that editors and terminals make a link of:
+    /// `playbooks/nova.yaml:12:5: unknown key …`.
+    pub fn one_line(&self) -> String {
+        match self.place() {
+            Some(Place { line, column, .. }) => format!("{}:{line}:{column}: {}", self.file, self.message),
+            None => format!("{}: {}", self.file, self.message),
+        }
+    }
+
+    /// By file, then by place, then what has none.
     pub(crate) fn sort(mistakes: &mut [Self]) {
         mistakes.sort_by(|one, two| {
-            let key = |mistake: &Self| mistake.place().map(|place| place.offset);
+            let key = |mistake: &Self| mistake.place().map_or(usize::MAX, |place| place.offset);
             one.file.cmp(&two.file).then(key(one).cmp(&key(two)))
         });
     }
@@ -94,11 +105,10 @@ impl Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
-        if let Some(place) = self.place() {
-            write!(f, ":{}:{}", place.line, place.column)?;
+        match self.place {
+            Some(_) => f.write_str(&self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
         }
-        write!(f, ": {}", self.message)
     }
 }
 
@@ -115,7 +125,7 @@ impl miette::Diagnostic for Mistake {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let place = self.place()?;
-        let label = LabeledSpan::new_with_span(Some("here".to_owned()), (place.offset, place.length));
+        let label = LabeledSpan::new_with_span(None, (place.offset, place.length));
         Some(Box::new(std::iter::once(label)))
     }
 }

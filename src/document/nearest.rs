@@ -1,13 +1,19 @@
 //! "Did you mean".
 
-/// The candidate that `text` was probably meant to be: at most a third of its letters differ.
+use std::cmp::Reverse;
+
+/// The candidate that `text` was probably meant to be: at most a third of its letters differ, and of
+/// two that are as close, the one with more of the same letters.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody means a word that is this long, and the distance costs its square.
     if text.len() > 64 {
         return None;
     }
-    let (distance, candidate) =
-        candidates.into_iter().map(|candidate| (distance(text, candidate), candidate)).min_by_key(|pair| pair.0)?;
+    let common = |candidate: &str| text.chars().filter(|letter| candidate.contains(*letter)).count();
+    let (distance, candidate) = candidates
+        .into_iter()
+        .map(|candidate| (distance(text, candidate), candidate))
+        .min_by_key(|(distance, candidate)| (*distance, Reverse(common(candidate))))?;
     (distance <= candidate.chars().count().div_ceil(3)).then_some(candidate)
 }
 
@@ -42,6 +48,11 @@ mod tests {
         for text in ["", "zebra", "x", &"a".repeat(10_000)] {
             assert_eq!(nearest(text, names), None);
         }
+    }
+
+    #[test]
+    fn of_two_as_close_the_one_with_more_of_the_letters_was_meant() {
+        assert_eq!(nearest("fase", ["name", "phase", "series"]), Some("phase"));
     }
 
     #[test]

@@ -49,7 +49,12 @@ impl<T: DeserializeOwned> Document<T> {
                             None => mistake,
                         });
                     }
-                    if mistakes.len() >= MISTAKES || !tree.remove(node) {
+                    if mistakes.len() >= MISTAKES {
+                        let more = format!("there are more than {MISTAKES} mistakes: the others are not shown");
+                        mistakes.push(Mistake::of_file(source.file(), more));
+                        break None;
+                    }
+                    if !tree.remove(node) {
                         break None;
                     }
                 }

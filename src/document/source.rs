@@ -37,14 +37,18 @@ impl Source {
     pub fn from_bytes(file: impl Into<Utf8PathBuf>, bytes: Vec<u8>) -> Result<Self, Mistake> {
         let file = file.into();
         if bytes.len() > Self::LIMIT {
-            let size = bytes.len();
-            return Err(Mistake::of_file(file, format!("the file has {size} bytes, more than {}", Self::LIMIT)));
+            return Err(Mistake::of_file(file, Self::too_large(bytes.len() as u64)));
         }
         String::from_utf8(bytes).map(|text| Self::new(file.clone(), text)).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
             Mistake::of_file(file, format!("line {line} is not UTF-8 text (byte {at})"))
         })
+    }
+
+    /// What is said of a file of so many bytes.
+    pub(crate) fn too_large(bytes: u64) -> String {
+        format!("the file has {bytes} bytes, more than {}", Self::LIMIT)
     }
 
     /// The file's name.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, options};
+use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span, options};
 
 use super::{Mistake, Source};
 
@@ -148,14 +148,16 @@ impl Builder<'_> {
                 Ok(event) => event,
                 Err(error) => {
                     let at = error.marker().byte_offset().unwrap_or_default();
-                    self.report(&(at..at + 1), format!("this is not YAML: {}", error.kind()));
+                    match error.kind() {
+                        ErrorKind::RecursionLimitExceeded => self.refuse_size(&(at..at + 1), "nested too deeply"),
+                        kind => self.report(&(at..at + 1), format!("this is not YAML: {kind}")),
+                    }
                     return false;
                 }
             };
             let range = span.byte_range().unwrap_or_default();
             if self.tree.nodes.len() >= NODES || self.open.len() > DEPTH {
-                let what = if self.open.len() > DEPTH { "nested too deeply" } else { "too large" };
-                self.report(&range, format!("the document is {what}: at most {DEPTH} levels and {NODES} values"));
+                self.refuse_size(&range, if self.open.len() > DEPTH { "nested too deeply" } else { "too large" });
                 return false;
             }
             match event {
@@ -211,6 +213,10 @@ impl Builder<'_> {
 
     fn report(&mut self, range: &Range<usize>, message: String) {
         self.mistakes.push(Mistake::at(self.source, range, message));
+    }
+
+    fn refuse_size(&mut self, range: &Range<usize>, what: &str) {
+        self.report(range, format!("the document is {what}: at most {DEPTH} levels and {NODES} values"));
     }
 
     fn refuse_extras(&mut self, id: NodeId, span: &Span, anchor: usize, tag: bool) {
