@@ -2,7 +2,9 @@
 
 pub mod catalog;
 pub mod cloud;
+pub mod database;
 pub mod journal;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod runner;

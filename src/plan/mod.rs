@@ -4,6 +4,7 @@
 //! After it the conductor has no choices left. No I/O, no clock, no secrets: a plan can be printed,
 //! kept and compared.
 
+pub mod detect;
 mod document;
 
 pub use document::{
