@@ -268,7 +268,7 @@ fn numbers_from_before_alembic_are_told_and_do_not_count() {
     let leftover = Heads { migrate: numbers(&[("cinder", 145)]), ..heads("daa98075b90d") };
     let story = CloudStory::at("2023.1").with("cinder", leftover);
     assert_eq!(story.detect().standing, Standing::At(list(&["2023.1"])));
-    assert!(story.tell().contains("numbers of the time before alembic are left and do not count"));
+    assert!(story.tell().contains("older numbers are left and do not count"));
 }
 
 #[test]
