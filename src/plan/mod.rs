@@ -5,6 +5,7 @@
 //! kept and compared.
 
 mod build;
+pub mod detect;
 mod document;
 mod reconcile;
 mod refusal;
