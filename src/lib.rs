@@ -1,6 +1,7 @@
 //! leapfrog steps the databases of an OpenStack control plane through several releases.
 
 pub mod catalog;
+pub mod cli;
 pub mod cloud;
 pub mod conduct;
 pub mod database;

@@ -18,7 +18,7 @@ use futures_util::StreamExt;
 use crate::catalog::{Playbook, PlaybookCheck, StoredUrls};
 use crate::cloud::Cloud;
 use crate::database::{self, Connection, QueryError, connect};
-use crate::model::{ConnectionUrl, DatabaseId, Engine, Observation, ObservedDatabase, StoredUrl, Unreachable};
+use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Observation, ObservedDatabase, StoredUrl, Unreachable};
 
 pub use heads::heads;
 
@@ -47,6 +47,48 @@ pub async fn observe(cloud: &Cloud, playbooks: &[&Playbook], timeout: Duration) 
         observation.databases.insert(id, database);
     }
     observation
+}
+
+/// The heads of one database, as they are now.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn heads_of(url: &ConnectionUrl, timeout: Duration) -> Result<Heads, Unreachable> {
+    ask(url, timeout, timeout, async |connection| heads(connection).await).await
+}
+
+/// The number that `query` finds in one database. Counting may take `patience`, since it may read a
+/// large table from its beginning to its end.
+///
+/// # Errors
+/// It cannot be read, or the query finds no number.
+pub async fn count(
+    url: &ConnectionUrl,
+    query: &str,
+    timeout: Duration,
+    patience: Duration,
+) -> Result<u64, Unreachable> {
+    let rows = ask(url, timeout, patience, async |connection| connection.rows(query).await).await?;
+    let number = rows.first().and_then(|row| row.first().cloned().flatten()).and_then(|text| text.parse().ok());
+    number.ok_or_else(|| Unreachable {
+        reason: format!("a query finds no number in {url}: {query}"),
+        advice: "correct the query in the playbook: it must count".to_owned(),
+    })
+}
+
+/// Asks one question on a connection of its own.
+async fn ask<T>(
+    url: &ConnectionUrl,
+    timeout: Duration,
+    patience: Duration,
+    question: impl AsyncFnOnce(&mut Connection) -> Result<T, QueryError>,
+) -> Result<T, Unreachable> {
+    let connection = connect(url, timeout).await;
+    let mut connection = connection
+        .map_err(|error| Unreachable { reason: database::chain(&error), advice: error.advice().to_owned() })?;
+    let found = answer(url, patience, question(&mut connection)).await;
+    let _ = tokio::time::timeout(PARTING, connection.close()).await;
+    found
 }
 
 async fn look(cloud: &Cloud, playbooks: &[&Playbook], id: &DatabaseId, url: &ConnectionUrl, timeout: Duration) -> Seen {

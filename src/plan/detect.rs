@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::catalog::{Playbook, Release};
 use crate::model::{DatabaseId, Heads, Observation, Schema, Series, Unreachable};
 
+pub(super) use render::interval;
 pub use render::render;
 
 /// What the heads of one database say.

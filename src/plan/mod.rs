@@ -18,5 +18,5 @@ pub use document::{
 };
 pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};
-pub use start::Start;
+pub use start::{Start, start};
 pub use text::{render, render_brief};

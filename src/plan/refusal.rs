@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::DatabaseId;
 
 /// A reason not to begin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Refusal {
     /// Which kind of reason this is.
     pub kind: RefusalKind,
@@ -27,7 +27,7 @@ pub struct Refusal {
 }
 
 /// Kinds of reasons not to begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalKind {
     /// The database does not answer or does not let leapfrog in.

@@ -5,7 +5,7 @@ use crate::model::{DatabaseId, Heads, Series, Unreachable};
 
 /// Releases in few words: `2024.1`, `2024.1 … 2025.1` where none of `known` between them is left out,
 /// else one by one.
-fn interval(series: &[Series], known: &[Series]) -> String {
+pub(in crate::plan) fn interval(series: &[Series], known: &[Series]) -> String {
     let (Some(first), Some(last)) = (series.first(), series.last()) else { return "none".to_owned() };
     if first == last {
         return first.to_string();
