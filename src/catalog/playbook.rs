@@ -9,6 +9,7 @@ use crate::model::{Command, Effect, Engine, ExitTable, Phase, Schema, Series, Se
 #[serde(deny_unknown_fields)]
 pub struct Playbook {
     /// The version of this document's format: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub format: u32,
     /// The service's name.
     pub service: Service,
