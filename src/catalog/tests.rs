@@ -97,6 +97,14 @@ fn every_mistake_of_every_file_is_reported_in_one_go_with_its_lines() {
 }
 
 #[test]
+fn all_missing_keys_are_reported_at_once_and_a_misspelt_one_only_as_that() {
+    let release = "format: 1\nseries: '2025.2'\ncodenme: flamingo\nservices:\n  nova:\n    versions: {first: 32.0.0}\n";
+    let playbook = "format: 1\nservice: heat\ndatabases: [{slot: main}]\nsteps:\n  - run: {name: db-sync, fase: expand}\n  \
+                    - dran: {}\n  - drain: {name: x, effect: never}\n";
+    insta::assert_snapshot!(lines(&mistakes(&[("releases/2025.2", release), ("playbooks/heat", playbook)])));
+}
+
+#[test]
 fn what_a_playbook_means_is_checked_too() {
     let nova = edited(
         "playbooks/nova",

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{self, Unexpected, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::nearest;
+use super::supplied::Supplied;
 use super::tree::{Kind, NodeId, Tree};
 
 /// What serde found wrong, and at which node.
@@ -14,11 +16,25 @@ pub(super) struct Fault {
     pub(super) node: Option<NodeId>,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    pub(super) cause: Cause,
+}
+
+/// What the reader can do about a fault to go on.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// The node is wrong.
+    Wrong,
+    /// The node is a key or word nobody knows; perhaps this one was meant.
+    Unknown { meant: Option<String> },
+    /// The node is a mapping without this key.
+    Missing(&'static str),
+    /// The value put in the place of this key of this mapping was not accepted.
+    Supplied(NodeId, &'static str),
 }
 
 impl Fault {
     fn new(message: String) -> Self {
-        Self { node: None, message, help: None }
+        Self { node: None, message, help: None, cause: Cause::Wrong }
     }
 
     /// The innermost node wins: it is set first.
@@ -28,11 +44,13 @@ impl Fault {
 
     fn unknown(what: &str, found: &str, known: &[&str]) -> Self {
         let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-        let help = match nearest(found, known.iter().copied()) {
+        let meant = nearest(found, known.iter().copied()).map(str::to_owned);
+        let help = match &meant {
             Some(meant) => format!("did you mean `{meant}`? known are: {list}"),
             None => format!("known are: {list}"),
         };
-        Self { help: Some(help), ..Self::new(format!("unknown {what} `{}`", shown(found))) }
+        let message = format!("unknown {what} `{}`", shown(found));
+        Self { help: Some(help), cause: Cause::Unknown { meant }, ..Self::new(message) }
     }
 }
 
@@ -72,7 +90,7 @@ impl de::Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("`{field}` is missing"))
+        Self { cause: Cause::Missing(field), ..Self::new(format!("`{field}` is missing")) }
     }
 }
 
@@ -210,7 +228,8 @@ impl de::Deserializer<'static> for Typed<'_> {
         let Kind::Mapping(entries) = self.kind() else {
             return self.unfit("a mapping");
         };
-        visitor.visit_map(Entries { at: self, rest: entries, value: None }).map_err(|fault| fault.at(self.node))
+        let entries = Entries { at: self, rest: entries, supplied: self.tree.supplied(self.node), value: None };
+        visitor.visit_map(entries).map_err(|fault| fault.at(self.node))
     }
 
     fn deserialize_struct<V: Visitor<'static>>(
@@ -275,7 +294,14 @@ impl de::SeqAccess<'static> for Items<'_> {
 struct Entries<'t> {
     at: Typed<'t>,
     rest: &'t [(NodeId, NodeId)],
-    value: Option<NodeId>,
+    /// What stands for keys that are missing.
+    supplied: Vec<(&'static str, Supplied)>,
+    value: Option<Value>,
+}
+
+enum Value {
+    Node(NodeId),
+    Supplied(&'static str, Supplied),
 }
 
 impl de::MapAccess<'static> for Entries<'_> {
@@ -285,16 +311,25 @@ impl de::MapAccess<'static> for Entries<'_> {
         while let Some(((key, value), rest)) = self.rest.split_first() {
             self.rest = rest;
             if !self.at.tree.is_gone(*value) {
-                self.value = Some(*value);
+                self.value = Some(Value::Node(*value));
                 return self.at.child(*key).read(seed).map(Some);
             }
+        }
+        if let Some((key, value)) = self.supplied.pop() {
+            self.value = Some(Value::Supplied(key, value));
+            let key: StrDeserializer<'_, Fault> = key.into_deserializer();
+            return seed.deserialize(key).map(Some);
         }
         Ok(None)
     }
 
     fn next_value_seed<V: de::DeserializeSeed<'static>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         match self.value.take() {
-            Some(value) => self.at.child(value).read(seed),
+            Some(Value::Node(value)) => self.at.child(value).read(seed),
+            Some(Value::Supplied(key, value)) => seed.deserialize(value).map_err(|fault| {
+                let cause = Cause::Supplied(self.at.node, key);
+                Fault { cause, ..Fault::new(fault.message) }
+            }),
             None => Err(Fault::new("a value was asked for before its key".to_owned())),
         }
     }
