@@ -18,6 +18,8 @@ mod nearest;
 mod read;
 mod source;
 mod supplied;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod typed;
 

@@ -172,7 +172,7 @@ impl Builder<'_> {
     /// Whether the text was read to its end.
     fn run(&mut self) -> bool {
         let source = self.source.clone();
-        let limits = options! { flow_nesting_limit: DEPTH + 1, emit_comments: false };
+        let limits = options! { flow_nesting_limit: DEPTH + 1, emit_comments: false, emit_unresolved_aliases: true };
         let mut documents = 0;
         for event in Parser::new_from_str_with_options(source.text(), limits) {
             let (event, span) = match event {

@@ -71,6 +71,7 @@ impl de::Error for Fault {
         let expected = match expected.to_string().as_str() {
             "u8" => "a whole number from 0 to 255".to_owned(),
             "u16" | "u32" | "u64" | "usize" => "a whole number, not negative and not too large".to_owned(),
+            "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number, not too large".to_owned(),
             other => other.to_owned(),
         };
         let found = match found {
@@ -105,15 +106,21 @@ fn shown(text: &str) -> String {
 pub(super) struct Typed<'t> {
     tree: &'t Tree,
     node: NodeId,
+    /// Keys may be numbers in quotes: JSON knows no others.
+    is_key: bool,
 }
 
 impl<'t> Typed<'t> {
     pub(super) fn new(tree: &'t Tree) -> Self {
-        Self { tree, node: Tree::ROOT }
+        Self { tree, node: Tree::ROOT, is_key: false }
     }
 
     fn child(self, node: NodeId) -> Self {
-        Self { node, ..self }
+        Self { node, is_key: false, ..self }
+    }
+
+    fn key(self, node: NodeId) -> Self {
+        Self { node, is_key: true, ..self }
     }
 
     fn kind(self) -> &'t Kind {
@@ -136,8 +143,10 @@ impl<'t> Typed<'t> {
     }
 
     fn number<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Kind::Plain(text) = self.kind() else {
-            return self.unfit("a whole number");
+        let text = match self.kind() {
+            Kind::Plain(text) => text,
+            Kind::Text(text) if self.is_key => text,
+            _ => return self.unfit("a whole number"),
         };
         if let Ok(number) = text.parse::<u64>() {
             visitor.visit_u64(number)
@@ -312,7 +321,7 @@ impl de::MapAccess<'static> for Entries<'_> {
             self.rest = rest;
             if !self.at.tree.is_gone(*value) {
                 self.value = Some(Value::Node(*value));
-                return self.at.child(*key).read(seed).map(Some);
+                return self.at.key(*key).read(seed).map(Some);
             }
         }
         if let Some((key, value)) = self.supplied.pop() {
