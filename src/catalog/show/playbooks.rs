@@ -26,12 +26,10 @@ impl<'c> PlaybookList<'c> {
 pub fn playbooks(catalog: &Catalog) -> String {
     let mut rows = vec![["SERVICE", "WHAT IT IS", "DATABASES", "STEPS"].map(str::to_owned)];
     rows.extend(catalog.playbooks().map(|playbook| {
-        [
-            playbook.service.to_string(),
-            playbook.title.clone(),
-            list(playbook.databases.iter().map(slot)),
-            list(playbook.steps.iter().map(PlaybookStep::name)),
-        ]
+        // A step that differs between releases or engines is there several times.
+        let mut names: Vec<_> = playbook.steps.iter().map(PlaybookStep::name).collect();
+        names.dedup();
+        [playbook.service.to_string(), playbook.title.clone(), list(playbook.databases.iter().map(slot)), list(names)]
     }));
     table(0, &rows)
 }
