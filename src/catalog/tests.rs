@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::document::Mistake;
+use crate::model::Engine;
 
 pub(super) fn shipped(directory: &str) -> Vec<(String, String)> {
     let directory = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
@@ -97,6 +98,14 @@ fn every_mistake_of_every_file_is_reported_in_one_go_with_its_lines() {
 }
 
 #[test]
+fn all_missing_keys_are_reported_at_once_and_a_misspelt_one_only_as_that() {
+    let release = "format: 1\nseries: '2025.2'\ncodenme: flamingo\nservices:\n  nova:\n    versions: {first: 32.0.0}\n";
+    let playbook = "format: 1\nservice: heat\ndatabases: [{slot: main}]\nsteps:\n  - run: {name: db-sync, fase: expand}\n  \
+                    - dran: {}\n  - drain: {name: x, effect: never}\n";
+    insta::assert_snapshot!(lines(&mistakes(&[("releases/2025.2", release), ("playbooks/heat", playbook)])));
+}
+
+#[test]
 fn what_a_playbook_means_is_checked_too() {
     let nova = edited(
         "playbooks/nova",
@@ -136,6 +145,20 @@ fn what_a_release_means_is_checked_too() {
 }
 
 #[test]
+fn the_example_in_the_guide_can_be_used_as_it_is_printed() {
+    let guide = include_str!("../../docs/playbooks.md");
+    let mut blocks = guide.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let (playbook, service) = (blocks.next().expect("a playbook"), blocks.next().expect("a service of a release"));
+    let releases: Vec<(String, String)> = shipped("releases")
+        .into_iter()
+        .map(|(name, text)| (format!("releases/{name}"), text.replace("services:\n", &format!("services:\n{service}"))))
+        .collect();
+    let mut changes = borrowed(&releases);
+    changes.push(("playbooks/manila", playbook));
+    with(&changes).unwrap_or_else(|error| panic!("{}", rendered(&error)));
+}
+
+#[test]
 fn a_service_that_some_releases_do_not_list_is_reported_for_each_of_them() {
     let heat = "format: 1\nservice: heat\ntitle: orchestration\ndatabases: [{slot: main, schema: heat}]\n\
                 configuration: [{path: /etc/heat/heat.conf, options: [{group: database, option: connection, url_of: [main]}]}]\n\
@@ -150,9 +173,31 @@ fn a_service_that_some_releases_do_not_list_is_reported_for_each_of_them() {
 #[test]
 fn a_release_needs_a_configuration_file_and_a_step_in_every_playbook() {
     let barbican = edited("playbooks/barbican", &[("from: '2024.1'", "from: '2024.2'")]);
-    let glance =
-        edited("playbooks/glance", &[("engines: [postgresql]", "engines: [postgresql]\n      series: {to: '2024.2'}")]);
-    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/barbican", &barbican), ("playbooks/glance", &glance)])));
+    let placement = edited(
+        "playbooks/placement",
+        &[
+            ("phase: expand\n", "phase: expand\n      series: {to: '2024.2'}\n"),
+            ("phase: migrate\n", "phase: migrate\n      series: {to: '2024.2'}\n"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[
+        ("playbooks/barbican", &barbican),
+        ("playbooks/placement", &placement)
+    ])));
+}
+
+#[test]
+fn an_engine_that_a_service_gave_up_has_no_steps_from_then_on() {
+    let catalog = Catalog::embedded().unwrap_or_else(|error| panic!("{}", rendered(&error)));
+    let neutron = catalog.playbook(&"neutron".parse().expect("a name")).expect("there");
+    let steps = |codename: &str, engine| {
+        let series = catalog.find_series(codename).expect("known");
+        neutron.steps(&series, engine).map(|step| step.name().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(steps("dalmatian", Engine::Postgresql), "db-expand db-contract");
+    assert_eq!(steps("epoxy", Engine::Postgresql), "");
+    assert_eq!(steps("epoxy", Engine::Mysql), "db-expand db-contract");
+    assert_eq!(steps("antelope", Engine::Sqlite), "");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //!
 //! A [`Document`] is read in two passes over one parse. The parser's events become a small tree that
 //! remembers where each node stands; a serde deserializer walks the tree. Serde stops at its first
-//! mistake, so the walk is repeated without the part that was wrong until nothing wrong is left: one
-//! reading reports all unknown keys and all wrong values of a file. The tree outlives the reading, so
+//! mistake, so the walk is repeated without the part that was wrong (and with something in the place of
+//! a missing key) until nothing wrong is left: one reading reports all unknown keys, all missing keys
+//! and all wrong values of a file. The tree outlives the reading, so
 //! that whoever checks the *meaning* of a document can still point at the place of each value.
 //!
 //! What the documents may use is a plain subset of YAML: no anchors, no aliases, no tags, one
@@ -16,6 +17,9 @@ mod mistake;
 mod nearest;
 mod read;
 mod source;
+mod supplied;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod typed;
 

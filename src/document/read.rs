@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 
 use super::tree::{Kind, Tree};
-use super::typed::Typed;
+use super::typed::{Cause, Fault, Typed};
 use super::{Mistake, Source};
 
 /// A document that was read, and where each of its values stands.
@@ -26,7 +26,7 @@ impl<T: DeserializeOwned> Document<T> {
     /// # Errors
     ///
     /// Every mistake that was found, in the order of the text. Text that is not YAML ends the reading
-    /// at its place; one missing key is reported per mapping.
+    /// at its place.
     pub fn read(source: &Source, format: u32) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let Some(mut tree) = Tree::parse(source, &mut mistakes) else {
@@ -41,20 +41,12 @@ impl<T: DeserializeOwned> Document<T> {
             match T::deserialize(Typed::new(&tree)) {
                 Ok(value) => break Some(value),
                 Err(fault) => {
-                    let node = fault.node.unwrap_or(Tree::ROOT);
-                    if !tree.is_damaged(node) || mistakes.is_empty() {
-                        let mistake = Mistake::at(source, &tree.range(node), fault.message);
-                        mistakes.push(match fault.help {
-                            Some(help) => mistake.with_help(help),
-                            None => mistake,
-                        });
-                    }
                     if mistakes.len() >= MISTAKES {
                         let more = format!("there are more than {MISTAKES} mistakes: the others are not shown");
                         mistakes.push(Mistake::of_file(source.file(), more));
                         break None;
                     }
-                    if !tree.remove(node) {
+                    if !get_over(fault, source, &mut tree, &mut mistakes) {
                         break None;
                     }
                 }
@@ -85,6 +77,35 @@ impl<T> Document<T> {
 
     fn range(&self, path: &str) -> Range<usize> {
         self.tree.range(self.tree.locate(path))
+    }
+}
+
+/// Reports a fault unless it follows from one that was reported, and changes the tree so that the next
+/// walk gets past it. Whether there is a next walk.
+fn get_over(fault: Fault, source: &Source, tree: &mut Tree, mistakes: &mut Vec<Mistake>) -> bool {
+    let node = fault.node.unwrap_or(Tree::ROOT);
+    let follows = match fault.cause {
+        Cause::Missing(key) => tree.is_excused(node, key),
+        Cause::Supplied(..) => true,
+        Cause::Wrong | Cause::Unknown { .. } => tree.is_damaged(node),
+    };
+    if !follows || mistakes.is_empty() {
+        let mistake = Mistake::at(source, &tree.range(node), fault.message);
+        mistakes.push(match fault.help {
+            Some(help) => mistake.with_help(help),
+            None => mistake,
+        });
+    }
+    match fault.cause {
+        Cause::Missing(key) => tree.supply(node, key),
+        Cause::Supplied(mapping, key) => tree.supply(mapping, key) || tree.remove(mapping),
+        Cause::Unknown { meant } => {
+            if let (Some(meant), Some(parent)) = (meant, tree.node(node).parent) {
+                tree.excuse(parent, meant);
+            }
+            tree.remove(node)
+        }
+        Cause::Wrong => tree.remove(node),
     }
 }
 

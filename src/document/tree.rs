@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span, options};
 
+use super::supplied::Supplied;
 use super::{Mistake, Source};
 
 /// A node's number in its tree.
@@ -40,6 +41,10 @@ pub(super) struct Tree {
     gone: BTreeSet<NodeId>,
     /// Nodes that something was taken from: what is wrong with them now is a consequence.
     damaged: BTreeSet<NodeId>,
+    /// Keys whose absence from a mapping is a consequence.
+    excused: BTreeSet<(NodeId, String)>,
+    /// Keys that are missing from a mapping, and which guess stands for their value.
+    supplied: BTreeMap<NodeId, BTreeMap<&'static str, Supplied>>,
 }
 
 /// Deeper nesting than any document needs; the deserializer descends once per level.
@@ -76,12 +81,38 @@ impl Tree {
         let Some(parent) = self.nodes[id].parent else {
             return false;
         };
-        let value = match &self.nodes[parent].kind {
-            Kind::Mapping(entries) => entries.iter().find(|(key, _)| *key == id).map_or(id, |(_, value)| *value),
-            _ => id,
+        let entry = match &self.nodes[parent].kind {
+            Kind::Mapping(entries) => entries.iter().find(|(key, value)| *key == id || *value == id).copied(),
+            _ => None,
         };
+        if let Some(key) = entry.and_then(|(key, _)| self.text(key)) {
+            self.excuse(parent, key.to_owned());
+        }
         self.damaged.insert(parent);
-        self.gone.insert(value)
+        self.gone.insert(entry.map_or(id, |(_, value)| value))
+    }
+
+    /// Says no more of this key when it is missing from this mapping.
+    pub(super) fn excuse(&mut self, mapping: NodeId, key: String) {
+        self.excused.insert((mapping, key));
+    }
+
+    pub(super) fn is_excused(&self, mapping: NodeId, key: &str) -> bool {
+        self.excused.contains(&(mapping, key.to_owned()))
+    }
+
+    /// Puts a value in the place of a missing key, another one where one stands already. Whether there
+    /// was one left.
+    pub(super) fn supply(&mut self, mapping: NodeId, key: &'static str) -> bool {
+        let supplied = self.supplied.entry(mapping).or_default();
+        let attempt = supplied.get(key).map_or(0, |supplied| supplied.attempt + 1);
+        supplied.insert(key, Supplied { attempt });
+        attempt < Supplied::ATTEMPTS
+    }
+
+    /// What stands for the missing keys of a mapping.
+    pub(super) fn supplied(&self, mapping: NodeId) -> Vec<(&'static str, Supplied)> {
+        self.supplied.get(&mapping).into_iter().flatten().map(|(key, supplied)| (*key, *supplied)).collect()
     }
 
     /// The bytes to point at: those of a scalar, or of a collection's first scalar.
@@ -141,7 +172,7 @@ impl Builder<'_> {
     /// Whether the text was read to its end.
     fn run(&mut self) -> bool {
         let source = self.source.clone();
-        let limits = options! { flow_nesting_limit: DEPTH + 1, emit_comments: false };
+        let limits = options! { flow_nesting_limit: DEPTH + 1, emit_comments: false, emit_unresolved_aliases: true };
         let mut documents = 0;
         for event in Parser::new_from_str_with_options(source.text(), limits) {
             let (event, span) = match event {

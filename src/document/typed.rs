@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{self, Unexpected, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::nearest;
+use super::supplied::Supplied;
 use super::tree::{Kind, NodeId, Tree};
 
 /// What serde found wrong, and at which node.
@@ -14,11 +16,25 @@ pub(super) struct Fault {
     pub(super) node: Option<NodeId>,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    pub(super) cause: Cause,
+}
+
+/// What the reader can do about a fault to go on.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// The node is wrong.
+    Wrong,
+    /// The node is a key or word nobody knows; perhaps this one was meant.
+    Unknown { meant: Option<String> },
+    /// The node is a mapping without this key.
+    Missing(&'static str),
+    /// The value put in the place of this key of this mapping was not accepted.
+    Supplied(NodeId, &'static str),
 }
 
 impl Fault {
     fn new(message: String) -> Self {
-        Self { node: None, message, help: None }
+        Self { node: None, message, help: None, cause: Cause::Wrong }
     }
 
     /// The innermost node wins: it is set first.
@@ -28,11 +44,13 @@ impl Fault {
 
     fn unknown(what: &str, found: &str, known: &[&str]) -> Self {
         let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-        let help = match nearest(found, known.iter().copied()) {
+        let meant = nearest(found, known.iter().copied()).map(str::to_owned);
+        let help = match &meant {
             Some(meant) => format!("did you mean `{meant}`? known are: {list}"),
             None => format!("known are: {list}"),
         };
-        Self { help: Some(help), ..Self::new(format!("unknown {what} `{}`", shown(found))) }
+        let message = format!("unknown {what} `{}`", shown(found));
+        Self { help: Some(help), cause: Cause::Unknown { meant }, ..Self::new(message) }
     }
 }
 
@@ -53,6 +71,7 @@ impl de::Error for Fault {
         let expected = match expected.to_string().as_str() {
             "u8" => "a whole number from 0 to 255".to_owned(),
             "u16" | "u32" | "u64" | "usize" => "a whole number, not negative and not too large".to_owned(),
+            "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number, not too large".to_owned(),
             other => other.to_owned(),
         };
         let found = match found {
@@ -72,7 +91,7 @@ impl de::Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("`{field}` is missing"))
+        Self { cause: Cause::Missing(field), ..Self::new(format!("`{field}` is missing")) }
     }
 }
 
@@ -87,15 +106,21 @@ fn shown(text: &str) -> String {
 pub(super) struct Typed<'t> {
     tree: &'t Tree,
     node: NodeId,
+    /// Keys may be numbers in quotes: JSON knows no others.
+    is_key: bool,
 }
 
 impl<'t> Typed<'t> {
     pub(super) fn new(tree: &'t Tree) -> Self {
-        Self { tree, node: Tree::ROOT }
+        Self { tree, node: Tree::ROOT, is_key: false }
     }
 
     fn child(self, node: NodeId) -> Self {
-        Self { node, ..self }
+        Self { node, is_key: false, ..self }
+    }
+
+    fn key(self, node: NodeId) -> Self {
+        Self { node, is_key: true, ..self }
     }
 
     fn kind(self) -> &'t Kind {
@@ -118,8 +143,10 @@ impl<'t> Typed<'t> {
     }
 
     fn number<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Kind::Plain(text) = self.kind() else {
-            return self.unfit("a whole number");
+        let text = match self.kind() {
+            Kind::Plain(text) => text,
+            Kind::Text(text) if self.is_key => text,
+            _ => return self.unfit("a whole number"),
         };
         if let Ok(number) = text.parse::<u64>() {
             visitor.visit_u64(number)
@@ -210,7 +237,8 @@ impl de::Deserializer<'static> for Typed<'_> {
         let Kind::Mapping(entries) = self.kind() else {
             return self.unfit("a mapping");
         };
-        visitor.visit_map(Entries { at: self, rest: entries, value: None }).map_err(|fault| fault.at(self.node))
+        let entries = Entries { at: self, rest: entries, supplied: self.tree.supplied(self.node), value: None };
+        visitor.visit_map(entries).map_err(|fault| fault.at(self.node))
     }
 
     fn deserialize_struct<V: Visitor<'static>>(
@@ -275,7 +303,14 @@ impl de::SeqAccess<'static> for Items<'_> {
 struct Entries<'t> {
     at: Typed<'t>,
     rest: &'t [(NodeId, NodeId)],
-    value: Option<NodeId>,
+    /// What stands for keys that are missing.
+    supplied: Vec<(&'static str, Supplied)>,
+    value: Option<Value>,
+}
+
+enum Value {
+    Node(NodeId),
+    Supplied(&'static str, Supplied),
 }
 
 impl de::MapAccess<'static> for Entries<'_> {
@@ -285,16 +320,25 @@ impl de::MapAccess<'static> for Entries<'_> {
         while let Some(((key, value), rest)) = self.rest.split_first() {
             self.rest = rest;
             if !self.at.tree.is_gone(*value) {
-                self.value = Some(*value);
-                return self.at.child(*key).read(seed).map(Some);
+                self.value = Some(Value::Node(*value));
+                return self.at.key(*key).read(seed).map(Some);
             }
+        }
+        if let Some((key, value)) = self.supplied.pop() {
+            self.value = Some(Value::Supplied(key, value));
+            let key: StrDeserializer<'_, Fault> = key.into_deserializer();
+            return seed.deserialize(key).map(Some);
         }
         Ok(None)
     }
 
     fn next_value_seed<V: de::DeserializeSeed<'static>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         match self.value.take() {
-            Some(value) => self.at.child(value).read(seed),
+            Some(Value::Node(value)) => self.at.child(value).read(seed),
+            Some(Value::Supplied(key, value)) => seed.deserialize(value).map_err(|fault| {
+                let cause = Cause::Supplied(self.at.node, key);
+                Fault { cause, ..Fault::new(fault.message) }
+            }),
             None => Err(Fault::new("a value was asked for before its key".to_owned())),
         }
     }
