@@ -5,6 +5,7 @@
 
 pub mod containers;
 pub mod lines;
+pub mod scripted;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

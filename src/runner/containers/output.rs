@@ -30,6 +30,8 @@ pub(super) struct Piece {
 pub(super) enum Read {
     /// Output that was not read before.
     Piece(Piece),
+    /// Output that an earlier reading brought; a sign of life.
+    Known,
     /// The engine ended the output in an orderly way.
     End,
     /// The reading broke off.
@@ -81,19 +83,13 @@ impl Reading {
         Self { frames, reader, seen: Taken::default() }
     }
 
-    /// The next piece that is not among what was `taken`; counts it there. May be dropped and called again.
+    /// The next piece, without what is among the `taken`; counts it there. May be dropped and called again.
     pub(super) async fn next(&mut self, taken: &mut Taken) -> Read {
-        loop {
-            match self.frames.recv().await {
-                Some(Frame::Piece(piece)) => {
-                    if let Some(piece) = self.unread(piece, taken) {
-                        return Read::Piece(piece);
-                    }
-                }
-                Some(Frame::End) => return Read::End,
-                // Without a last word the reader panicked.
-                Some(Frame::Broken) | None => return Read::Broken,
-            }
+        match self.frames.recv().await {
+            Some(Frame::Piece(piece)) => self.unread(piece, taken).map_or(Read::Known, Read::Piece),
+            Some(Frame::End) => Read::End,
+            // Without a last word the reader panicked.
+            Some(Frame::Broken) | None => Read::Broken,
         }
     }
 
@@ -152,6 +148,7 @@ mod tests {
         loop {
             match reading.next(taken).await {
                 Read::Piece(piece) => text.push_str(&String::from_utf8_lossy(&piece.bytes)),
+                Read::Known => {}
                 end => return (text, end),
             }
         }
@@ -160,8 +157,8 @@ mod tests {
     #[tokio::test]
     async fn a_second_reading_goes_on_where_the_first_broke_off_however_the_frames_are_cut() {
         let mut taken = Taken::default();
-        let first = all(reading(vec![out("one "), err("warn "), out("tw"), Frame::Broken]), &mut taken).await;
-        assert_eq!(first, ("one warn tw".into(), Read::Broken));
+        let first = all(reading(vec![out("one "), err("warn"), out("tw"), Frame::Broken]), &mut taken).await;
+        assert_eq!(first, ("one warntw".into(), Read::Broken));
         let second = all(reading(vec![out("one two "), err("warning"), out("three"), Frame::End]), &mut taken).await;
         assert_eq!(second, ("o ingthree".into(), Read::End));
     }
