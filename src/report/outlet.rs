@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many pieces may wait before replaceable ones are dropped.
 const PATIENCE: usize = 4_096;
@@ -141,6 +141,8 @@ fn pump(mut writer: Box<dyn Write + Send>, pieces: &Receiver<Piece>, state: &Sta
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     /// What was written, to look at afterwards.
