@@ -351,7 +351,8 @@ impl Conductor {
                 self.say(Progress::Fetched { image, cached });
             }
             Err(failure) => {
-                self.say(Progress::Notice { text: format!("{} {}", failure.what, failure.advice) });
+                let text = format!("{}: {}", failure.what, failure.advice);
+                self.say(Progress::NotFetched { image: image.clone(), text });
                 self.hand.missing.insert(image.clone());
                 self.fetch_failures.insert(image, failure);
             }

@@ -4,6 +4,8 @@
 //! before the act that it announces. [`RunState`] is a fold over the records: what a reader of the
 //! file knows is what the program knows. Nothing here knows runners or databases.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod event;
 mod file;
 mod record;

@@ -42,6 +42,8 @@ pub(super) struct Sitting {
     pub(super) pid: u32,
     /// How it ended, if it ended in an orderly way.
     pub(super) ended: Option<Outcome>,
+    /// What ended it outside any step.
+    pub(super) failure: Option<Failure>,
 }
 
 /// One try of a step.
@@ -50,8 +52,6 @@ pub(super) struct Attempt {
     pub(super) number: u32,
     pub(super) sitting: usize,
     pub(super) began: Timestamp,
-    pub(super) command: Option<String>,
-    pub(super) adopted: bool,
     pub(super) rounds: u32,
     /// Rows that its ended rounds moved.
     pub(super) round_rows: u64,
@@ -105,6 +105,8 @@ pub(super) struct Account {
     sittings: Vec<Sitting>,
     hops: Vec<HopTimes>,
     attempts: BTreeMap<Place, Vec<Attempt>>,
+    /// Whether no process works on the run any more.
+    closed: bool,
 }
 
 impl Account {
@@ -118,7 +120,7 @@ impl Account {
             }
         }
         let hops = vec![HopTimes::default(); plan.hops.len()];
-        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts: BTreeMap::new() }
+        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts: BTreeMap::new(), closed: false }
     }
 
     pub(super) fn of(plan: &Plan, records: &[Record]) -> Self {
@@ -127,6 +129,12 @@ impl Account {
             account.see(record);
         }
         account
+    }
+
+    /// From now on nothing counts as running: the process is over, whatever it recorded last.
+    pub(super) fn closed(mut self) -> Self {
+        self.closed = true;
+        self
     }
 
     pub(super) fn see(&mut self, record: &Record) {
@@ -148,8 +156,8 @@ impl Account {
                     hop.ended = Some(time);
                 }
             }
-            RecordBody::StepStarted { step, attempt, command, adopted } => {
-                self.begin(time, step, *attempt, command.clone(), *adopted);
+            RecordBody::StepStarted { step, attempt, .. } => {
+                self.begin(time, step, *attempt);
             }
             RecordBody::RoundEnded { step, attempt, round, counts, .. } => {
                 if let Some(attempt) = self.attempt(step, *attempt) {
@@ -170,9 +178,10 @@ impl Account {
                     attempt.end = Some(end);
                 }
             }
-            RecordBody::RunEnded { outcome, .. } => {
+            RecordBody::RunEnded { outcome, failure } => {
                 if let Some(sitting) = self.sittings.last_mut() {
                     sitting.ended = Some(*outcome);
+                    sitting.failure.clone_from(failure);
                 }
             }
             RecordBody::Unknown => {}
@@ -183,7 +192,7 @@ impl Account {
     }
 
     fn sit(&mut self, time: Timestamp, host: &str, pid: u32) {
-        self.sittings.push(Sitting { began: time, last: time, host: host.to_owned(), pid, ended: None });
+        self.sittings.push(Sitting { began: time, last: time, host: host.to_owned(), pid, ended: None, failure: None });
     }
 
     fn hop_times(&mut self, series: &crate::model::Series) -> Option<&mut HopTimes> {
@@ -191,26 +200,11 @@ impl Account {
         self.hops.get_mut(place)
     }
 
-    fn begin(&mut self, time: Timestamp, step: &StepId, number: u32, command: Option<String>, adopted: bool) {
+    fn begin(&mut self, time: Timestamp, step: &StepId, number: u32) {
         let Some(place) = self.place(step) else { return };
         let sitting = self.sittings.len().saturating_sub(1);
         let attempts = self.attempts.entry(place).or_default();
-        match attempts.iter_mut().find(|attempt| attempt.number == number && attempt.end.is_none()) {
-            Some(attempt) => {
-                attempt.sitting = sitting;
-                attempt.adopted |= adopted;
-            }
-            None => attempts.push(Attempt {
-                number,
-                sitting,
-                began: time,
-                command,
-                adopted,
-                rounds: 0,
-                round_rows: 0,
-                end: None,
-            }),
-        }
+        attempts.push(Attempt { number, sitting, began: time, rounds: 0, round_rows: 0, end: None });
     }
 
     fn attempt(&mut self, step: &StepId, number: u32) -> Option<&mut Attempt> {
@@ -255,6 +249,11 @@ impl Account {
         self.sittings.last().and_then(|sitting| sitting.ended)
     }
 
+    /// Whether a process works on the run.
+    pub(super) fn works(&self) -> bool {
+        !self.closed && self.outcome().is_none()
+    }
+
     pub(super) fn hop_began(&self, hop: usize) -> bool {
         self.hops[hop].began.is_some()
     }
@@ -263,16 +262,11 @@ impl Account {
         self.hops[hop].ended.is_some()
     }
 
-    /// The hop that is worked on: the last that began and, once it has ended, still that one.
-    pub(super) fn current_hop(&self) -> Option<usize> {
-        self.hops.iter().rposition(|hop| hop.began.is_some())
-    }
-
     pub(super) fn step_state(&self, place: Place) -> StepState {
         let Some(last) = self.attempts(place).last() else { return StepState::Waiting };
         match &last.end {
             Some(end) => StepState::Ended(end.outcome),
-            None if last.sitting + 1 == self.sittings.len().max(1) && self.outcome().is_none() => StepState::Running,
+            None if last.sitting + 1 == self.sittings.len().max(1) && self.works() => StepState::Running,
             None => StepState::OutOfSight,
         }
     }
@@ -341,11 +335,18 @@ impl Account {
     pub(super) fn step_seconds(&self, place: Place, now: Timestamp) -> f64 {
         let attempts = self.attempts(place).iter();
         attempts
-            .map(|attempt| match &attempt.end {
-                Some(end) => end.seconds.max(0.0),
-                None => self.worked(attempt.began, now),
+            .map(|attempt| match (&attempt.end, self.sittings.get(attempt.sitting)) {
+                (Some(end), _) => end.seconds.max(0.0),
+                // Nobody knows how long it went on after its process ended.
+                (None, Some(sitting)) => seconds_between(attempt.began, self.end_of(attempt.sitting, sitting, now)),
+                (None, None) => 0.0,
             })
             .sum()
+    }
+
+    /// When a sitting ended, `now` if it has not.
+    fn end_of(&self, place: usize, sitting: &Sitting, now: Timestamp) -> Timestamp {
+        if place + 1 == self.sittings.len() && self.works() { now } else { sitting.last }
     }
 
     /// Seconds of the hop in which a process worked on it.
@@ -354,14 +355,12 @@ impl Account {
         times.began.map_or(0.0, |began| self.worked(began, times.ended.unwrap_or(now)))
     }
 
-    /// Seconds between `from` and `to` in which a process worked on the run. `now`: the present for a
-    /// run that goes on, the time of the last record otherwise.
+    /// Seconds between `from` and `to` in which a process worked on the run.
     pub(super) fn worked(&self, from: Timestamp, to: Timestamp) -> f64 {
-        let last = self.sittings.len().saturating_sub(1);
         let sittings = self.sittings.iter().enumerate();
         sittings
             .map(|(place, sitting)| {
-                let end = if place == last && sitting.ended.is_none() { to } else { sitting.last };
+                let end = self.end_of(place, sitting, to);
                 seconds_between(sitting.began.max(from), end.min(to))
             })
             .sum()

@@ -18,11 +18,16 @@ use super::text::{clean, counted, left, listed, time_of_day, took, width, wrap};
 /// The most lines of the screen that one line of a command's output takes.
 const OUTPUT_LINES: usize = 4;
 
+/// The columns of a field's label.
+const LABEL: usize = 9;
+
 /// What a text may look like and how wide it may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Paper {
-    pub(super) look: Look,
-    pub(super) columns: usize,
+pub struct Paper {
+    /// Colour and characters.
+    pub look: Look,
+    /// Display columns in which words are wrapped.
+    pub columns: usize,
 }
 
 impl Paper {
@@ -37,14 +42,28 @@ impl Paper {
     }
 
     /// `label` in its column, then `text`, wrapped.
-    pub(super) fn field(self, indent: usize, label: &str, columns: usize, text: &str) -> Vec<String> {
-        let first = format!("{}{}", " ".repeat(indent), left(label, columns));
+    pub(super) fn field(self, indent: usize, label: &str, text: &str) -> Vec<String> {
+        let first = " ".repeat(indent + LABEL);
         let mut lines = self.hang(&first, text);
         if let Some(line) = lines.first_mut() {
-            let rest = line[first.len()..].to_owned();
-            *line = format!("{}{}{rest}", " ".repeat(indent), self.look.ink(Ink::Dim, &left(label, columns)));
+            *line = self.label(indent, label, &line[first.len()..]);
         }
         lines
+    }
+
+    /// `label` in its column, then `text` as it is: something to be copied, such as a path.
+    pub(super) fn label(self, indent: usize, label: &str, text: &str) -> String {
+        format!("{}{}{text}", " ".repeat(indent), self.look.ink(Ink::Dim, &left(label, LABEL)))
+    }
+}
+
+/// From where to where a run goes.
+pub(super) fn path(account: &Account, look: Look) -> String {
+    let plan = account.plan();
+    if plan.from == plan.to {
+        format!("completes {}", plan.to)
+    } else {
+        format!("{} {} {}", plan.from, look.arrow(), plan.to)
     }
 }
 
@@ -54,28 +73,19 @@ pub(super) fn opening(account: &Account, body: &RecordBody, paper: Paper) -> Vec
     let Some(opening) = account.opening() else { return Vec::new() };
     let Some(sitting) = account.sittings().last() else { return Vec::new() };
     let mut lines = Vec::new();
-    let path = if plan.from == plan.to {
-        format!("completes {}", plan.to)
+    let title = format!("leapfrog {}", opening.leapfrog);
+    let rest = format!("  {}  {}", plan.cloud, path(account, paper.look));
+    if width(&title) + width(&rest) <= paper.columns {
+        lines.push(format!("{}{rest}", paper.look.ink(Ink::Bold, &title)));
     } else {
-        format!("{} {} {}", plan.from, paper.look.arrow(), plan.to)
-    };
-    lines.push(
-        Line::new()
-            .ink(Ink::Bold, format!("leapfrog {}", opening.leapfrog))
-            .plain(format!("  {}  {path}", plan.cloud))
-            .render(paper.look, paper.columns),
-    );
+        lines.extend(wrap(&format!("{title} {rest}"), paper.columns));
+    }
     let place = format!("run {} on {} (process {}), {}", opening.run, sitting.host, sitting.pid, opening.runner);
     lines.extend(paper.hang("", &place));
     if matches!(body, RecordBody::RunResumed { .. }) {
         let done = (0..plan.hops.len()).filter(|hop| account.hop_is_done(*hop)).count();
-        let text = format!(
-            "goes on where it stopped: {done} of {} complete",
-            counted(plan.hops.len() as u64, "release is", "releases are")
-        );
-        let text = text
-            .replace("release is complete", "release complete")
-            .replace("releases are complete", "releases complete");
+        let all = counted(plan.hops.len() as u64, "release", "releases");
+        let text = format!("goes on where it stopped: {done} of {all} done");
         lines.extend(paper.hang("", &text));
     }
     lines
@@ -84,20 +94,23 @@ pub(super) fn opening(account: &Account, body: &RecordBody, paper: Paper) -> Vec
 /// A hop that is complete, in one line: all of its lanes collapse into it.
 pub(super) fn hop_done(account: &Account, hop: usize, now: Timestamp, paper: Paper) -> String {
     let series = account.plan().hops.iter().map(|hop| width(hop.series.as_str())).max().unwrap_or(0);
-    let lanes = account.hop(hop).lanes.len();
-    let steps: usize = account.hop(hop).lanes.iter().map(|lane| lane.steps.len()).sum();
-    let mut text =
-        format!("  {}  {}", counted(lanes as u64, "service", "services"), counted(steps as u64, "step", "steps"),);
-    if let Some(rows) = account.hop_rows(hop) {
-        text.push_str(&format!("  {}", counted(rows, "row", "rows")));
-    }
-    Line::new()
+    let lanes = &account.hop(hop).lanes;
+    let steps: usize = lanes.iter().map(|lane| lane.steps.len()).sum();
+    let rows = account.hop_rows(hop).map(|rows| counted(rows, "row", "rows"));
+    let details = rows
+        .into_iter()
+        .chain([counted(steps as u64, "step", "steps"), counted(lanes.len() as u64, "service", "services")]);
+    let mut line = Line::new()
         .ink(Mark::Done.ink(), paper.look.mark(Mark::Done))
         .plain(" ")
         .ink(Ink::Bold, left(account.hop(hop).series.as_str(), series))
-        .plain(format!("  done in {}", left(&took(account.hop_seconds(hop, now)), 9)))
-        .ink(Ink::Dim, text)
-        .render(paper.look, paper.columns)
+        .plain(format!("  done in {}", left(&took(account.hop_seconds(hop, now)), 8)));
+    for detail in details {
+        if line.width() + 2 + width(&detail) <= paper.columns {
+            line = line.ink(Ink::Dim, format!("  {detail}"));
+        }
+    }
+    line.render(paper.look, paper.columns)
 }
 
 /// The word for how a step ended other than well.
@@ -131,17 +144,16 @@ pub(super) fn step_ended(step: &StepId, attempt: u32, end: &End, directory: &Utf
 
 /// The fields of a failure, indented.
 pub(super) fn failure_fields(failure: &Failure, directory: &Utf8Path, indent: usize, paper: Paper) -> Vec<String> {
-    const LABEL: usize = 9;
-    let mut lines = paper.field(indent, "what", LABEL, &clean(&failure.what));
+    let mut lines = paper.field(indent, "what", &clean(&failure.what));
     if let Some(command) = &failure.command {
-        lines.extend(paper.field(indent, "command", LABEL, &clean(command)));
+        lines.push(paper.label(indent, "command", &clean(command)));
     }
     if let Some(exit) = failure.exit {
-        lines.extend(paper.field(indent, "exit", LABEL, &exit.to_string()));
+        lines.push(paper.label(indent, "exit", &exit.to_string()));
     }
     let mut label = "output";
     for line in &failure.last_lines {
-        let mut shown = paper.field(indent, label, LABEL, &clean(line));
+        let mut shown = paper.field(indent, label, &clean(line));
         if shown.len() > OUTPUT_LINES {
             // The head says where it comes from, the tail what it is about.
             let tail = shown.split_off(shown.len() - OUTPUT_LINES / 2);
@@ -153,9 +165,9 @@ pub(super) fn failure_fields(failure: &Failure, directory: &Utf8Path, indent: us
         label = "";
     }
     if let Some(log) = &failure.log {
-        lines.extend(paper.field(indent, "log", LABEL, directory.join(log).as_str()));
+        lines.push(paper.label(indent, "log", directory.join(log).as_str()));
     }
-    lines.extend(paper.field(indent, "next", LABEL, &clean(&failure.advice)));
+    lines.extend(paper.field(indent, "next", &clean(&failure.advice)));
     lines
 }
 

@@ -159,7 +159,10 @@ impl JsonLinesReporter {
         let thing = match progress {
             Progress::Rows { step, .. } => format!("rows {step}"),
             Progress::Fetching { image, .. } => format!("fetching {image}"),
-            Progress::Fetched { .. } | Progress::Stopping { .. } | Progress::Notice { .. } => return false,
+            Progress::Fetched { .. }
+            | Progress::NotFetched { .. }
+            | Progress::Stopping { .. }
+            | Progress::Notice { .. } => return false,
         };
         if self.written.get(&thing).is_some_and(|last| seconds_between(*last, now) < PAUSE) {
             return true;

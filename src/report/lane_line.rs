@@ -33,7 +33,13 @@ pub(super) struct LaneRow {
 #[derive(Debug, Clone)]
 enum What {
     /// A step that runs.
-    Step { phase: String, counter: String, name: String },
+    Step {
+        phase: String,
+        counter: String,
+        name: String,
+        /// `@` and the database that the step is taken for.
+        target: String,
+    },
     /// Words.
     Words(String),
     /// Something that takes the rest of the line.
@@ -45,22 +51,23 @@ enum What {
 struct Columns {
     phase: bool,
     counter: bool,
+    /// The most columns for a step's name.
     name: usize,
     rows: bool,
     rate: bool,
 }
 
-/// From the richest to the barest.
-const LAYOUTS: [Columns; 8] = [
-    Columns { phase: true, counter: true, name: 40, rows: true, rate: true },
-    Columns { phase: true, counter: true, name: 20, rows: true, rate: true },
-    Columns { phase: true, counter: true, name: 14, rows: true, rate: true },
-    Columns { phase: false, counter: true, name: 18, rows: true, rate: true },
-    Columns { phase: false, counter: true, name: 14, rows: true, rate: true },
+/// From the richest to the barest; before columns go, names of steps get shorter.
+const LAYOUTS: [Columns; 5] = [
+    Columns { phase: true, counter: true, name: 16, rows: true, rate: true },
+    Columns { phase: false, counter: true, name: 16, rows: true, rate: true },
     Columns { phase: false, counter: false, name: 14, rows: true, rate: true },
     Columns { phase: false, counter: false, name: 14, rows: true, rate: false },
     Columns { phase: false, counter: false, name: 10, rows: false, rate: false },
 ];
+
+/// The widest a step's name is shown.
+const NAME: usize = 40;
 
 impl LaneRow {
     pub(super) fn new(service: &str, shown: Shown<'_>, look: Look, now: Timestamp) -> Self {
@@ -115,7 +122,8 @@ impl LaneRow {
             what: What::Step {
                 phase: running.step.phase.to_string(),
                 counter: format!("{}/{}", running.number, running.of),
-                name: running.step.id.short(),
+                name: running.step.id.name.to_string(),
+                target: running.step.id.target.as_ref().map(|target| format!("@{target}")).unwrap_or_default(),
             },
             time: clock(running.seconds),
             rows: running.rows.map(count).unwrap_or_default(),
@@ -129,7 +137,7 @@ impl LaneRow {
         match &self.what {
             What::Wide(_) => String::new(),
             What::Words(text) => text.clone(),
-            What::Step { phase, counter, name } => {
+            What::Step { phase, counter, name, target } => {
                 let mut text = String::new();
                 if columns.phase {
                     text.push_str(&left(phase, 9));
@@ -138,7 +146,7 @@ impl LaneRow {
                     text.push_str(&right(counter, counters));
                     text.push(' ');
                 }
-                text.push_str(&cut(name, columns.name, look.ellipsis()));
+                text.push_str(&step_name(name, target, columns.name, look));
                 text
             }
         }
@@ -159,10 +167,7 @@ pub(super) fn lane_lines(mut rows: Vec<LaneRow>, look: Look, columns: usize, roo
             rows.retain(|row| row.kind != Some(kind));
         }
     }
-    let layout = *LAYOUTS
-        .iter()
-        .find(|layout| rows.iter().all(|row| Widths::new(&rows, **layout, look).total(row) <= columns))
-        .unwrap_or(&LAYOUTS[LAYOUTS.len() - 1]);
+    let layout = layout(&rows, look, columns);
     let widths = Widths::new(&rows, layout, look);
     let mut lines: Vec<Line> = rows.iter().map(|row| lane_line(row, &widths, look, columns)).collect();
     let shared = shared
@@ -175,6 +180,22 @@ pub(super) fn lane_lines(mut rows: Vec<LaneRow>, look: Look, columns: usize, roo
         lines.push(Line::new().ink(Ink::Dim, format!("   and {hidden} more")));
     }
     lines
+}
+
+/// The richest layout that all lanes fit into.
+fn layout(rows: &[LaneRow], look: Look, columns: usize) -> Columns {
+    let fits = |layout: &Columns| {
+        let widths = Widths::new(rows, *layout, look);
+        rows.iter().all(|row| widths.total(row) <= columns)
+    };
+    let layouts = LAYOUTS.iter().flat_map(|least| (least.name..=NAME).rev().map(|name| Columns { name, ..*least }));
+    layouts.into_iter().find(fits).unwrap_or(LAYOUTS[LAYOUTS.len() - 1])
+}
+
+/// A step's name in at most `columns`; what tells it from its twins is kept longest.
+fn step_name(name: &str, target: &str, columns: usize, look: Look) -> String {
+    let rest = columns.saturating_sub(width(target)).max(4);
+    cut(&format!("{}{target}", cut(name, rest, look.ellipsis())), columns, look.ellipsis())
 }
 
 struct Widths {

@@ -11,11 +11,12 @@
 //! | [`PlainReporter`] | a log file, a pager, a simple terminal | dated lines, a heartbeat |
 //! | [`JsonLinesReporter`] | tools | JSON Lines, see `docs/events.md` |
 //!
-//! `summary`, `status` and `runs` are texts about a run as a whole. They are pure functions of
+//! [`summary()`], [`status()`] and [`runs()`] are texts about a run as a whole. They are pure functions of
 //! its plan and its records: what was shown once can be shown again.
 
 mod account;
 mod block;
+mod conclusion;
 mod evidence;
 mod frame;
 pub mod jsonl;
@@ -25,16 +26,25 @@ mod look;
 mod outlet;
 mod plain;
 mod screen;
+mod status;
+#[cfg(test)]
+mod stories;
+mod summary;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 
 use jiff::Timestamp;
 
+pub use block::Paper;
 pub use jsonl::JsonLinesReporter;
 pub use look::{ColorChoice, Look};
 pub use outlet::Outlet;
 pub use plain::PlainReporter;
+pub use status::{Process, RunEntry, runs, status};
+pub use summary::{About, summary};
 pub use terminal::TerminalReporter;
 
 use crate::journal::Event;

@@ -17,11 +17,11 @@ use crate::plan::Plan;
 
 use super::evidence::in_words;
 use super::outlet::Outlet;
-use super::text::{bytes, clean, clock, count, counted, listed, rate, seconds_between, stamp, took};
+use super::text::{bytes, clean, clock, counted, listed, rate, seconds_between, stamp, took};
 use super::view::View;
 use super::{Reporter, block};
 
-/// Seconds without a line after which one is due, and between lines on one download or round.
+/// Seconds without a line after which one is due, and between lines on one download.
 const HEARTBEAT: f64 = 9.5;
 
 /// Writes a run as dated lines.
@@ -34,22 +34,13 @@ pub struct PlainReporter {
     said: Option<Timestamp>,
     /// When each download was last spoken of.
     pulls: BTreeMap<ImageReference, Timestamp>,
-    /// When each repeated step was last spoken of.
-    rounds: BTreeMap<StepId, Timestamp>,
 }
 
 impl PlainReporter {
     /// A reporter to `outlet`. `history`: what earlier processes recorded of a run that goes on;
     /// `directory`: where the run's files are.
     pub fn new(plan: Arc<Plan>, history: &[Record], directory: Utf8PathBuf, outlet: Outlet) -> Self {
-        Self {
-            view: View::resumed(plan, history),
-            directory,
-            outlet,
-            said: None,
-            pulls: BTreeMap::new(),
-            rounds: BTreeMap::new(),
-        }
+        Self { view: View::resumed(plan, history), directory, outlet, said: None, pulls: BTreeMap::new() }
     }
 
     fn say(&mut self, time: Timestamp, text: &str) {
@@ -90,19 +81,6 @@ impl PlainReporter {
                 let command = command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
                 format!("{} {what}{again}{command}", named(step))
             }
-            RecordBody::RoundEnded { step, round, exit, verdict, counts, seconds, .. } => {
-                if !due(self.rounds.get(step), time) {
-                    return;
-                }
-                self.rounds.insert(step.clone(), time);
-                let moved = counts.iter().fold(0u64, |sum, count| sum.saturating_add(count.moved));
-                format!(
-                    "{} round {round} took {} and moved {}: exit {exit} ({verdict})",
-                    named(step),
-                    took(*seconds),
-                    counted(moved, "row", "rows")
-                )
-            }
             RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure } => {
                 let rows = rows.map(|rows| format!(", {}", counted(rows, "row", "rows"))).unwrap_or_default();
                 let mut text = format!("{} {} after {}{rows}", named(step), block::verb(*outcome), took(*seconds));
@@ -114,7 +92,7 @@ impl PlainReporter {
                 }
                 self.say(time, &text);
                 if let Some(failure) = failure {
-                    self.failure(time, step, failure);
+                    self.failure(time, &named(step), failure);
                 }
                 return;
             }
@@ -126,17 +104,21 @@ impl PlainReporter {
                 let rows = rows.map(|rows| format!(", {}", counted(rows, "row", "rows"))).unwrap_or_default();
                 format!("{series} done after {}{rows}", took(seconds))
             }
-            RecordBody::RunEnded { outcome, .. } => {
+            RecordBody::RunEnded { outcome, failure } => {
                 let seconds = self.view.account().run_seconds(time);
-                format!("run {} after {}", block::verb(*outcome), took(seconds))
+                self.say(time, &format!("run {} after {}", block::verb(*outcome), took(seconds)));
+                if let Some(failure) = failure {
+                    self.failure(time, "run", failure);
+                }
+                return;
             }
-            RecordBody::Unknown => return,
+            // The heartbeat says how a repeated step gets on.
+            RecordBody::RoundEnded { .. } | RecordBody::Unknown => return,
         };
         self.say(time, &text);
     }
 
-    fn failure(&mut self, time: Timestamp, step: &StepId, failure: &Failure) {
-        let name = named(step);
+    fn failure(&mut self, time: Timestamp, name: &str, failure: &Failure) {
         self.say(time, &format!("{name} what: {}", failure.what));
         if let Some(command) = &failure.command {
             self.say(time, &format!("{name} command: {command}"));
@@ -172,7 +154,11 @@ impl PlainReporter {
                 let how = if *cached { "was here already" } else { "is here" };
                 self.say(now, &format!("image {image}: {how}"));
             }
-            Progress::Stopping { text } => self.say(now, &format!("stopping: {text}")),
+            Progress::NotFetched { image, text } => {
+                self.pulls.remove(image);
+                self.say(now, &format!("image {image}: not here: {text}"));
+            }
+            Progress::Stopping { text } => self.say(now, text),
             Progress::Notice { text } => self.say(now, &format!("notice: {text}")),
             Progress::Rows { .. } => {}
         }
@@ -184,15 +170,18 @@ impl PlainReporter {
         let running = self.view.all_running(now);
         for running in &running {
             let id = &running.step.id;
-            let mut part = format!("{} {} {}", id.service, id.short(), clock(running.seconds));
+            let mut part = format!("{} {} for {}", id.service, id.short(), clock(running.seconds));
             if let Some(rows) = running.rows {
-                part.push_str(&format!(" {} rows", count(rows)));
+                part.push_str(&format!(", {}", counted(rows, "row", "rows")));
             }
             if let Some(rows) = running.rate {
-                part.push_str(&format!(" {}", rate(rows)));
+                part.push_str(&format!(", {}", rate(rows)));
+            }
+            if running.rounds > 0 {
+                part.push_str(&format!(", {}", counted(running.rounds.into(), "round", "rounds")));
             }
             if running.quiet >= 60.0 {
-                part.push_str(&format!(" (quiet for {})", clock(running.quiet)));
+                part.push_str(&format!(", quiet for {}", clock(running.quiet)));
             }
             parts.push(part);
         }
@@ -200,7 +189,7 @@ impl PlainReporter {
         for (image, pull) in self.view.pulls() {
             let name = image.name();
             let name = name.rsplit('/').next().unwrap_or_default();
-            parts.push(format!("image {name} {}", clock(seconds_between(pull.since, now))));
+            parts.push(format!("image {name} for {}", clock(seconds_between(pull.since, now))));
         }
         (!parts.is_empty()).then(|| format!("{series}running: {}", parts.join("; ")))
     }

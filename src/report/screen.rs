@@ -108,8 +108,12 @@ fn home(shown: &[String], columns: usize) -> String {
     }
     // A terminal that has become narrower has wrapped the lines that no longer fit.
     let rows: usize = shown.iter().map(|line| visible(line).div_ceil(columns.max(1)).max(1)).sum();
-    let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
-    if rows > shown.len() { format!("{up}\r\x1b[J") } else { format!("{up}\r") }
+    // Some terminals cut lines instead of wrapping them. The frame's first line is empty: leaving it
+    // behind costs nothing in the ones that wrap and saves a permanent line in the others.
+    let wrapped = rows > shown.len();
+    let above = rows - 1 - usize::from(wrapped);
+    let up = if above > 0 { format!("\x1b[{above}A") } else { String::new() };
+    if wrapped { format!("{up}\r\x1b[J") } else { format!("{up}\r") }
 }
 
 /// The columns of a line without its inks.

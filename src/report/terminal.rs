@@ -2,8 +2,8 @@
 //!
 //! What happens once becomes permanent lines: how the run began, a hop that is complete, a failure
 //! with all that is known of it, what the operator should read. What changes is the frame, drawn
-//! through indicatif at most twice a second (at once when a step begins or ends): over a slow link a
-//! frame costs about a kilobyte. Output of steps is not scrolled past; it is in the steps' logs, and
+//! through indicatif about three times in two seconds (at once when a step begins or ends): over a slow
+//! link that is less than a kilobyte a second. Output of steps is not scrolled past; it is in the steps' logs, and
 //! its last line stands in the frame where there is room.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::view::View;
 use super::{Reporter, text};
 
 /// How long a frame stands at least, in seconds, if nothing durable happened.
-const CALM: f64 = 0.45;
+const CALM: f64 = 0.65;
 
 /// How long a frame stands at least in any case, in seconds.
 const SHORTEST: f64 = 0.09;
@@ -84,6 +84,7 @@ impl TerminalReporter {
         let record = match event {
             Event::Record(record) => record,
             Event::Progress(Progress::Stopping { text }) => return block::notice(Mark::Odd, text, now, paper),
+            Event::Progress(Progress::NotFetched { text, .. }) => return block::notice(Mark::Failed, text, now, paper),
             Event::Progress(Progress::Notice { text }) => return block::notice(Mark::Notice, text, now, paper),
             Event::Progress(_) | Event::Output { .. } => return Vec::new(),
         };
@@ -115,6 +116,9 @@ impl TerminalReporter {
                         .unwrap_or_default(),
                     _ => Vec::new(),
                 }
+            }
+            RecordBody::RunEnded { failure: Some(failure), .. } => {
+                block::failure_fields(failure, &self.directory, 0, paper)
             }
             _ => Vec::new(),
         }

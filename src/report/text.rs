@@ -61,6 +61,30 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
+/// What a log line says, without what every line begins with: oslo.log's date, time, process, level,
+/// module and context (`2026-11-22 03:15:20.248 9357 INFO alembic.runtime.migration [-] `).
+pub(super) fn gist(line: &str) -> &str {
+    let mut rest = line;
+    for place in 0..5 {
+        let Some((word, after)) = rest.split_once(' ') else { return line };
+        let fits = match place {
+            0 => word.len() == 10 && word.chars().all(|c| c.is_ascii_digit() || c == '-'),
+            1 => word.len() >= 8 && word.chars().all(|c| c.is_ascii_digit() || ":.,".contains(c)),
+            2 => !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()),
+            3 => ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "AUDIT", "TRACE"].contains(&word),
+            _ => !word.is_empty(),
+        };
+        if !fits {
+            return line;
+        }
+        rest = after;
+    }
+    match rest.strip_prefix('[').and_then(|context| context.split_once("] ")) {
+        Some((_, said)) => said,
+        None => rest,
+    }
+}
+
 /// At most `columns` of `text`, the cut marked with `mark`.
 pub(super) fn cut(text: &str, columns: usize, mark: &str) -> String {
     if width(text) <= columns {
@@ -211,6 +235,18 @@ mod tests {
         assert_eq!(clean("\u{1b}[01;31mERROR\u{1b}[00m cinder \u{1b}]0;title\u{7}failed\r"), "ERROR cinder failed");
         assert_eq!(clean("Migration(s) applied[00m"), "Migration(s) applied");
         assert_eq!(clean("a\tb\u{1b}(Bc\u{202e}d"), "a    bcd");
+    }
+
+    #[test]
+    fn the_gist_of_a_log_line_is_what_it_says() {
+        let migration = "2026-11-22 03:15:20.248 9357 INFO alembic.runtime.migration [-] Running upgrade a -> b";
+        assert_eq!(gist(migration), "Running upgrade a -> b");
+        assert_eq!(gist("2026-11-22 03:15:20.311 9357 ERROR cinder Traceback"), "Traceback");
+        assert_eq!(
+            gist("50 rows matched query populate_user_id, 0 migrated"),
+            "50 rows matched query populate_user_id, 0 migrated"
+        );
+        assert_eq!(gist("2026-11-22"), "2026-11-22");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::model::{ImageReference, StepId};
 use crate::plan::{Plan, Step};
 
 use super::account::{Account, LaneState, Place};
-use super::text::{clean, seconds_between};
+use super::text::{clean, gist, seconds_between};
 
 /// A download.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,9 +53,11 @@ pub(super) struct Running<'v> {
     pub(super) seconds: f64,
     /// Rows that this attempt moved.
     pub(super) rows: Option<u64>,
+    /// Rounds that this attempt has behind it.
+    pub(super) rounds: u32,
     /// Rows per second.
     pub(super) rate: Option<f64>,
-    /// The last line of output, cleaned.
+    /// What the last line of output says.
     pub(super) line: Option<&'v str>,
     /// Seconds since the step was last heard of.
     pub(super) quiet: f64,
@@ -108,14 +110,22 @@ impl View {
         view
     }
 
+    /// From now on nothing counts as running.
+    pub(super) fn closed(mut self) -> Self {
+        self.account = self.account.closed();
+        self
+    }
+
     pub(super) fn see(&mut self, event: &Event, now: Timestamp) {
         match event {
             Event::Record(record) => self.record(record),
             Event::Progress(progress) => self.progress(progress, now),
             Event::Output { step, text, .. } => {
-                let text = clean(text);
-                if let Some(live) = self.live(step, now)
-                    && !text.is_empty()
+                let text = gist(&clean(text)).to_owned();
+                // leapfrog's own remark on a command's silence is no sign of its life.
+                if !text.is_empty()
+                    && !text.starts_with("(leapfrog:")
+                    && let Some(live) = self.live(step, now)
                 {
                     live.line = Some(text);
                 }
@@ -154,7 +164,7 @@ impl View {
                 let pull = self.pulls.entry(image.clone()).or_insert(Pull { since: now, done: 0, total: 0 });
                 (pull.done, pull.total) = (*done, *total);
             }
-            Progress::Fetched { image, .. } => {
+            Progress::Fetched { image, .. } | Progress::NotFetched { image, .. } => {
                 self.pulls.remove(image);
             }
             Progress::Rows { step, moved, rate, .. } => {
@@ -203,11 +213,6 @@ impl View {
         self.pulls.iter().filter(|(image, _)| !shown.contains(image)).map(|(image, pull)| (image, *pull)).collect()
     }
 
-    /// Whether something moves although nothing is heard of it: a download without numbers.
-    pub(super) fn is_spinning(&self) -> bool {
-        self.pulls.values().any(|pull| pull.total == 0)
-    }
-
     /// A hop's lanes as they are shown, in the plan's order.
     pub(super) fn lanes(&self, hop: usize, now: Timestamp) -> Vec<Shown<'_>> {
         let mut pulling = BTreeSet::new();
@@ -250,6 +255,7 @@ impl View {
             of: self.account.lane(place.hop, place.lane).steps.len(),
             seconds: attempt.map_or(0.0, |attempt| seconds_between(attempt.began, now)),
             rows: live.and_then(|live| live.rows).map(|(moved, _)| moved).or(rounds),
+            rounds: attempt.map_or(0, |attempt| attempt.rounds),
             rate: live.and_then(|live| live.rows).map(|(_, rate)| rate),
             line: live.and_then(|live| live.line.as_deref()),
             quiet: live.map_or(0.0, |live| seconds_between(live.heard, now)),
