@@ -2,9 +2,12 @@
 
 pub mod catalog;
 pub mod cloud;
+pub mod conduct;
 pub mod database;
+pub mod document;
 pub mod journal;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod report;
 pub mod runner;
