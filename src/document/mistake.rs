@@ -40,7 +40,7 @@ impl Mistake {
     }
 
     /// A mistake at some bytes of a document.
-    pub(super) fn at(source: &Source, range: &std::ops::Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn at(source: &Source, range: &std::ops::Range<usize>, message: impl Into<String>) -> Self {
         Self {
             file: source.file().to_owned(),
             place: Some((source.place(range), source.clone())),
