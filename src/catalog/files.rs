@@ -8,6 +8,9 @@ use include_dir::{Dir, include_dir};
 
 use crate::document::{Mistake, Source};
 
+/// What the names of embedded files begin with.
+pub(super) const BUILT_IN: &str = "built-in";
+
 static RELEASES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/releases");
 static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
 
@@ -39,7 +42,7 @@ impl Files {
             for file in embedded.files() {
                 let Some(name) = file.path().file_name().and_then(|name| name.to_str()) else { continue };
                 let Some(stem) = name.strip_suffix(".yaml") else { continue };
-                match Source::from_bytes(format!("built-in/{directory}/{name}"), file.contents().to_vec()) {
+                match Source::from_bytes(format!("{BUILT_IN}/{directory}/{name}"), file.contents().to_vec()) {
                     Ok(source) => drop(into.insert(stem.to_owned(), source)),
                     Err(mistake) => mistakes.push(mistake),
                 }

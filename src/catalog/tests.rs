@@ -284,6 +284,16 @@ mod directory {
     }
 
     #[test]
+    fn a_playbook_for_one_more_service_is_told_to_copy_the_built_in_releases() {
+        let (_keep, path) = directory();
+        std::fs::create_dir(path.join("playbooks")).expect("created");
+        let barbican = edited("playbooks/barbican", &[("service: barbican", "service: barbecue")]);
+        std::fs::write(path.join("playbooks/barbecue.yaml"), barbican).expect("written");
+        let first: String = message(&path).lines().take(2).map(|line| format!("{line}\n")).collect();
+        insta::assert_snapshot!(first);
+    }
+
+    #[test]
     fn a_directory_without_a_catalogue_in_it_is_a_mistake_and_not_an_empty_change() {
         let (_keep, path) = directory();
         insta::assert_snapshot!(message(&path), @r"
@@ -347,7 +357,7 @@ mod robustness {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(192))]
+        #![proptest_config(ProptestConfig::with_cases(96))]
 
         #[test]
         fn changed_bytes_never_cause_a_panic((path, text) in file(), edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {

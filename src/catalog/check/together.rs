@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Examination;
+use crate::catalog::files::BUILT_IN;
 use crate::catalog::{Playbook, PlaybookStep, Release};
 use crate::document::{Document, Mistake};
 use crate::model::{Engine, Series, SeriesRange};
@@ -44,18 +45,28 @@ pub(in crate::catalog) fn together(
 }
 
 impl Examination<'_, Release> {
+    /// Where to put a change to a file that cannot be edited.
+    fn own_copy(&self) -> String {
+        match self.document.source().file().strip_prefix(BUILT_IN) {
+            Ok(file) => format!(" in a copy of this file: {file} in your directory takes its place"),
+            Err(_) => String::new(),
+        }
+    }
+
     /// The release must list the playbook's service and the heads of its schemas, and no others.
     fn agrees_with(&mut self, playbook: &Document<Playbook>) {
         let (service, file) = (&playbook.value.service, playbook.source().file());
         let Some(facts) = self.document.value.services.get(service) else {
             let message = format!("{service} is missing: it has a playbook ({file})");
-            self.advise("services", message, format!("add `{service}:` with package, versions and heads"));
+            let help = format!("add `{service}:` with package, versions and heads{}", self.own_copy());
+            self.advise("services", message, help);
             return;
         };
         for database in &playbook.value.databases {
             if !facts.heads.contains_key(&database.schema) {
                 let message = format!("the heads of the schema {} are missing ({file} names it)", database.schema);
-                self.report(&format!("services/{service}/heads"), message);
+                let help = format!("add them{}", self.own_copy());
+                self.advise(&format!("services/{service}/heads"), message, help);
             }
         }
         for schema in facts.heads.keys() {

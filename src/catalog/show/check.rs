@@ -38,6 +38,9 @@ pub fn check(outcome: &Result<Catalog, CatalogError>) -> String {
                 count(catalog.releases().len(), "release", "releases"),
                 count(catalog.playbooks().len(), "playbook", "playbooks"),
             );
+            if catalog.overlay == Overlay::default() {
+                text.push_str("nothing was replaced or added\n");
+            }
             for (lead, files) in [("replaced: ", &catalog.overlay.replaced), ("added: ", &catalog.overlay.added)] {
                 if !files.is_empty() {
                     text.push_str(&paragraph(0, lead, &list(files)));
