@@ -30,3 +30,4 @@ pub use mistake::{Mistake, Place};
 pub use nearest::nearest;
 pub use read::{Attempt, Document};
 pub use source::Source;
+pub(crate) use tree::is_word;

@@ -219,7 +219,7 @@ impl Tree {
 }
 
 /// Whether `text` can be a key or a name, and so is fit to be repeated even in a discreet document.
-pub(super) fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
