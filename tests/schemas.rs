@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Every schema that the project publishes, by the name of its file.
 fn schemas() -> Vec<(&'static str, Value)> {
-    leapfrog::catalog::schemas()
+    leapfrog::cli::documents()
 }
 
 /// The shipped documents that a schema describes: directory and schema.

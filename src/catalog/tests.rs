@@ -120,8 +120,8 @@ fn what_a_playbook_means_is_checked_too() {
             ("{0: done, 1: more, 2: stuck,", "{1: failed, 2: stuck,"),
             ("--max-count, '{count}'", "--max-count, '50'"),
             ("count: 1000", "count: 0"),
-            ("rows: 1\n", "rows: 0\n"),
-            ("why: It is nova's own marker instance, which no migration can move.", "why: ''"),
+            ("what: migrations without a uuid", "what: ''"),
+            ("SELECT COUNT(*) FROM migrations WHERE", "DELETE FROM migrations WHERE"),
         ],
     );
     insta::assert_snapshot!(lines(&mistakes(&[("playbooks/nova", &nova)])));

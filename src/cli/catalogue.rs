@@ -7,15 +7,15 @@ use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
 use super::world;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, show as text};
 use crate::model::Service;
 
 /// `leapfrog releases`.
 pub(super) fn releases(common: &Common, show: &Show) -> Result<Exit, Stop> {
     let catalog = world::catalog(common)?;
     match show.output {
-        Output::Text => show.print(""),
-        Output::Json | Output::Jsonl => show.print_json(&catalog.releases().collect::<Vec<_>>())?,
+        Output::Text => show.print(&text::releases(&catalog)),
+        Output::Json | Output::Jsonl => show.print_json(&text::ReleaseList::new(&catalog))?,
     }
     Ok(Exit::Done)
 }
@@ -24,8 +24,8 @@ pub(super) fn releases(common: &Common, show: &Show) -> Result<Exit, Stop> {
 pub(super) fn playbooks(common: &Common, show: &Show) -> Result<Exit, Stop> {
     let catalog = world::catalog(common)?;
     match show.output {
-        Output::Text => show.print(""),
-        Output::Json | Output::Jsonl => show.print_json(&catalog.playbooks().collect::<Vec<_>>())?,
+        Output::Text => show.print(&text::playbooks(&catalog)),
+        Output::Json | Output::Jsonl => show.print_json(&text::PlaybookList::new(&catalog))?,
     }
     Ok(Exit::Done)
 }
@@ -38,7 +38,7 @@ pub(super) fn playbook(common: &Common, service: &Service, show: &Show) -> Resul
         return Err(Stop::usage(anyhow::anyhow!("there is no playbook for {service}; there are {}", known.join(", "))));
     };
     match show.output {
-        Output::Text => show.print(""),
+        Output::Text => show.print(&text::playbook(playbook)),
         Output::Json | Output::Jsonl => show.print_json(playbook)?,
     }
     Ok(Exit::Done)
@@ -46,11 +46,13 @@ pub(super) fn playbook(common: &Common, service: &Service, show: &Show) -> Resul
 
 /// `leapfrog catalog check DIR`.
 pub(super) fn check(directory: &Utf8Path, show: &Show) -> Result<Exit, Stop> {
-    let catalog = Catalog::load(directory).map_err(Stop::document)?;
-    show.print(&format!(
-        "{directory} is sound: {} releases and {} playbooks, with the built-in ones\n",
-        catalog.releases().len(),
-        catalog.playbooks().len()
-    ));
-    Ok(Exit::Done)
+    let outcome = Catalog::load(directory);
+    match show.output {
+        Output::Text => match &outcome {
+            Ok(_) => show.print(&text::check(&outcome)),
+            Err(error) => show.complain(&show.diagnostic(error)),
+        },
+        Output::Json | Output::Jsonl => show.print_json(&text::CheckResult::new(&outcome))?,
+    }
+    Ok(if outcome.is_ok() { Exit::Done } else { Exit::Usage })
 }

@@ -48,7 +48,7 @@ struct Ready {
 
 /// The first record of this process.
 enum Opening {
-    Start(RecordBody),
+    Start(Box<RecordBody>),
     Resume,
 }
 
@@ -105,7 +105,7 @@ async fn begin(
     let now = Timestamp::now();
     let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
     let run = RunId::new(&now.strftime("%Y%m%d-%H%M%S").to_string(), salt);
-    let opening = Opening::Start(RecordBody::RunStarted {
+    let opening = Opening::Start(Box::new(RecordBody::RunStarted {
         run: run.clone(),
         cloud: plan.cloud.clone(),
         from: plan.from.clone(),
@@ -115,7 +115,7 @@ async fn begin(
         host: host.to_owned(),
         pid: std::process::id(),
         images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
-    });
+    }));
     Ok(Ready { run, plan, history: Vec::new(), images, opening })
 }
 
@@ -282,7 +282,7 @@ async fn carry_out(
         }
     };
     let body = match opening {
-        Opening::Start(body) => body,
+        Opening::Start(body) => *body,
         Opening::Resume => RecordBody::RunResumed {
             leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
             host: host_name(),

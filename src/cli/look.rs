@@ -7,7 +7,7 @@ use miette::GraphicalReportHandler;
 use super::arguments::{Common, Output};
 use super::stop::{Cause, Stop};
 use crate::report::jsonl::Refused;
-use crate::report::{Look, Outlet};
+use crate::report::{Look, Outlet, Paper, terminal_columns};
 
 /// Both outputs of a command and how things may look on them.
 pub(super) struct Show {
@@ -38,6 +38,16 @@ impl Show {
     /// Whether an operator can be shown a changing screen.
     pub(super) fn is_terminal(&self) -> bool {
         std::io::stderr().is_terminal() && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+    }
+
+    /// Standard output, to write texts on.
+    pub(super) fn out_paper(&self) -> Paper {
+        Paper { look: self.out, columns: columns(std::io::stdout().is_terminal()) }
+    }
+
+    /// Standard error, to write texts on.
+    pub(super) fn err_paper(&self) -> Paper {
+        Paper { look: self.err, columns: columns(std::io::stderr().is_terminal()) }
     }
 
     /// Prints data.
@@ -116,6 +126,12 @@ impl Show {
             Err(_) => format!("leapfrog: {diagnostic}\n"),
         }
     }
+}
+
+/// The columns to wrap words in: the terminal's, or what fits most windows.
+fn columns(terminal: bool) -> usize {
+    const USUAL: usize = 100;
+    if terminal { terminal_columns().min(USUAL) } else { USUAL }
 }
 
 /// The text in characters that the output can show.

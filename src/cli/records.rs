@@ -1,7 +1,10 @@
 //! The commands about runs: `status`, `runs`, `logs`.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, anyhow, bail};
 use camino::Utf8Path;
+use jiff::Timestamp;
 
 use super::arguments::{Common, Output, matches_step};
 use super::exit::Exit;
@@ -11,6 +14,7 @@ use super::world::World;
 use crate::journal::{self, Record, RunState, Store};
 use crate::model::{RunId, StepId};
 use crate::plan::Plan;
+use crate::report::{self, About, Process, RunEntry};
 
 /// `leapfrog status`.
 pub(super) fn status(common: &Common, run: Option<RunId>, show: &Show) -> Result<Exit, Stop> {
@@ -22,9 +26,10 @@ pub(super) fn status(common: &Common, run: Option<RunId>, show: &Show) -> Result
     };
     let (plan, records) = read(&store, &run)?;
     let directory = store.directory_of(&run);
-    let again = again(&plan, common);
+    let again = again(&plan, common, &world);
+    let about = About { plan: &plan, records: &records, directory: &directory, again: &again };
     match show.output {
-        Output::Text => show.print(&crate::report::status(&plan, &records, &directory, &again, show.out)),
+        Output::Text => show.print(&report::status(&about, process(&store, &run)?, Timestamp::now(), show.out_paper())),
         Output::Json | Output::Jsonl => show.print_json(&records)?,
     }
     Ok(Exit::Done)
@@ -36,16 +41,24 @@ pub(super) fn runs(common: &Common, show: &Show) -> Result<Exit, Stop> {
     let store = world.store();
     let mut runs = Vec::new();
     for run in store.runs()? {
-        runs.push((run.clone(), journal::read(&store.directory_of(&run))?.records));
+        let (plan, records) = read(&store, &run)?;
+        runs.push(RunEntry { plan, records, process: process(&store, &run)? });
     }
     match show.output {
-        Output::Text => show.print(&crate::report::runs(&runs, show.out)),
+        Output::Text => show.print(&report::runs(&runs, Timestamp::now(), show.out_paper())),
         Output::Json | Output::Jsonl => {
-            let first: Vec<&Record> = runs.iter().filter_map(|(_, records)| records.first()).collect();
-            show.print_json(&first)?;
+            let ends: Vec<[Option<&Record>; 2]> =
+                runs.iter().map(|entry| [entry.records.first(), entry.records.last()]).collect();
+            show.print_json(&ends)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether a leapfrog works on the run: one works on the cloud, and the run is the latest.
+fn process(store: &Store, run: &RunId) -> Result<Process, Stop> {
+    let works = store.holder()?.is_some() && store.runs()?.last() == Some(run);
+    Ok(if works { Process::Works } else { Process::Gone })
 }
 
 /// `leapfrog logs STEP`.
@@ -131,12 +144,18 @@ pub(super) fn plan_of(store: &Store, run: &RunId) -> Result<Plan, Stop> {
 }
 
 /// The command that continues a run.
-fn again(plan: &Plan, common: &Common) -> String {
+fn again(plan: &Plan, common: &Common, world: &World) -> String {
     let config = if common.config == "leapfrog.yaml" { String::new() } else { format!(" --config {}", common.config) };
-    format!("leapfrog --from {} --to {}{config}", plan.from, plan.to)
+    let services: BTreeSet<&str> = plan.steps().map(|(_, lane, _)| lane.service.as_str()).collect();
+    let only = if services.len() == world.cloud.services().count() {
+        String::new()
+    } else {
+        format!(" --only {}", services.into_iter().collect::<Vec<_>>().join(","))
+    };
+    format!("leapfrog --from {} --to {}{only}{config}", plan.from, plan.to)
 }
 
 /// What a run did, in the end.
 pub(super) fn summary(plan: &Plan, records: &[Record], directory: &Utf8Path, again: &str, show: &Show) -> String {
-    crate::report::summary(plan, records, directory, again, show.err)
+    report::summary(&About { plan, records, directory, again }, show.err_paper())
 }

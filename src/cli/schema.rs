@@ -6,11 +6,11 @@ use super::look::Show;
 use super::stop::Stop;
 
 /// Every document with a schema: its name and the schema.
-pub fn documents() -> Vec<(&'static str, schemars::Schema)> {
+pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
     let mut documents = vec![
-        ("cloud", crate::cloud::schema()),
-        ("plan", schemars::schema_for!(crate::plan::Plan)),
-        ("events", crate::report::jsonl::schema()),
+        ("cloud", crate::cloud::schema().to_value()),
+        ("plan", schemars::schema_for!(crate::plan::Plan).to_value()),
+        ("events", crate::report::jsonl::schema().to_value()),
     ];
     documents.extend(crate::catalog::schemas());
     documents

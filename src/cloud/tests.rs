@@ -334,7 +334,8 @@ proptest! {
                 let to = (from + length..).find(|at| *at >= text.len() || text.is_char_boundary(*at)).unwrap_or(from);
                 let to = to.min(text.len());
                 // An edit inside the password would make it another text.
-                if text[from.saturating_sub(12)..(to + 12).min(text.len())].contains("Tad") {
+                let near = text.as_bytes()[from.saturating_sub(12)..(to + 12).min(text.len())].windows(3);
+                if near.into_iter().any(|window| window == b"Tad") {
                     continue;
                 }
                 text.replace_range(from..to, &put);

@@ -102,6 +102,29 @@ impl Store {
         }
     }
 
+    /// Who works on the cloud at this moment, as they wrote.
+    ///
+    /// # Errors
+    /// The lock file exists and cannot be read.
+    pub fn holder(&self) -> Result<Option<String>, StoreError> {
+        let path = self.directory.join("lock");
+        let disk = |action, source| StoreError::Disk { action, path: path.clone(), source };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(disk("open", error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(|e| disk("read", e))?;
+                Ok(Some(holder))
+            }
+            Err(TryLockError::Error(source)) => Err(disk("lock", source)),
+        }
+    }
+
     /// The runs, oldest first.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ pub enum RefusalKind {
     UnreadableUrl,
     /// A stored URL leads out of the cloud file, or a database of it is not led to.
     StoredUrl,
+    /// A release on the way does not support the database's engine.
+    Engine,
     /// The database does not stand where an interrupted run left it.
     Drift,
     /// An unfinished run does something else.

@@ -45,7 +45,7 @@ pub use outlet::Outlet;
 pub use plain::PlainReporter;
 pub use status::{Process, RunEntry, runs, status};
 pub use summary::{About, summary};
-pub use terminal::TerminalReporter;
+pub use terminal::{TerminalReporter, terminal_columns};
 
 use crate::journal::Event;
 
@@ -89,29 +89,4 @@ impl Reporter for Reporters {
     fn finish(&mut self, now: Timestamp) {
         self.0.iter_mut().for_each(|reporter| reporter.finish(now));
     }
-}
-
-/// A.
-pub fn summary(
-    _: &crate::plan::Plan,
-    _: &[crate::journal::Record],
-    _: &camino::Utf8Path,
-    again: &str,
-    _: Look,
-) -> String {
-    again.into()
-}
-/// A.
-pub fn status(
-    _: &crate::plan::Plan,
-    _: &[crate::journal::Record],
-    _: &camino::Utf8Path,
-    again: &str,
-    _: Look,
-) -> String {
-    again.into()
-}
-/// A.
-pub fn runs(_: &[(crate::model::RunId, Vec<crate::journal::Record>)], _: Look) -> String {
-    String::new()
 }

@@ -75,6 +75,8 @@ impl Bed {
         ContainerSettings {
             socket: self.docker_host.clone(),
             cloud: "containers-test".into(),
+            // As the rest of the test bed: an engine without a bridge will do.
+            network: Some("host".into()),
             // A path that does not exist: the credentials of whoever runs the tests stay out of them.
             credentials: Some("/nonexistent/config.json".into()),
             ..Default::default()

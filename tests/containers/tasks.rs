@@ -88,7 +88,7 @@ async fn a_task_runs_in_the_root_directory_as_the_image_s_user_without_the_image
     let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
     let (lines, exit) = run_task(&containers, &run.shell(&image, 1, "pwd; id -u")).await;
     assert_eq!((lines, exit.code), (vec!["/".into(), "4242".into()], 0));
-    let settings = ContainerSettings { user: Some("7".into()), network: Some("host".into()), ..bed.settings() };
+    let settings = ContainerSettings { user: Some("7".into()), ..bed.settings() };
     let containers = Containers::connect(settings).unwrap();
     assert_eq!(run_task(&containers, &run.shell(&image, 2, "id -u")).await.0, ["7"]);
 }

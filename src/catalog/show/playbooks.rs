@@ -5,7 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::text::{count, list, paragraph, table};
-use crate::catalog::{Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Residue};
+use crate::catalog::{
+    Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue,
+};
 use crate::model::{Effect, SeriesRange, Verdict};
 
 /// What `leapfrog playbooks --output json` says: every playbook, as its file says it.
@@ -122,6 +124,9 @@ fn step(number: usize, step: &PlaybookStep) -> String {
         for residue in &drain.residues {
             line("harmless rest: ", &rest(residue));
         }
+        for remainder in &drain.remainders {
+            line("must be gone: ", &gone(remainder));
+        }
     }
     text
 }
@@ -140,8 +145,11 @@ fn exit_codes(step: &PlaybookStep) -> String {
 }
 
 fn rest(residue: &Residue) -> String {
-    let rows = count(usize::try_from(residue.rows).unwrap_or(usize::MAX), "row", "rows");
-    format!("{} of {} ({}): {}", rows, residue.migration, series(&residue.series), residue.why)
+    format!("{} ({}): {}", residue.migration, series(&residue.series), residue.why.trim())
+}
+
+fn gone(remainder: &Remainder) -> String {
+    format!("{} ({})", remainder.what.trim(), series(&remainder.series))
 }
 
 fn series(range: &SeriesRange) -> String {

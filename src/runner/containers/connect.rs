@@ -108,3 +108,21 @@ fn url_safe_credentials(mut request: BollardRequest) -> BollardRequest {
 fn url_safe(base64: &str) -> String {
     base64.replace('+', "-").replace('/', "_")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_travel_in_the_alphabet_that_engines_read() {
+        // `{"password":"~~~>>>???"}` in the standard alphabet.
+        assert_eq!(url_safe("eyJwYXNzd29yZCI6In5+fj4+Pj8/PyJ9"), "eyJwYXNzd29yZCI6In5-fj4-Pj8_PyJ9");
+        assert_eq!(url_safe("YWI/YQ=="), "YWI_YQ==");
+    }
+
+    #[test]
+    fn an_address_that_is_no_engine_s_is_told_with_the_forms_there_are() {
+        let error = connect(Some("npipe:////./pipe/docker_engine")).expect_err("no such engine");
+        assert!(error.advice.contains("unix:///PATH"), "{}", error.advice);
+    }
+}

@@ -150,3 +150,56 @@ pub(super) fn refused(image: &ImageReference, login: &Login, error: Error) -> Ru
     };
     RunnerError { what, advice, kind, source: Some(Box::new(error)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What engines were seen to say, and what each means.
+    #[test]
+    fn the_engine_s_words_are_understood() {
+        for (status, words, expected) in [
+            // Docker Engine 20.10.24.
+            (
+                500,
+                r#"Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused"#,
+                Refusal::Network,
+            ),
+            (
+                500,
+                r#"Get "https://no.invalid/v2/": dial tcp: lookup no.invalid on 10.0.0.53:53: no such host"#,
+                Refusal::Network,
+            ),
+            (500, r#"Head "http://127.0.0.1:2/v2/a/manifests/1": no basic auth credentials"#, Refusal::Login),
+            (401, "unauthorized: authentication required", Refusal::Login),
+            (500, "unauthorized: authentication required", Refusal::Login),
+            (404, "manifest unknown: manifest unknown", Refusal::Missing),
+            (404, "manifest for 127.0.0.1:2/a:no not found: manifest unknown: manifest unknown", Refusal::Missing),
+            // From the sources of Docker's distribution library and of public registries.
+            (
+                404,
+                "pull access denied for a/b, repository does not exist or may require 'docker login'",
+                Refusal::Login,
+            ),
+            (403, "denied: requested access to the resource is denied", Refusal::Login),
+            (500, "toomanyrequests: You have reached your pull rate limit.", Refusal::Busy),
+            (429, "", Refusal::Busy),
+            (500, r#"Get "https://r.example/v2/": x509: certificate signed by unknown authority"#, Refusal::Tls),
+            (500, r#"Get "https://r.example/v2/": http: server gave HTTP response to HTTPS client"#, Refusal::Tls),
+            (500, r#"Get "https://r.example/v2/": net/http: TLS handshake timeout"#, Refusal::Network),
+            (
+                500,
+                r#"Get "https://r.example/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: i/o timeout"#,
+                Refusal::Network,
+            ),
+            (
+                500,
+                "failed to register layer: Error processing tar file: write /x: no space left on device",
+                Refusal::Full,
+            ),
+            (500, "unsupported media type", Refusal::Unknown),
+        ] {
+            assert_eq!(refusal(Some(status), words), expected, "{status} {words}");
+        }
+    }
+}

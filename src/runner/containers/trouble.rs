@@ -3,6 +3,8 @@
 //! The engine's own words stay available as the error's source. Nothing secret can be among them:
 //! credentials travel in a header that engines do not repeat, private files in a body.
 
+use std::io::ErrorKind;
+
 use bollard::errors::Error;
 
 use crate::runner::{RunnerError, RunnerErrorKind};
@@ -63,33 +65,48 @@ impl Address {
         }
     }
 
-    /// The error of an engine that does not answer.
+    /// The error of an engine that does not answer, or not as an engine would.
     pub(super) fn unreachable(&self, error: Error) -> RunnerError {
         let Self(address) = self;
-        let (what, advice) = match io_kind(&error) {
-            _ if matches!(error, Error::RequestTimeoutError) => (
-                format!("the container engine at {address} did not answer in time"),
-                "See whether `docker ps` (or `podman ps`) answers on this machine and how busy it is, then run the same command \
-                 again: what runs already goes on and is found."
-                    .to_owned(),
-            ),
-            Some(std::io::ErrorKind::PermissionDenied) => (
-                format!("the container engine at {address} may not be used by this user"),
-                "Run leapfrog as a user that may use the engine: root, or a member of the group `docker`.".to_owned(),
-            ),
-            _ => (
-                format!("no container engine answers at {address}"),
-                "Start it (`systemctl start docker`, or `podman system service`), or name the right address in the cloud file or \
-                 in DOCKER_HOST."
-                    .to_owned(),
-            ),
+        let start = "Start it (`systemctl start docker`, or `podman system service`), or name the right address in the cloud \
+                     file or in DOCKER_HOST.";
+        let certificates = "For an encrypted connection set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the directory with ca.pem, \
+                            cert.pem and key.pem.";
+        let look = "See whether `docker ps` (or `podman ps`) answers and how busy the machine is, then run the same command again: \
+                    what runs already goes on and is found.";
+        let user = "Run leapfrog as a user that may use the engine: root, or a member of the group `docker`.";
+        let (what, advice) = match (&error, io_kind(&error)) {
+            (Error::RequestTimeoutError, _) => {
+                (format!("the container engine at {address} did not answer in time"), look)
+            }
+            (Error::DockerResponseServerError { message, .. }, _) if message.contains("HTTPS server") => {
+                (format!("the container engine at {address} wants an encrypted connection"), certificates)
+            }
+            (answer, _) if is_answer(answer) => {
+                (format!("what answers at {address} is no container engine: {}", words(answer)), start)
+            }
+            (
+                Error::CertPathError { path } | Error::CertParseError { path } | Error::CertMultipleKeys { path, .. },
+                _,
+            ) => {
+                let path = path.display();
+                (format!("the certificates for the container engine at {address} cannot be read: {path}"), certificates)
+            }
+            (_, Some(ErrorKind::InvalidData)) => {
+                (format!("the container engine at {address} refuses the encrypted connection"), certificates)
+            }
+            (_, Some(ErrorKind::PermissionDenied)) => {
+                (format!("the container engine at {address} may not be used by this user"), user)
+            }
+            _ => (format!("no container engine answers at {address}"), start),
         };
+        let advice = advice.to_owned();
         RunnerError { what, advice, kind: RunnerErrorKind::EngineUnreachable, source: Some(Box::new(error)) }
     }
 }
 
 /// The kind of the input/output error at the bottom of an error, if there is one.
-fn io_kind(error: &Error) -> Option<std::io::ErrorKind> {
+fn io_kind(error: &Error) -> Option<ErrorKind> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     let mut kind = None;
     while let Some(error) = cause {
