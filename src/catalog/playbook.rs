@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Effect, ExitTable, Phase, Schema, SeriesRange, Service, Slot};
+use crate::model::{Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot};
 
 /// How a service is taken through a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Playbook {
     /// The version of this document's format: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub format: u32,
     /// The service's name.
     pub service: Service,
@@ -27,6 +28,19 @@ pub struct Playbook {
     /// Where the facts of this document come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+}
+
+impl Playbook {
+    /// The configuration file that tells a release's commands where the databases are.
+    pub fn configuration(&self, series: &Series) -> Option<&ConfigurationFile> {
+        self.configuration.iter().find(|file| file.series.contains(series))
+    }
+
+    /// The steps that hold for a release on an engine, in order. None at all means that the service
+    /// does not support the engine in that release.
+    pub fn steps(&self, series: &Series, engine: Engine) -> impl Iterator<Item = &PlaybookStep> {
+        self.steps.iter().filter(move |step| step.applies(series, engine))
+    }
 }
 
 /// A database of a service, or a set of alike ones.
@@ -116,6 +130,93 @@ pub enum PlaybookStep {
     Drain(Drain),
 }
 
+impl PlaybookStep {
+    /// The step's name.
+    pub fn name(&self) -> &Slot {
+        match self {
+            Self::Run(run) => &run.name,
+            Self::Drain(drain) => &drain.name,
+        }
+    }
+
+    /// The phase it belongs to.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Run(run) => run.phase,
+            Self::Drain(drain) => drain.phase,
+        }
+    }
+
+    /// The series it holds for.
+    pub fn series(&self) -> &SeriesRange {
+        match self {
+            Self::Run(run) => &run.series,
+            Self::Drain(drain) => &drain.series,
+        }
+    }
+
+    /// The engines it holds for; empty: all.
+    pub fn engines(&self) -> &[Engine] {
+        match self {
+            Self::Run(run) => &run.engines,
+            Self::Drain(drain) => &drain.engines,
+        }
+    }
+
+    /// What it runs.
+    pub fn command(&self) -> &Command {
+        match self {
+            Self::Run(run) => &run.command,
+            Self::Drain(drain) => &drain.command,
+        }
+    }
+
+    /// The slots it is taken for one by one; empty: once for all.
+    pub fn for_each(&self) -> &[Slot] {
+        match self {
+            Self::Run(run) => &run.for_each,
+            Self::Drain(drain) => &drain.for_each,
+        }
+    }
+
+    /// What may be done if its end was not seen.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Run(run) => run.effect,
+            Self::Drain(drain) => drain.effect,
+        }
+    }
+
+    /// What its exit codes mean.
+    pub fn exits(&self) -> &ExitTable {
+        match self {
+            Self::Run(run) => &run.exits,
+            Self::Drain(drain) => &drain.exits,
+        }
+    }
+
+    /// Texts in its output that mean failure.
+    pub fn failure_texts(&self) -> &[String] {
+        match self {
+            Self::Run(run) => &run.failure_texts,
+            Self::Drain(drain) => &drain.failure_texts,
+        }
+    }
+
+    /// Why it is there.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Run(run) => &run.why,
+            Self::Drain(drain) => &drain.why,
+        }
+    }
+
+    /// Whether it holds for a release on an engine.
+    pub fn applies(&self, series: &Series, engine: Engine) -> bool {
+        self.series().contains(series) && (self.engines().is_empty() || self.engines().contains(&engine))
+    }
+}
+
 /// A command that is run once, such as a schema migration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +228,11 @@ pub struct Run {
     /// The series this holds for; absent: all.
     #[serde(default)]
     pub series: SeriesRange,
+    /// The engines this holds for; absent: all. What counts is the engine of the database the step
+    /// is taken for, or of the service's first database where it is taken once for all of them. An
+    /// engine for which a release has no steps at all is one that the service does not support there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<Engine>,
     /// The command.
     pub command: Command,
     /// The slots the step is taken for, once for each database in them, one after the other.
@@ -156,6 +262,11 @@ pub struct Drain {
     /// The series this holds for; absent: all.
     #[serde(default)]
     pub series: SeriesRange,
+    /// The engines this holds for; absent: all. What counts is the engine of the database the step
+    /// is taken for, or of the service's first database where it is taken once for all of them. An
+    /// engine for which a release has no steps at all is one that the service does not support there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<Engine>,
     /// The command, with `{count}` where it takes the most rows a round may move.
     pub command: Command,
     /// As for a `run` step.
@@ -175,6 +286,9 @@ pub struct Drain {
     /// Rows that are found and never moved, and that are harmless.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub residues: Vec<Residue>,
+    /// Rows that must be gone when it is complete, whatever the command says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remainders: Vec<Remainder>,
     /// Why the step is there.
     pub why: String,
 }
@@ -189,6 +303,10 @@ pub enum OutputFormat {
 }
 
 /// Rows that a migration finds and never moves, and that are harmless.
+///
+/// They also take up places in a round: a command that looks at the first `{count}` rows would see
+/// nothing but them if they were many, and say that it is done. So each round may move as many rows
+/// more as the query counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Residue {
@@ -197,8 +315,24 @@ pub struct Residue {
     /// The series this holds for; absent: all.
     #[serde(default)]
     pub series: SeriesRange,
-    /// The most rows that are explained.
-    pub rows: u64,
+    /// Counts the harmless rows, in the database the step is taken for.
+    pub query: String,
     /// Why they are harmless.
     pub why: String,
+}
+
+/// Rows that must be gone when a data migration is complete, whatever its command says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remainder {
+    /// What is counted, as it follows a number: `volumes without use_quota`.
+    pub what: String,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// Counts them, in the database the step is taken for.
+    pub query: String,
+    /// What to do where some are left; absent: find out why the command passed over them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
 }

@@ -43,6 +43,13 @@ pub enum Progress {
         /// Whether it had been here before.
         cached: bool,
     },
+    /// An image could not be had, or lacks what the plan runs in it.
+    NotFetched {
+        /// The image.
+        image: ImageReference,
+        /// What is wrong, and what to do.
+        text: String,
+    },
     /// A data migration moved rows.
     Rows {
         /// The step.

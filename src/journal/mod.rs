@@ -4,8 +4,16 @@
 //! before the act that it announces. [`RunState`] is a fold over the records: what a reader of the
 //! file knows is what the program knows. Nothing here knows runners or databases.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod event;
+mod file;
 mod record;
+mod state;
+mod store;
 
 pub use event::{Event, Progress};
+pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
 pub use record::{Evidence, Failure, MigrationCount, Outcome, Record, RecordBody};
+pub use state::{HopState, IllegalRecord, RunState, Start, StepState};
+pub use store::{Lock, Store, StoreError};

@@ -123,6 +123,9 @@ pub enum RecordBody {
     RunEnded {
         /// How: [`Outcome::Done`] means that every hop is complete.
         outcome: Outcome,
+        /// What ended it outside any step, such as an image that could not be had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
     },
     /// A record of a later version that this program does not know.
     #[serde(other)]
@@ -171,6 +174,13 @@ pub enum Evidence {
         rows: u64,
         /// The playbook's reason.
         why: String,
+    },
+    /// A count in the database that found none of the rows that must be gone.
+    NoneRemain {
+        /// What was counted.
+        what: String,
+        /// In which database.
+        database: DatabaseId,
     },
     /// A database's heads as read from it, equal to the release's.
     Heads {

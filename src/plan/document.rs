@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{OutputFormat, Residue};
+use crate::catalog::{OutputFormat, Remainder, Residue};
 use crate::model::{Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId};
 
 /// Everything a run will do. Holds no secrets.
@@ -117,8 +117,12 @@ pub struct DataMigration {
     pub failure_texts: Vec<String>,
     /// How its output says what was moved.
     pub output: OutputFormat,
+    /// The database whose rows it moves, and in which rows are counted.
+    pub database: DatabaseId,
     /// Rows that are found, never moved, and harmless.
     pub residues: Vec<Residue>,
+    /// Rows that must be gone at the end.
+    pub remainders: Vec<Remainder>,
     /// The file that tells it where the databases are.
     pub configuration: StepConfiguration,
 }

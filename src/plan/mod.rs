@@ -1,11 +1,22 @@
 //! What will be done, in which order, and why: decided before anything is touched.
 //!
-//! Planning is pure and synchronous: documents and observations in, a [`Plan`] or a [`Refusal`] out.
+//! Planning is pure and synchronous: documents and observations in, a [`Plan`] or every [`Refusal`] out.
 //! After it the conductor has no choices left. No I/O, no clock, no secrets: a plan can be printed,
 //! kept and compared.
 
+mod build;
+pub mod detect;
 mod document;
+mod reconcile;
+mod refusal;
+mod start;
+mod text;
 
+pub use build::{Brief, build};
 pub use document::{
     Action, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
 };
+pub use reconcile::{reconcile, stands_at_the_end};
+pub use refusal::{Refusal, RefusalKind, Refused};
+pub use start::{Start, start};
+pub use text::{render, render_brief};

@@ -1,0 +1,213 @@
+//! The cloud file as it is written: `leapfrog.yaml`.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::{Secret, Service, Slot};
+
+use super::settings::{Prefetch, Pull};
+
+/// An operator's cloud: where its databases are and what runs the commands of each release.
+///
+/// What has to be there is checked when the document is resolved: then its absence hides no other
+/// mistake.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    title = "leapfrog cloud file",
+    description = "An operator's cloud: where its databases are and what runs the commands of each release.",
+    extend("required" = ["format", "name", "runner", "services"])
+)]
+pub(super) struct Contents {
+    /// The version of this document's format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub(super) format: u32,
+    /// The cloud's name: a lower-case word.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,62}$"))]
+    pub(super) name: Option<String>,
+    /// The directory of plans and journals, relative to this file; absent: `leapfrog-state` beside it.
+    #[schemars(with = "Option<String>")]
+    pub(super) state: Option<Utf8PathBuf>,
+    /// What runs the commands.
+    #[serde(default)]
+    pub(super) runner: RunnerSection,
+    /// The services, by name.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ServiceSection>")]
+    pub(super) services: BTreeMap<Service, ServiceSection>,
+    /// How much at once, and how long to wait.
+    #[serde(default)]
+    pub(super) limits: LimitsSection,
+}
+
+/// What runs the commands.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["containers"]))]
+pub(super) struct RunnerSection {
+    /// Containers: Docker or Podman.
+    #[serde(default)]
+    pub(super) containers: ContainersSection,
+}
+
+/// How containers are run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["images"]))]
+pub(super) struct ContainersSection {
+    /// The engine's socket, such as `unix:///var/run/docker.sock`; absent: where the engine listens
+    /// by its own rules.
+    pub(super) socket: Option<String>,
+    /// The network containers join; it must reach the databases. Absent: `host`.
+    pub(super) network: Option<String>,
+    /// The user commands run as; absent: root (`0`).
+    pub(super) user: Option<String>,
+    /// Whether images are pulled.
+    #[serde(default)]
+    pub(super) pull: Pull,
+    /// When images are pulled.
+    #[serde(default)]
+    pub(super) prefetch: Prefetch,
+    /// Where images are.
+    #[serde(default)]
+    pub(super) images: ImagesSection,
+}
+
+/// Image references with `{series}`, `{codename}` and `{service}` in them.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImagesSection {
+    /// For every service without one of its own.
+    pub(super) default: Option<String>,
+    /// By service.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub(super) services: BTreeMap<Service, String>,
+}
+
+/// A service's databases.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServiceSection {
+    /// The one database of a service that has one.
+    pub(super) database: Option<Access>,
+    /// The databases of a service that has several, by name.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Access>")]
+    pub(super) databases: BTreeMap<Slot, Access>,
+    /// Databases that a service may have any number of, by the operator's names: nova's cells.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Access>")]
+    pub(super) cells: BTreeMap<Slot, Access>,
+    /// Whether database URLs that a database of the service stores are compared with this file.
+    #[serde(default)]
+    pub(super) stored_urls: StoredUrlPolicy,
+}
+
+/// What is done about database URLs that are stored in databases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StoredUrlPolicy {
+    /// They must lead to the databases of this file.
+    #[default]
+    Check,
+    /// They are not looked at.
+    Trust,
+}
+
+/// Where a database is and how to get in: exactly one of `url`, `url_env` and `url_file`; at most one
+/// of `password_env` and `password_file`, and then no password in the URL.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Access {
+    /// An SQLAlchemy URL, such as `mysql+pymysql://keystone@10.0.0.5/keystone`.
+    pub(super) url: Option<Hidden>,
+    /// The environment variable that holds the URL.
+    pub(super) url_env: Option<String>,
+    /// The file that holds the URL, relative to this file.
+    #[schemars(with = "Option<String>")]
+    pub(super) url_file: Option<Utf8PathBuf>,
+    /// The environment variable that holds the password.
+    pub(super) password_env: Option<String>,
+    /// The file that holds the password, relative to this file.
+    #[schemars(with = "Option<String>")]
+    pub(super) password_file: Option<Utf8PathBuf>,
+}
+
+/// A text of the document that must not be shown.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(from = "String")]
+#[schemars(with = "String")]
+pub(super) struct Hidden(pub(super) Secret);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+/// How much at once, and how long to wait.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    /// Lanes side by side, 1 to 256; absent: the number of cores.
+    #[schemars(range(min = 1, max = 256))]
+    pub(super) jobs: Option<u32>,
+    /// The most rows of a round of data migrations, 1 to 1000000; absent: what the playbooks say.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) batch: Option<u64>,
+    /// After how long without output or moved rows a step is reported, such as `30m`.
+    pub(super) stall: Option<Pause>,
+    /// How long connecting to a database may take, such as `10s`.
+    pub(super) connect: Option<Pause>,
+}
+
+/// A length of time, written like `10s`, `30m` or `1h 30m`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub(super) struct Pause(pub(super) Duration);
+
+impl FromStr for Pause {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // jiff also reads ISO 8601 (`PT10S`), which nobody should have to write.
+        let friendly = text.trim().starts_with(|c: char| c.is_ascii_digit());
+        let span = text.trim().parse::<jiff::Span>().ok().filter(|_| friendly);
+        span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok())
+            .and_then(|length| Duration::try_from(length).ok())
+            .map(Self)
+            .ok_or("a length of time belongs here, like 10s, 30m or 1h 30m")
+    }
+}
+
+impl TryFrom<String> for Pause {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_needs_its_unit() {
+        for (text, seconds) in
+            [("10s", 10), ("30m", 1800), ("1h 30m", 5400), ("1h30m", 5400), ("2 minutes", 120), ("1d", 86_400)]
+        {
+            assert_eq!(text.parse::<Pause>().map(|pause| pause.0.as_secs()), Ok(seconds), "{text}");
+        }
+        for text in ["", "30", "m", "-5m", "PT10S", "5 parsecs", "1y", "99999999999999999999h"] {
+            assert!(text.parse::<Pause>().is_err(), "{text} was taken for a length of time");
+        }
+    }
+}

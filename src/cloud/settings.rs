@@ -1,0 +1,77 @@
+//! The parts of a checked cloud that are no databases: how commands are run, and limits.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// How containers are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerSettings {
+    /// The engine's socket as the operator wrote it; absent: where the engine listens by its own rules.
+    pub socket: Option<String>,
+    /// The network containers join; absent: the host's.
+    pub network: Option<String>,
+    /// The user commands run as; absent: root.
+    pub user: Option<String>,
+    /// Whether images are pulled.
+    pub pull: Pull,
+    /// When images are pulled.
+    pub prefetch: Prefetch,
+}
+
+/// Whether images are pulled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pull {
+    /// Where the engine does not have them yet.
+    #[default]
+    Auto,
+    /// Never: they must be there.
+    Never,
+}
+
+/// When images are pulled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prefetch {
+    /// Each hop's while the hop before it works.
+    #[default]
+    Next,
+    /// All of them before anything is touched.
+    All,
+}
+
+/// How much at once, and how long to wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How many lanes of a hop run side by side, 1 to 256.
+    pub jobs: usize,
+    /// The most rows of a round of data migrations, 1 to 1,000,000; absent: what the playbooks say.
+    pub batch: Option<u64>,
+    /// After how long without output or moved rows a step is reported. At most 30 days.
+    pub stall: Duration,
+    /// How long connecting to a database may take. At most 30 days.
+    pub connect: Duration,
+}
+
+impl Limits {
+    /// The most lanes side by side.
+    pub(super) const MOST_JOBS: u32 = 256;
+    /// The most rows of a round.
+    pub(super) const MOST_ROWS: u64 = 1_000_000;
+    /// The longest time to wait for anything.
+    pub(super) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+}
+
+impl Default for Limits {
+    /// As many lanes as cores, the playbooks' row counts, 30 minutes, 10 seconds.
+    fn default() -> Self {
+        Self {
+            jobs: std::thread::available_parallelism().map_or(1, usize::from).min(Self::MOST_JOBS as usize),
+            batch: None,
+            stall: Duration::from_secs(30 * 60),
+            connect: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The one loop that owns journal, events and cancellation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::schedule::{InHand, Next, next};
+use super::step::{Performance, StepMessage};
+use super::{Connections, DatabaseReader, Signal, StopLevel};
+use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
+use crate::model::{Effect, ImageReference, RunId, StepId};
+use crate::plan::{Lane, Plan, Step};
+use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
+
+/// Where the conductor sends events. Sending never waits: whoever receives them has no way to hold up
+/// a run.
+#[derive(Debug, Clone)]
+pub struct EventSink(mpsc::UnboundedSender<Event>);
+
+impl EventSink {
+    /// A sink and the end that its events come out of.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Sends `event` on its way.
+    pub fn send(&self, event: Event) {
+        // Without a receiver nobody looks; the run goes on.
+        let _ = self.0.send(event);
+    }
+}
+
+/// How a run is to be conducted.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The most lanes that work side by side.
+    pub jobs: usize,
+    /// The most rows of a round, where the operator says so.
+    pub batch: Option<u64>,
+    /// How long a stopped command may take to end by itself.
+    pub grace: Duration,
+    /// After how much silence of a command that is said.
+    pub stall: Duration,
+    /// The run's directory.
+    pub directory: Utf8PathBuf,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conclusion {
+    /// In a word.
+    pub outcome: Outcome,
+    /// Whether commands were left running, to be found again.
+    pub abandoned: bool,
+}
+
+/// Why a run could not be conducted to an orderly end.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    /// The journal refused a record.
+    #[error("failed to keep the journal")]
+    Journal(#[from] JournalError),
+    /// The tasks of the interrupted process could not be looked for.
+    #[error("failed to look for commands of an earlier process: {}", .0.advice)]
+    Find(#[source] RunnerError),
+}
+
+/// Carries out a plan.
+pub struct Conductor {
+    plan: Arc<Plan>,
+    run: RunId,
+    journal: Journal,
+    runner: Arc<dyn Runner>,
+    reader: Arc<dyn DatabaseReader>,
+    connections: Arc<Connections>,
+    images: BTreeMap<ImageReference, PinnedImage>,
+    settings: Settings,
+    events: EventSink,
+    hand: InHand,
+    /// Lanes' tasks of an earlier process, by step.
+    found: BTreeMap<StepId, FoundTask>,
+    /// When the steps that run began.
+    began: BTreeMap<StepId, (Instant, u32, u64)>,
+    fetching: BTreeSet<ImageReference>,
+    /// Downloads end with the run.
+    downloads: JoinSet<()>,
+    /// Removals of finished containers; a run waits for them.
+    reaping: JoinSet<()>,
+    fetch_failures: BTreeMap<ImageReference, Failure>,
+    outcomes: Vec<Outcome>,
+}
+
+/// What a download told the conductor.
+type Fetched = (ImageReference, Result<bool, Failure>);
+
+impl Conductor {
+    /// A conductor for `plan`. `images` are the plan's images as they were pinned; `ready` those that
+    /// are here and were looked at; the rest is fetched while the hop before works.
+    #[expect(clippy::too_many_arguments, reason = "each is another party of a run; a builder would only rename them")]
+    pub fn new(
+        plan: Arc<Plan>,
+        run: RunId,
+        journal: Journal,
+        runner: Arc<dyn Runner>,
+        reader: Arc<dyn DatabaseReader>,
+        connections: Connections,
+        images: BTreeMap<ImageReference, PinnedImage>,
+        ready: BTreeSet<ImageReference>,
+        settings: Settings,
+        events: EventSink,
+    ) -> Self {
+        Self {
+            plan,
+            run,
+            journal,
+            runner,
+            reader,
+            connections: Arc::new(connections),
+            images,
+            settings,
+            events,
+            hand: InHand { ready, ..InHand::default() },
+            found: BTreeMap::new(),
+            began: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            downloads: JoinSet::new(),
+            reaping: JoinSet::new(),
+            fetch_failures: BTreeMap::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Carries out the plan to its end, or as far as it goes. `signals` are the operator's.
+    ///
+    /// # Errors
+    /// The journal cannot be written, or the runner cannot say what is left of an earlier process.
+    pub async fn conduct(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Result<Conclusion, ConductError> {
+        let (tell, mut told) = mpsc::channel::<StepMessage>(1024);
+        let (fetched_sender, mut fetched) = mpsc::unbounded_channel::<Fetched>();
+        let (stop_sender, stop) = watch::channel(StopLevel::None);
+        let redactor = Arc::new(self.connections.redactor());
+        let mut tasks = JoinSet::new();
+        self.find_left_over().await?;
+        loop {
+            // Everything that may begin now.
+            let outcome = loop {
+                let plan = Arc::clone(&self.plan);
+                match next(&plan, self.journal.state(), &self.hand, self.settings.jobs) {
+                    Next::BeginHop(hop) => self.record(RecordBody::HopStarted { series: hop.series.clone() })?,
+                    Next::EndHop(series) => self.record(RecordBody::HopEnded { series: series.clone() })?,
+                    Next::Begin(steps) => {
+                        for (lane, step) in steps {
+                            let performance = self.begin(lane, step, &redactor, &stop, &tell)?;
+                            tasks.spawn(performance.perform());
+                        }
+                    }
+                    Next::Wait => {
+                        self.fetch_ahead(&fetched_sender);
+                        break None;
+                    }
+                    Next::Finish => break Some(Outcome::Done),
+                    Next::Halt => break Some(self.halted()),
+                }
+            };
+            if let Some(outcome) = outcome {
+                let failure = self.fetch_failures.values().next().cloned().filter(|_| outcome == Outcome::Failed);
+                self.record(RecordBody::RunEnded { outcome, failure })?;
+                while self.reaping.join_next().await.is_some() {}
+                return Ok(Conclusion { outcome, abandoned: false });
+            }
+            tokio::select! {
+                message = told.recv() => if let Some(message) = message {
+                    self.hear(message)?;
+                },
+                Some((image, result)) = fetched.recv() => self.hear_fetched(image, result),
+                Some(signal) = signals.recv() => {
+                    let level = stop.borrow().after(signal);
+                    self.hand.stopping = true;
+                    self.say(Progress::Stopping { text: level.explain().to_owned() });
+                    if level == StopLevel::Abandon {
+                        // No record: the steps stay in doubt, as they are.
+                        tasks.detach_all();
+                        return Ok(Conclusion { outcome: Outcome::Interrupted, abandoned: true });
+                    }
+                    stop_sender.send_replace(level);
+                }
+            }
+        }
+    }
+
+    /// Looks for tasks of an earlier process, so that their steps watch them instead of launching.
+    async fn find_left_over(&mut self) -> Result<(), ConductError> {
+        if self.journal.state().in_doubt().next().is_none() {
+            return Ok(());
+        }
+        let mut tasks = self.runner.find(&self.run).await.map_err(ConductError::Find)?;
+        // The last one launched for a step comes last: only that one can be unfinished.
+        tasks.sort_by(|one, two| one.id.cmp(&two.id));
+        for task in tasks {
+            let in_doubt = self.journal.state().steps.get(&task.id.step).is_some_and(|step| {
+                let judged = step.attempt == task.id.attempt && task.id.round <= step.rounds;
+                step.outcome.is_none() && !judged
+            });
+            let unfinished = if in_doubt && task.state != FoundState::NeverStarted {
+                self.found.insert(task.id.step.clone(), task)
+            } else {
+                Some(task)
+            };
+            // A command that runs is never removed; nobody but its end decides over it.
+            if let Some(task) = unfinished.filter(|task| task.state != FoundState::Running) {
+                self.reap_later(task.handle);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that a step begins and returns its task.
+    fn begin(
+        &mut self,
+        lane: &Lane,
+        step: &Step,
+        redactor: &Arc<super::Redactor>,
+        stop: &watch::Receiver<StopLevel>,
+        tell: &mpsc::Sender<StepMessage>,
+    ) -> Result<Performance, ConductError> {
+        let attempt = self.journal.state().steps.get(&step.id).map_or(0, |state| state.attempt) + 1;
+        // A command that only reads is simply run again; the old one is removed by the next sweep.
+        let adopt = self.found.remove(&step.id).filter(|_| step.effect != Effect::ReadOnly);
+        self.record(RecordBody::StepStarted {
+            step: step.id.clone(),
+            attempt,
+            command: step.action.command(),
+            adopted: adopt.is_some(),
+        })?;
+        self.hand.running.insert(step.id.clone());
+        self.began.insert(step.id.clone(), (Instant::now(), attempt, 0));
+        Ok(Performance {
+            run: self.run.clone(),
+            step: step.clone(),
+            attempt,
+            image: self.images[&lane.image].clone(),
+            runner: Arc::clone(&self.runner),
+            reader: Arc::clone(&self.reader),
+            connections: Arc::clone(&self.connections),
+            redactor: Arc::clone(redactor),
+            adopt,
+            batch: self.settings.batch,
+            directory: self.settings.directory.clone(),
+            grace: self.settings.grace,
+            stall: self.settings.stall,
+            stop: stop.clone(),
+            tell: tell.clone(),
+        })
+    }
+
+    fn hear(&mut self, message: StepMessage) -> Result<(), ConductError> {
+        match message {
+            StepMessage::Line(step, stream, text) => self.events.send(Event::Output { step, stream, text }),
+            StepMessage::Round { step, round, took, handle } => {
+                let moved = round.moved();
+                let Some((began, attempt, rows)) = self.began.get_mut(&step) else { return Ok(()) };
+                *rows = rows.saturating_add(moved);
+                let (attempt, moved, elapsed) = (*attempt, *rows, began.elapsed().as_secs_f64());
+                self.record(RecordBody::RoundEnded {
+                    step: step.clone(),
+                    attempt,
+                    round: round.number,
+                    exit: round.exit,
+                    verdict: round.verdict,
+                    counts: round.counts.unwrap_or_default(),
+                    seconds: seconds(took),
+                })?;
+                self.say(Progress::Rows { step, round: round.number, moved, rate: moved as f64 / elapsed.max(0.001) });
+                self.reap_later(handle);
+            }
+            StepMessage::Ended { step, end, handle } => {
+                let Some((began, attempt, _)) = self.began.remove(&step) else { return Ok(()) };
+                self.hand.running.remove(&step);
+                if end.outcome != Outcome::Done {
+                    self.hand.halted.insert(step.service.clone());
+                    self.outcomes.push(end.outcome);
+                }
+                self.record(RecordBody::StepEnded {
+                    step,
+                    attempt,
+                    outcome: end.outcome,
+                    seconds: seconds(began.elapsed()),
+                    rows: end.rows,
+                    evidence: end.evidence,
+                    failure: end.failure,
+                })?;
+                if let Some(handle) = handle {
+                    self.reap_later(handle);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is left of a task whose end is in the journal.
+    fn reap_later(&mut self, handle: TaskHandle) {
+        let runner = Arc::clone(&self.runner);
+        let events = self.events.clone();
+        self.reaping.spawn(async move {
+            if let Err(error) = runner.reap(&handle).await {
+                let text = format!("a finished container is left over: {error}");
+                events.send(Event::Progress(Progress::Notice { text }));
+            }
+        });
+    }
+
+    /// Fetches the images of the hop that works, then those of the next one.
+    fn fetch_ahead(&mut self, fetched: &mpsc::UnboundedSender<Fetched>) {
+        let plan = Arc::clone(&self.plan);
+        let state = self.journal.state();
+        let hops = plan.hops.iter().filter(|hop| !state.hop_is_complete(&hop.series)).take(2);
+        let programs = plan.images();
+        for hop in hops {
+            for lane in &hop.lanes {
+                let image = &lane.image;
+                let known = self.hand.ready.contains(image) || self.hand.missing.contains(image);
+                if known || !self.fetching.insert(image.clone()) {
+                    continue;
+                }
+                let Some(pinned) = self.images.get(image).cloned() else { continue };
+                let programs = programs.get(image).cloned().unwrap_or_default();
+                let (runner, events, fetched) = (Arc::clone(&self.runner), self.events.clone(), fetched.clone());
+                self.downloads.spawn(async move {
+                    let result = obtain(&*runner, &pinned, &programs, &events).await;
+                    let _ = fetched.send((pinned.reference, result));
+                });
+            }
+            // One hop's images at a time: the link is slow, and the nearer ones are needed first.
+            if !self.fetching.is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn hear_fetched(&mut self, image: ImageReference, result: Result<bool, Failure>) {
+        self.fetching.remove(&image);
+        match result {
+            Ok(cached) => {
+                self.hand.ready.insert(image.clone());
+                self.say(Progress::Fetched { image, cached });
+            }
+            Err(failure) => {
+                let text = format!("{}: {}", failure.what, failure.advice);
+                self.say(Progress::NotFetched { image: image.clone(), text });
+                self.hand.missing.insert(image.clone());
+                self.fetch_failures.insert(image, failure);
+            }
+        }
+    }
+
+    /// How a run ended that cannot go on: the gravest of what happened.
+    fn halted(&self) -> Outcome {
+        let has = |outcome| self.outcomes.contains(&outcome);
+        if has(Outcome::Failed) {
+            Outcome::Failed
+        } else if has(Outcome::Stuck) {
+            Outcome::Stuck
+        } else if self.hand.stopping {
+            Outcome::Interrupted
+        } else {
+            Outcome::Failed
+        }
+    }
+
+    /// Makes a record durable, then shows it.
+    fn record(&mut self, body: RecordBody) -> Result<(), ConductError> {
+        let record = self.journal.append(Timestamp::now(), body)?;
+        self.events.send(Event::Record(record));
+        Ok(())
+    }
+
+    fn say(&self, progress: Progress) {
+        self.events.send(Event::Progress(progress));
+    }
+}
+
+/// Brings an image here and looks whether it has what the plan runs in it. Returns whether it had been
+/// here before.
+///
+/// # Errors
+/// What is wrong with it, and what to do.
+pub async fn obtain(
+    runner: &dyn Runner,
+    image: &PinnedImage,
+    programs: &BTreeSet<String>,
+    events: &EventSink,
+) -> Result<bool, Failure> {
+    let failure = |what: String, advice: String| Failure {
+        what,
+        command: None,
+        exit: None,
+        last_lines: Vec::new(),
+        log: None,
+        advice,
+    };
+    let refuse = |error: RunnerError| failure(error.to_string(), error.advice);
+    let cached = runner.has(image).await.map_err(refuse)?;
+    if !cached {
+        let show = |progress: crate::runner::FetchProgress| {
+            events.send(Event::Progress(Progress::Fetching {
+                image: image.reference.clone(),
+                done: progress.done,
+                total: progress.total,
+            }));
+        };
+        show(crate::runner::FetchProgress { done: 0, total: 0 });
+        runner.fetch(image, &show).await.map_err(refuse)?;
+    }
+    let lacking = runner.lacking(image, programs).await.map_err(refuse)?;
+    if lacking.is_empty() {
+        return Ok(cached);
+    }
+    let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
+    Err(failure(
+        format!("the image {} ({}) has no {}", image.reference, image.digest.short(), lacking.join(", no ")),
+        "name an image that holds these commands under `images` in the cloud file".to_owned(),
+    ))
+}
+
+/// Seconds, to the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,32 @@
+//! The conductor: carries out a plan.
+//!
+//! One loop owns the journal, the events and the cancellation. Steps run in tasks of their own and tell
+//! the loop what happens. What comes next is a pure function of the plan and the folded journal
+//! ([`schedule`]); what a round of a data migration means is a pure function of what was seen
+//! ([`judge`]). A record is durable before anyone sees it and before the act it announces.
+//!
+//! Nothing here prints, speaks SQL or knows containers: runner and heads reader are interfaces.
+
+mod cancel;
+mod conductor;
+mod judge;
+mod launch;
+mod output;
+mod schedule;
+mod step;
+
+pub use cancel::{Signal, StopLevel};
+pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings, obtain};
+pub use launch::{Connections, Redactor};
+
+use crate::model::{DatabaseId, Heads, Unreachable};
+
+/// Reads from the databases what proves a step.
+#[async_trait::async_trait]
+pub trait DatabaseReader: Send + Sync {
+    /// The heads of `database` as they are now.
+    async fn heads(&self, database: &DatabaseId) -> Result<Heads, Unreachable>;
+
+    /// The number that `query`, which changes nothing, finds in `database`.
+    async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
+}

@@ -1,0 +1,226 @@
+//! The state of a run: a fold over its records.
+
+use std::collections::BTreeMap;
+
+use super::{Failure, Outcome, Record, RecordBody};
+use crate::model::{Digest, ImageReference, RunId, Series, StepId};
+
+/// What the records of a run say, taken together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunState {
+    /// How the run began; absent before its first record.
+    pub start: Option<Start>,
+    /// The place of the last record.
+    pub sequence: u64,
+    /// How many processes worked on the run.
+    pub processes: u32,
+    /// The hops that began, in order.
+    pub hops: Vec<HopState>,
+    /// The steps that began.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// How the last process ended; absent while one works, or if it died.
+    pub ended: Option<Outcome>,
+    /// What ended the run outside any step.
+    pub failure: Option<Failure>,
+    /// When the last record was written.
+    pub last: Option<jiff::Timestamp>,
+}
+
+/// How a run began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// The run.
+    pub run: RunId,
+    /// The cloud's name.
+    pub cloud: String,
+    /// Where it starts.
+    pub from: Series,
+    /// Where it ends.
+    pub to: Series,
+    /// When it began.
+    pub time: jiff::Timestamp,
+    /// The images and what they were found to be.
+    pub images: BTreeMap<ImageReference, Digest>,
+}
+
+/// A hop that began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HopState {
+    /// The release.
+    pub series: Series,
+    /// When it began.
+    pub began: jiff::Timestamp,
+    /// When every lane of it was complete.
+    pub ended: Option<jiff::Timestamp>,
+}
+
+/// A step that began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepState {
+    /// How often it was begun.
+    pub attempt: u32,
+    /// How many rounds of this attempt ended.
+    pub rounds: u32,
+    /// How this attempt ended; absent while it runs, and in doubt if nobody saw its end.
+    pub outcome: Option<Outcome>,
+    /// Rows moved by all attempts.
+    pub rows: u64,
+    /// When this attempt began.
+    pub began: jiff::Timestamp,
+}
+
+/// A record that cannot follow the ones before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {sequence} cannot follow the records before it: {why}")]
+pub struct IllegalRecord {
+    /// The record's own number.
+    pub sequence: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl RunState {
+    /// The state after `record`.
+    ///
+    /// # Errors
+    /// The record contradicts the ones before it; the state is unchanged.
+    pub fn apply(&mut self, record: &Record) -> Result<(), IllegalRecord> {
+        let illegal = |why: String| Err(IllegalRecord { sequence: record.sequence, why });
+        if record.sequence != self.sequence + 1 {
+            return illegal(format!("the record before it has the number {}", self.sequence));
+        }
+        if self.start.is_none() != matches!(record.body, RecordBody::RunStarted { .. }) {
+            return illegal("a run begins once, with its first record".to_owned());
+        }
+        if self.ended.is_some() && !matches!(record.body, RecordBody::RunResumed { .. } | RecordBody::Unknown) {
+            return illegal("the run had ended and was not resumed".to_owned());
+        }
+        match &record.body {
+            RecordBody::RunStarted { run, cloud, from, to, images, .. } => {
+                self.start = Some(Start {
+                    run: run.clone(),
+                    cloud: cloud.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                    time: record.time,
+                    images: images.clone(),
+                });
+                self.processes = 1;
+            }
+            RecordBody::RunResumed { .. } => {
+                if self.ended == Some(Outcome::Done) {
+                    return illegal("the run was complete".to_owned());
+                }
+                self.processes += 1;
+                self.ended = None;
+                self.failure = None;
+            }
+            RecordBody::HopStarted { series } => {
+                if let Some(open) = self.hops.iter().find(|hop| hop.ended.is_none()) {
+                    return illegal(format!("hop {series} began before hop {} ended", open.series));
+                }
+                if self.hops.last().is_some_and(|last| last.series >= *series) {
+                    return illegal(format!("hop {series} began after a later one"));
+                }
+                self.hops.push(HopState { series: series.clone(), began: record.time, ended: None });
+            }
+            RecordBody::HopEnded { series } => {
+                let unfinished =
+                    self.steps.iter().find(|(id, step)| id.series == *series && step.outcome != Some(Outcome::Done));
+                if let Some((id, _)) = unfinished {
+                    return illegal(format!("hop {series} ended before step {id} was done"));
+                }
+                match self.hops.last_mut() {
+                    Some(hop) if hop.series == *series && hop.ended.is_none() => hop.ended = Some(record.time),
+                    _ => return illegal(format!("hop {series} ended and had not begun")),
+                }
+            }
+            RecordBody::StepStarted { step, attempt, .. } => {
+                if !self.hops.last().is_some_and(|hop| hop.series == step.series && hop.ended.is_none()) {
+                    return illegal(format!("step {step} began outside its hop"));
+                }
+                let before = self.steps.get(step);
+                if before.is_some_and(|before| before.outcome == Some(Outcome::Done)) {
+                    return illegal(format!("step {step} was done before it began again"));
+                }
+                if *attempt != before.map_or(0, |before| before.attempt) + 1 {
+                    return illegal(format!("attempt {attempt} of step {step} is out of turn"));
+                }
+                let rows = before.map_or(0, |before| before.rows);
+                let state = StepState { attempt: *attempt, rounds: 0, outcome: None, rows, began: record.time };
+                self.steps.insert(step.clone(), state);
+            }
+            RecordBody::RoundEnded { step, attempt, round, counts, .. } => {
+                let Some(state) = self.running(step, *attempt) else {
+                    return illegal(format!("a round of step {step} ended and the step was not running"));
+                };
+                if *round != state.rounds + 1 {
+                    return illegal(format!("round {round} of step {step} is out of turn"));
+                }
+                state.rounds = *round;
+                let moved = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.moved));
+                state.rows = state.rows.saturating_add(moved);
+            }
+            RecordBody::StepEnded { step, attempt, outcome, .. } => {
+                let Some(state) = self.running(step, *attempt) else {
+                    return illegal(format!("step {step} ended and was not running"));
+                };
+                state.outcome = Some(*outcome);
+            }
+            RecordBody::RunEnded { outcome, failure } => {
+                if *outcome == Outcome::Done
+                    && (self.hops.iter().any(|hop| hop.ended.is_none()) || self.hops.is_empty())
+                {
+                    return illegal("the run was called complete with an open hop".to_owned());
+                }
+                self.ended = Some(*outcome);
+                self.failure.clone_from(failure);
+            }
+            RecordBody::Unknown => {}
+        }
+        self.sequence = record.sequence;
+        self.last = Some(record.time);
+        Ok(())
+    }
+
+    fn running(&mut self, step: &StepId, attempt: u32) -> Option<&mut StepState> {
+        self.steps.get_mut(step).filter(|state| state.outcome.is_none() && state.attempt == attempt)
+    }
+
+    /// The state after all of `records`.
+    ///
+    /// # Errors
+    /// The first record that contradicts the ones before it.
+    pub fn of(records: &[Record]) -> Result<Self, IllegalRecord> {
+        let mut state = Self::default();
+        for record in records {
+            state.apply(record)?;
+        }
+        Ok(state)
+    }
+
+    /// Whether every hop is complete.
+    pub fn is_complete(&self) -> bool {
+        self.ended == Some(Outcome::Done)
+    }
+
+    /// Whether the step is complete.
+    pub fn is_done(&self, step: &StepId) -> bool {
+        self.steps.get(step).is_some_and(|state| state.outcome == Some(Outcome::Done))
+    }
+
+    /// The hop that began and has not ended.
+    pub fn open_hop(&self) -> Option<&Series> {
+        self.hops.last().filter(|hop| hop.ended.is_none()).map(|hop| &hop.series)
+    }
+
+    /// Whether every lane of the hop is complete.
+    pub fn hop_is_complete(&self, series: &Series) -> bool {
+        self.hops.iter().any(|hop| hop.series == *series && hop.ended.is_some())
+    }
+
+    /// The steps that began and whose end nobody recorded.
+    pub fn in_doubt(&self) -> impl Iterator<Item = (&StepId, &StepState)> {
+        self.steps.iter().filter(|(_, state)| state.outcome.is_none())
+    }
+}

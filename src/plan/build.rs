@@ -1,0 +1,319 @@
+//! From documents and observations to a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::{
+    Action, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+};
+use super::refusal::{Refusal, RefusalKind, Refused};
+use super::start::{self, Start};
+use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release};
+use crate::model::{
+    ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Series, Service, Slot, StepId,
+};
+
+/// The name of the step that compares heads at the end of every lane.
+const VERIFY: &str = "verify-heads";
+
+/// Everything a plan is made of.
+pub struct Brief<'a> {
+    /// The cloud's name.
+    pub cloud: &'a str,
+    /// Every release of the catalogue, oldest first.
+    pub releases: Vec<&'a Release>,
+    /// The playbooks of the services that take part.
+    pub playbooks: Vec<&'a Playbook>,
+    /// The databases that take part, with their URLs.
+    pub databases: BTreeMap<DatabaseId, ConnectionUrl>,
+    /// Which image holds a service's code of a release.
+    pub image: &'a dyn Fn(&Service, &Release) -> ImageReference,
+    /// What was seen.
+    pub observation: &'a Observation,
+    /// Services whose stored URLs the operator vouches for.
+    pub trusted: BTreeSet<Service>,
+    /// Where to start: a series, or where the databases stand.
+    pub from: Start,
+    /// Where to end.
+    pub to: Series,
+    /// How a command line continues that asks for the same, for advice: ` --config …`.
+    pub options: String,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// Every reason not to begin that can be seen before anything is touched.
+pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
+    let (from, mut reasons) = start::check(brief)?;
+    let path: Vec<&Release> =
+        brief.releases.iter().copied().filter(|r| from <= r.series && r.series <= brief.to).collect();
+    let mut refusals = stored_urls(brief);
+    refusals.extend(unreadable_urls(brief, &path));
+    refusals.extend(unsupported_engines(brief, &path));
+    if !refusals.is_empty() {
+        return Err(Refused(refusals));
+    }
+    if path.len() > 1 {
+        reasons.push(format!(
+            "every release between them is a stop: {} steps from one to the next with its own code",
+            path.iter().map(|release| release.series.as_str()).collect::<Vec<_>>().join(", ")
+        ));
+    }
+    let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
+    let mut hops = Vec::new();
+    for (index, release) in path.iter().enumerate() {
+        let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads)).collect();
+        let last = index + 1 == path.len();
+        let reason = match (index, last) {
+            (0, true) => "the databases stand here; its data migrations are completed",
+            (0, false) => "the databases stand here; its data migrations must be complete before the next release",
+            (_, true) => "the target",
+            (_, false) => "its fixes and its data migrations come before the next release's schema",
+        };
+        let notes = release.notes.iter().filter(|_| index > 0).filter(|note| {
+            note.service.as_ref().is_none_or(|service| brief.playbooks.iter().any(|book| book.service == *service))
+        });
+        let notes = notes.map(|note| match &note.service {
+            Some(service) => format!("{service}: {}", note.text.trim()),
+            None => note.text.trim().to_owned(),
+        });
+        hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes: notes.collect(), lanes });
+    }
+    Ok(Plan { format: Plan::FORMAT, cloud: brief.cloud.to_owned(), from, to: brief.to.clone(), reasons, hops })
+}
+
+fn observed_heads(brief: &Brief<'_>) -> BTreeMap<DatabaseId, Heads> {
+    let seen = brief.observation.databases.iter();
+    seen.filter_map(|(id, seen)| seen.as_ref().ok().map(|seen| (id.clone(), seen.heads.clone()))).collect()
+}
+
+/// The databases of a service's slot that take part, in order.
+fn databases_in<'b>(brief: &'b Brief<'_>, service: &Service, slot: &Slot) -> impl Iterator<Item = &'b DatabaseId> {
+    brief.databases.keys().filter(move |id| id.service == *service && id.slot == *slot)
+}
+
+/// One service's part of a hop; `heads` becomes what it reaches.
+fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut BTreeMap<DatabaseId, Heads>) -> Lane {
+    let service = &playbook.service;
+    let mut standing = BTreeMap::new();
+    let mut reached = BTreeMap::new();
+    for slot in &playbook.databases {
+        let target = release.services.get(service).and_then(|entry| entry.heads.get(&slot.schema));
+        let Some(target) = target else { continue };
+        for id in databases_in(brief, service, &slot.slot) {
+            let before = heads.insert(id.clone(), target.clone()).unwrap_or_default();
+            let now = if before.stand_at(target) {
+                Standing::AtHeads { heads: target.clone() }
+            } else {
+                Standing::Moves { from: before, to: target.clone() }
+            };
+            standing.insert(id.clone(), now);
+            reached.insert(id.clone(), target.clone());
+        }
+    }
+    let mut steps = Vec::new();
+    for step in &playbook.steps {
+        expand(brief, release, playbook, step, &mut steps);
+    }
+    if let Ok(name) = VERIFY.parse() {
+        steps.push(Step {
+            id: StepId { series: release.series.clone(), service: service.clone(), name, target: None },
+            phase: Phase::Verify,
+            why: format!("exit codes are claims: the databases themselves must show {}'s heads", release.series),
+            effect: Effect::ReadOnly,
+            action: Action::Verify(Verification { heads: reached }),
+        });
+    }
+    Lane { service: service.clone(), image: (brief.image)(service, release), standing, steps }
+}
+
+/// Adds the steps that one step of a playbook stands for in a release.
+fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &PlaybookStep, steps: &mut Vec<Step>) {
+    let series = &release.series;
+    let service = &playbook.service;
+    let own: Vec<&DatabaseId> =
+        playbook.databases.iter().flat_map(|slot| databases_in(brief, service, &slot.slot)).collect();
+    let targets: Vec<Option<&DatabaseId>> = if step.for_each().is_empty() {
+        vec![None]
+    } else {
+        step.for_each().iter().flat_map(|slot| databases_in(brief, service, slot)).map(Some).collect()
+    };
+    for target in targets {
+        let Some((configuration, database)) = playbook.configuration(series).zip(target.or(own.first().copied()))
+        else {
+            continue;
+        };
+        let engine = brief.databases.get(database).map(ConnectionUrl::engine);
+        if !engine.is_some_and(|engine| step.applies(series, engine)) {
+            continue;
+        }
+        let configuration = configure(brief, service, configuration, target);
+        let action = match step {
+            PlaybookStep::Run(run) => Action::Run {
+                command: run.command.clone(),
+                exits: run.exits.clone(),
+                failure_texts: run.failure_texts.clone(),
+                configuration,
+            },
+            PlaybookStep::Drain(drain) => Action::Drain(Box::new(DataMigration {
+                command: drain.command.clone(),
+                count: drain.count,
+                exits: drain.exits.clone(),
+                failure_texts: drain.failure_texts.clone(),
+                output: drain.output,
+                database: database.clone(),
+                residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                configuration,
+            })),
+        };
+        let id = StepId {
+            series: series.clone(),
+            service: service.clone(),
+            name: step.name().clone(),
+            target: target.map(|id| id.member.clone().unwrap_or_else(|| id.slot.clone())),
+        };
+        steps.push(Step { id, phase: step.phase(), why: step.why().to_owned(), effect: step.effect(), action });
+    }
+}
+
+/// The configuration file for a step about `target`.
+fn configure(
+    brief: &Brief<'_>,
+    service: &Service,
+    file: &ConfigurationFile,
+    target: Option<&DatabaseId>,
+) -> StepConfiguration {
+    let mut options: BTreeMap<String, BTreeMap<String, OptionValue>> = BTreeMap::new();
+    for option in &file.options {
+        let own = target.filter(|target| option.url_of.contains(&target.slot));
+        let only = || match &option.url_of[..] {
+            [slot] => {
+                let mut databases = databases_in(brief, service, slot);
+                databases.next().filter(|id| id.member.is_none())
+            }
+            _ => None,
+        };
+        let value = match &option.value {
+            Some(value) => Some(OptionValue::Text(value.clone())),
+            None => own.or_else(only).cloned().map(OptionValue::UrlOf),
+        };
+        if let Some(value) = value {
+            options.entry(option.group.clone()).or_default().insert(option.option.clone(), value);
+        }
+    }
+    StepConfiguration { path: file.path.clone(), options }
+}
+
+/// URLs that some release on the way cannot read.
+fn unreadable_urls(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for playbook in &brief.playbooks {
+        let affected = path.iter().find_map(|release| {
+            let file = playbook.configuration(&release.series)?;
+            file.refuses_percent.as_ref().map(|why| (release, why))
+        });
+        let Some((release, why)) = affected else { continue };
+        for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
+            if url.has_percent_sign() {
+                refusals.push(Refusal {
+                    kind: RefusalKind::UnreadableUrl,
+                    database: Some(id.clone()),
+                    what: format!("{} {} cannot read the URL of database {id}: {why}", id.service, release.series),
+                    found: Some("a user or password with characters that are escaped with % in a URL".to_owned()),
+                    expected: Some("letters, digits and - . _ ~ only".to_owned()),
+                    next: format!(
+                        "give the leap a database user of its own for {} with such a password, name it in the cloud \
+                         file, and run the same command again",
+                        id.service
+                    ),
+                });
+            }
+        }
+    }
+    refusals
+}
+
+/// Databases whose engine some release on the way has no steps for.
+fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for playbook in &brief.playbooks {
+        for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
+            let engine = url.engine();
+            let supports = |release: &Release| playbook.steps(&release.series, engine).next().is_some();
+            let Some(stop) = path.iter().position(|release| !supports(release)) else { continue };
+            let next = match stop.checked_sub(1).and_then(|last| path.get(last)) {
+                Some(last) => format!(
+                    "the last release that works on it is {}: `leapfrog --from {} --to {}{}`; then move {} to an engine \
+                     that {} supports",
+                    last.series, path[0].series, last.series, brief.options, id.service, path[stop].series
+                ),
+                None => format!(
+                    "move {} to an engine that it supports: `leapfrog playbooks show {}`",
+                    id.service, id.service
+                ),
+            };
+            refusals.push(Refusal {
+                kind: RefusalKind::Engine,
+                database: Some(id.clone()),
+                what: format!(
+                    "{} {} does not support {engine}, and database {id} is one",
+                    id.service, path[stop].series
+                ),
+                found: Some(engine.to_string()),
+                expected: None,
+                next,
+            });
+        }
+    }
+    refusals
+}
+
+/// Stored URLs that lead elsewhere, and databases that none leads to.
+fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for playbook in brief.playbooks.iter().filter(|playbook| !brief.trusted.contains(&playbook.service)) {
+        for check in &playbook.checks {
+            let crate::catalog::PlaybookCheck::StoredUrls(check) = check;
+            let service = &playbook.service;
+            let Some(owner) = databases_in(brief, service, &check.database).next() else { continue };
+            let stored = match brief.observation.stored_urls.get(owner) {
+                Some(Ok(stored)) => stored,
+                Some(Err(unreachable)) => {
+                    refusals.push(Refusal {
+                        kind: RefusalKind::StoredUrl,
+                        database: Some(owner.clone()),
+                        what: format!("{} could not be looked at in {owner}: {}", check.name, unreachable.reason),
+                        found: None,
+                        expected: None,
+                        next: unreachable.advice.clone(),
+                    });
+                    continue;
+                }
+                None => continue,
+            };
+            let expected: BTreeSet<&DatabaseId> =
+                check.lead_to.iter().flat_map(|slot| databases_in(brief, service, slot)).collect();
+            let refusal = |what: String, found: String| Refusal {
+                kind: RefusalKind::StoredUrl,
+                database: Some(owner.clone()),
+                what: format!("{what}. {}", check.why.trim()),
+                found: Some(found),
+                expected: Some(expected.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", ")),
+                next: check.mend.trim().to_owned(),
+            };
+            for url in stored {
+                if !url.database.as_ref().is_some_and(|database| expected.contains(database)) {
+                    let what = format!("{owner} sends the service's commands to a database outside the cloud file");
+                    refusals.push(refusal(what, format!("{} leads to {}", url.name, url.leads_to)));
+                }
+            }
+            for missing in expected.iter().filter(|id| !stored.iter().any(|url| url.database.as_ref() == Some(**id))) {
+                let what = format!("{owner} does not lead to {missing}, which the cloud file names");
+                let found = stored.iter().map(|url| format!("{} leads to {}", url.name, url.leads_to));
+                refusals.push(refusal(what, found.collect::<Vec<_>>().join(", ")));
+            }
+        }
+    }
+    refusals
+}

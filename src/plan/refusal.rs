@@ -1,0 +1,81 @@
+//! Why a leap is not begun: what was found, what was expected, and what to run next.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::model::DatabaseId;
+
+/// A reason not to begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Refusal {
+    /// Which kind of reason this is.
+    pub kind: RefusalKind,
+    /// The database it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseId>,
+    /// What is wrong.
+    pub what: String,
+    /// What was found: heads, or a server's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// What was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What to do or run next.
+    pub next: String,
+}
+
+/// Kinds of reasons not to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// The database does not answer or does not let leapfrog in.
+    Unreachable,
+    /// The database holds no tables.
+    Empty,
+    /// The database has tables and no schema version.
+    NotVersioned,
+    /// The database is newer than `--from`.
+    Ahead,
+    /// The database is older than `--from`, or than every release of the catalogue.
+    Behind,
+    /// The database stands between two releases.
+    HalfDone,
+    /// The database has a head that no release of the catalogue has.
+    Foreign,
+    /// The databases stand at different releases.
+    Mixed,
+    /// A release's own code cannot read the database's URL.
+    UnreadableUrl,
+    /// A stored URL leads out of the cloud file, or a database of it is not led to.
+    StoredUrl,
+    /// A release on the way does not support the database's engine.
+    Engine,
+    /// The database does not stand where an interrupted run left it.
+    Drift,
+    /// An unfinished run does something else.
+    Unfinished,
+    /// An image cannot be had, or lacks a command.
+    Image,
+    /// What executes the commands does not answer.
+    Runner,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(found) = &self.found {
+            write!(f, "\n  found     {found}")?;
+        }
+        if let Some(expected) = &self.expected {
+            write!(f, "\n  expected  {expected}")?;
+        }
+        write!(f, "\n  next      {}", self.next)
+    }
+}
+
+/// Every reason that was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the leap is refused before anything was touched ({} reason{})", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+pub struct Refused(pub Vec<Refusal>);

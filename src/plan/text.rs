@@ -1,0 +1,116 @@
+//! The plan as text.
+
+use std::fmt::Write;
+
+use super::document::{Action, Hop, Lane, Plan, Standing};
+
+/// The plan as a person reads it: the path, then every hop with its lanes, steps, images and reasons.
+pub fn render(plan: &Plan) -> String {
+    let mut text = String::new();
+    let databases: usize = plan.hops.first().map_or(0, |hop| hop.lanes.iter().map(|lane| lane.standing.len()).sum());
+    let services = plan.hops.first().map_or(0, |hop| hop.lanes.len());
+    let path: Vec<&str> = plan.hops.iter().map(|hop| hop.series.as_str()).collect();
+    let _ = writeln!(
+        text,
+        "{}: {} ({}, {}, {})",
+        plan.cloud,
+        path.join(" → "),
+        counted(plan.hops.len(), "hop"),
+        counted(services, "service"),
+        counted(databases, "database")
+    );
+    for reason in &plan.reasons {
+        let _ = writeln!(text, "  {reason}");
+    }
+    for (number, hop) in plan.hops.iter().enumerate() {
+        render_hop(&mut text, number + 1, plan.hops.len(), hop);
+    }
+    text
+}
+
+/// The plan in a screenful, for the question whether to begin: a line a hop and service.
+pub fn render_brief(plan: &Plan) -> String {
+    let mut text = String::new();
+    let width = plan.steps().map(|(_, lane, _)| lane.service.as_str().len()).max().unwrap_or(0);
+    for hop in &plan.hops {
+        let _ = writeln!(text, "{} ({})", hop.series, hop.reason);
+        for lane in &hop.lanes {
+            let moves: Vec<&str> = lane
+                .standing
+                .iter()
+                .filter(|(_, standing)| matches!(standing, Standing::Moves { .. }))
+                .map(|(id, _)| if lane.standing.len() > 1 { id.short() } else { "schema" })
+                .collect();
+            let schema = if moves.is_empty() {
+                "at its heads already".to_owned()
+            } else {
+                format!("{} moves", moves.join(", "))
+            };
+            let drains = lane.steps.iter().filter(|step| matches!(step.action, Action::Drain(_))).count();
+            let data = if drains > 0 { ", data migrations until done" } else { "" };
+            let _ = writeln!(text, "  {:<width$}  {schema}{data}", lane.service.as_str());
+        }
+    }
+    text
+}
+
+fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop) {
+    let _ = writeln!(text, "\nhop {number} of {of}: {} ({})", hop.series, hop.reason);
+    for note in &hop.notes {
+        let mut lines = wrap(note, 96).into_iter();
+        let _ = writeln!(text, "  note  {}", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(text, "        {line}");
+        }
+    }
+    let mut images: Vec<String> = hop.lanes.iter().map(|lane| lane.image.to_string()).collect();
+    images.dedup();
+    if let [image] = &images[..] {
+        let _ = writeln!(text, "  image {image}");
+    }
+    for lane in &hop.lanes {
+        render_lane(text, lane, images.len() > 1);
+    }
+}
+
+fn render_lane(text: &mut String, lane: &Lane, name_image: bool) {
+    let _ = writeln!(text, "  {}", lane.service);
+    if name_image {
+        let _ = writeln!(text, "    image     {}", lane.image);
+    }
+    for (id, standing) in &lane.standing {
+        let _ = match standing {
+            Standing::AtHeads { heads } => writeln!(text, "    {:<9} at {heads} already", id.short()),
+            Standing::Moves { from, to } => writeln!(text, "    {:<9} {from} → {to}", id.short()),
+        };
+    }
+    for step in &lane.steps {
+        let what = match &step.action {
+            Action::Run { command, .. } => command.to_string(),
+            Action::Drain(migration) => {
+                format!("{}  (until done)", migration.command.words(Some(migration.count)).join(" "))
+            }
+            Action::Verify(_) => "heads are read and compared".to_owned(),
+        };
+        let _ = writeln!(text, "    {:<9} {:<28} {what}", step.phase, step.id.short());
+    }
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The words of `text` in lines of at most `width` characters.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

@@ -1,0 +1,384 @@
+//! What the records of a run say of each step of its plan: a pure fold, for people to read.
+//!
+//! The account knows durable records alone. What it says can be said again from the plan and the
+//! journal at any time; [`View`](super::View) adds to it what only a live observer sees. A step that
+//! the plan does not hold is passed over: a reporter has no say in what is right.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::journal::{Evidence, Failure, Outcome, Record, RecordBody};
+use crate::model::{RunId, StepId};
+use crate::plan::{Hop, Lane, Plan, Step};
+
+use super::text::seconds_between;
+
+/// A step's place in the plan: indices of hop, lane and step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) hop: usize,
+    pub(super) lane: usize,
+    pub(super) step: usize,
+}
+
+/// What the first record says of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    pub(super) run: RunId,
+    pub(super) leapfrog: String,
+    pub(super) runner: String,
+    pub(super) began: Timestamp,
+}
+
+/// The time in which one process worked on the run.
+#[derive(Debug, Clone)]
+pub(super) struct Sitting {
+    pub(super) began: Timestamp,
+    /// The time of its last record.
+    pub(super) last: Timestamp,
+    pub(super) host: String,
+    pub(super) pid: u32,
+    /// How it ended, if it ended in an orderly way.
+    pub(super) ended: Option<Outcome>,
+    /// What ended it outside any step.
+    pub(super) failure: Option<Failure>,
+}
+
+/// One try of a step.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) number: u32,
+    pub(super) sitting: usize,
+    pub(super) began: Timestamp,
+    pub(super) rounds: u32,
+    /// Rows that its ended rounds moved.
+    pub(super) round_rows: u64,
+    pub(super) end: Option<End>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    pub(super) seconds: f64,
+    pub(super) rows: Option<u64>,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// What a step is doing or has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepState {
+    Waiting,
+    Running,
+    /// It began, and the process that watched it ended without seeing its end.
+    OutOfSight,
+    Ended(Outcome),
+}
+
+/// What a lane is doing or has come to; the index is of the step that decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LaneState {
+    Waiting,
+    /// Some steps are done, the next has not begun.
+    Between(usize),
+    Running(usize),
+    Done,
+    OutOfSight(usize),
+    Ended(usize, Outcome),
+}
+
+#[derive(Debug, Clone, Default)]
+struct HopTimes {
+    began: Option<Timestamp>,
+    ended: Option<Timestamp>,
+}
+
+/// The fold over a run's records.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    plan: Arc<Plan>,
+    places: BTreeMap<StepId, Place>,
+    opening: Option<Opening>,
+    sittings: Vec<Sitting>,
+    hops: Vec<HopTimes>,
+    attempts: BTreeMap<Place, Vec<Attempt>>,
+    /// Whether no process works on the run any more.
+    closed: bool,
+}
+
+impl Account {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        let mut places = BTreeMap::new();
+        for (h, hop) in plan.hops.iter().enumerate() {
+            for (l, lane) in hop.lanes.iter().enumerate() {
+                for (s, step) in lane.steps.iter().enumerate() {
+                    places.insert(step.id.clone(), Place { hop: h, lane: l, step: s });
+                }
+            }
+        }
+        let hops = vec![HopTimes::default(); plan.hops.len()];
+        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts: BTreeMap::new(), closed: false }
+    }
+
+    pub(super) fn of(plan: &Plan, records: &[Record]) -> Self {
+        let mut account = Self::new(Arc::new(plan.clone()));
+        for record in records {
+            account.see(record);
+        }
+        account
+    }
+
+    /// From now on nothing counts as running: the process is over, whatever it recorded last.
+    pub(super) fn closed(mut self) -> Self {
+        self.closed = true;
+        self
+    }
+
+    pub(super) fn see(&mut self, record: &Record) {
+        let time = record.time;
+        match &record.body {
+            RecordBody::RunStarted { run, leapfrog, runner, host, pid, .. } => {
+                self.opening =
+                    Some(Opening { run: run.clone(), leapfrog: leapfrog.clone(), runner: runner.clone(), began: time });
+                self.sit(time, host, *pid);
+            }
+            RecordBody::RunResumed { host, pid, .. } => self.sit(time, host, *pid),
+            RecordBody::HopStarted { series } => {
+                if let Some(hop) = self.hop_times(series) {
+                    hop.began.get_or_insert(time);
+                }
+            }
+            RecordBody::HopEnded { series } => {
+                if let Some(hop) = self.hop_times(series) {
+                    hop.ended = Some(time);
+                }
+            }
+            RecordBody::StepStarted { step, attempt, .. } => {
+                self.begin(time, step, *attempt);
+            }
+            RecordBody::RoundEnded { step, attempt, round, counts, .. } => {
+                if let Some(attempt) = self.attempt(step, *attempt) {
+                    attempt.rounds = (*round).max(attempt.rounds);
+                    let moved = counts.iter().fold(0u64, |sum, count| sum.saturating_add(count.moved));
+                    attempt.round_rows = attempt.round_rows.saturating_add(moved);
+                }
+            }
+            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure } => {
+                let end = End {
+                    outcome: *outcome,
+                    seconds: *seconds,
+                    rows: *rows,
+                    evidence: evidence.clone(),
+                    failure: failure.clone(),
+                };
+                if let Some(attempt) = self.attempt(step, *attempt) {
+                    attempt.end = Some(end);
+                }
+            }
+            RecordBody::RunEnded { outcome, failure } => {
+                if let Some(sitting) = self.sittings.last_mut() {
+                    sitting.ended = Some(*outcome);
+                    sitting.failure.clone_from(failure);
+                }
+            }
+            RecordBody::Unknown => {}
+        }
+        if let Some(sitting) = self.sittings.last_mut() {
+            sitting.last = time;
+        }
+    }
+
+    fn sit(&mut self, time: Timestamp, host: &str, pid: u32) {
+        self.sittings.push(Sitting { began: time, last: time, host: host.to_owned(), pid, ended: None, failure: None });
+    }
+
+    fn hop_times(&mut self, series: &crate::model::Series) -> Option<&mut HopTimes> {
+        let place = self.plan.hops.iter().position(|hop| hop.series == *series)?;
+        self.hops.get_mut(place)
+    }
+
+    fn begin(&mut self, time: Timestamp, step: &StepId, number: u32) {
+        let Some(place) = self.place(step) else { return };
+        let sitting = self.sittings.len().saturating_sub(1);
+        let attempts = self.attempts.entry(place).or_default();
+        attempts.push(Attempt { number, sitting, began: time, rounds: 0, round_rows: 0, end: None });
+    }
+
+    fn attempt(&mut self, step: &StepId, number: u32) -> Option<&mut Attempt> {
+        let place = self.place(step)?;
+        self.attempts.get_mut(&place)?.iter_mut().rev().find(|attempt| attempt.number == number)
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn opening(&self) -> Option<&Opening> {
+        self.opening.as_ref()
+    }
+
+    pub(super) fn sittings(&self) -> &[Sitting] {
+        &self.sittings
+    }
+
+    pub(super) fn place(&self, step: &StepId) -> Option<Place> {
+        self.places.get(step).copied()
+    }
+
+    pub(super) fn hop(&self, hop: usize) -> &Hop {
+        &self.plan.hops[hop]
+    }
+
+    pub(super) fn lane(&self, hop: usize, lane: usize) -> &Lane {
+        &self.plan.hops[hop].lanes[lane]
+    }
+
+    pub(super) fn step(&self, place: Place) -> &Step {
+        &self.plan.hops[place.hop].lanes[place.lane].steps[place.step]
+    }
+
+    pub(super) fn attempts(&self, place: Place) -> &[Attempt] {
+        self.attempts.get(&place).map_or(&[], Vec::as_slice)
+    }
+
+    /// How the last process ended, if it ended in an orderly way.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.sittings.last().and_then(|sitting| sitting.ended)
+    }
+
+    /// Whether a process works on the run.
+    pub(super) fn works(&self) -> bool {
+        !self.closed && self.outcome().is_none()
+    }
+
+    pub(super) fn hop_began(&self, hop: usize) -> bool {
+        self.hops[hop].began.is_some()
+    }
+
+    pub(super) fn hop_is_done(&self, hop: usize) -> bool {
+        self.hops[hop].ended.is_some()
+    }
+
+    pub(super) fn step_state(&self, place: Place) -> StepState {
+        let Some(last) = self.attempts(place).last() else { return StepState::Waiting };
+        match &last.end {
+            Some(end) => StepState::Ended(end.outcome),
+            None if last.sitting + 1 == self.sittings.len().max(1) && self.works() => StepState::Running,
+            None => StepState::OutOfSight,
+        }
+    }
+
+    pub(super) fn lane_state(&self, hop: usize, lane: usize) -> LaneState {
+        let steps = self.lane(hop, lane).steps.len();
+        for step in 0..steps {
+            let state = match self.step_state(Place { hop, lane, step }) {
+                StepState::Ended(Outcome::Done) => continue,
+                StepState::Waiting if step == 0 => LaneState::Waiting,
+                StepState::Waiting => LaneState::Between(step),
+                StepState::Running => LaneState::Running(step),
+                StepState::OutOfSight => LaneState::OutOfSight(step),
+                StepState::Ended(outcome) => LaneState::Ended(step, outcome),
+            };
+            return state;
+        }
+        if steps == 0 && !self.hop_is_done(hop) { LaneState::Waiting } else { LaneState::Done }
+    }
+
+    /// Every step of a lane with its place.
+    pub(super) fn lane_places(&self, hop: usize, lane: usize) -> impl Iterator<Item = Place> {
+        (0..self.lane(hop, lane).steps.len()).map(move |step| Place { hop, lane, step })
+    }
+
+    /// Every lane of every hop.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.plan.hops.iter().enumerate().flat_map(|(h, hop)| (0..hop.lanes.len()).map(move |l| (h, l)))
+    }
+
+    /// Rows that all attempts of a step moved; absent if it is no step that moves rows.
+    pub(super) fn step_rows(&self, place: Place) -> Option<u64> {
+        let mut rows = None;
+        for attempt in self.attempts(place) {
+            let moved = attempt.end.as_ref().and_then(|end| end.rows);
+            let moved = moved.or((attempt.rounds > 0).then_some(attempt.round_rows));
+            if let Some(moved) = moved {
+                rows = Some(rows.unwrap_or(0u64).saturating_add(moved));
+            }
+        }
+        rows
+    }
+
+    /// Rows of a lane; absent if no step of it moves rows.
+    pub(super) fn lane_rows(&self, hop: usize, lane: usize) -> Option<u64> {
+        self.lane_places(hop, lane).filter_map(|place| self.step_rows(place)).reduce(u64::saturating_add)
+    }
+
+    /// Rows of a hop; absent if no step of it moves rows.
+    pub(super) fn hop_rows(&self, hop: usize) -> Option<u64> {
+        let lanes = 0..self.hop(hop).lanes.len();
+        lanes.filter_map(|lane| self.lane_rows(hop, lane)).reduce(u64::saturating_add)
+    }
+
+    /// How many steps of a lane are done.
+    pub(super) fn lane_done(&self, hop: usize, lane: usize) -> usize {
+        self.lane_places(hop, lane).filter(|place| self.step_state(*place) == StepState::Ended(Outcome::Done)).count()
+    }
+
+    /// Seconds that a lane's steps took, all attempts together.
+    pub(super) fn lane_seconds(&self, hop: usize, lane: usize, now: Timestamp) -> f64 {
+        self.lane_places(hop, lane).map(|place| self.step_seconds(place, now)).sum()
+    }
+
+    /// Seconds that a step took, all attempts together.
+    pub(super) fn step_seconds(&self, place: Place, now: Timestamp) -> f64 {
+        let attempts = self.attempts(place).iter();
+        attempts
+            .map(|attempt| match (&attempt.end, self.sittings.get(attempt.sitting)) {
+                (Some(end), _) => end.seconds.max(0.0),
+                // Nobody knows how long it went on after its process ended.
+                (None, Some(sitting)) => seconds_between(attempt.began, self.end_of(attempt.sitting, sitting, now)),
+                (None, None) => 0.0,
+            })
+            .sum()
+    }
+
+    /// When a sitting ended, `now` if it has not.
+    fn end_of(&self, place: usize, sitting: &Sitting, now: Timestamp) -> Timestamp {
+        if place + 1 == self.sittings.len() && self.works() { now } else { sitting.last }
+    }
+
+    /// Seconds of the hop in which a process worked on it.
+    pub(super) fn hop_seconds(&self, hop: usize, now: Timestamp) -> f64 {
+        let times = &self.hops[hop];
+        times.began.map_or(0.0, |began| self.worked(began, times.ended.unwrap_or(now)))
+    }
+
+    /// Seconds between `from` and `to` in which a process worked on the run.
+    pub(super) fn worked(&self, from: Timestamp, to: Timestamp) -> f64 {
+        let sittings = self.sittings.iter().enumerate();
+        sittings
+            .map(|(place, sitting)| {
+                let end = self.end_of(place, sitting, to);
+                seconds_between(sitting.began.max(from), end.min(to))
+            })
+            .sum()
+    }
+
+    /// Seconds of the whole run in which a process worked on it.
+    pub(super) fn run_seconds(&self, now: Timestamp) -> f64 {
+        self.opening.as_ref().map_or(0.0, |opening| self.worked(opening.began, now))
+    }
+
+    /// Places whose last attempt failed or is stuck.
+    pub(super) fn failures(&self) -> Vec<(Place, &End)> {
+        let ended = self.attempts.iter().filter_map(|(place, attempts)| Some((*place, attempts.last()?.end.as_ref()?)));
+        ended.filter(|(_, end)| matches!(end.outcome, Outcome::Failed | Outcome::Stuck)).collect()
+    }
+
+    /// The time of the last record.
+    pub(super) fn last_time(&self) -> Option<Timestamp> {
+        self.sittings.last().map(|sitting| sitting.last)
+    }
+}

@@ -1,0 +1,101 @@
+//! Evidence, in words.
+
+use std::collections::BTreeMap;
+
+use crate::journal::{Evidence, Outcome};
+use crate::model::{DatabaseId, Heads, Verdict};
+
+use super::account::Account;
+use super::text::{counted, listed};
+
+/// Each piece of a step's evidence as a phrase; an ordinary exit code only where it stands alone.
+pub(super) fn in_words(evidence: &[Evidence]) -> Vec<String> {
+    let alone = evidence.iter().all(|piece| matches!(piece, Evidence::Exit { .. }));
+    let ordinary = |piece: &&Evidence| !matches!(piece, Evidence::Exit { verdict: Verdict::Done, .. }) || alone;
+    evidence.iter().filter(ordinary).map(phrase).collect()
+}
+
+fn phrase(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Exit { code, verdict } => format!("exit {code} ({verdict})"),
+        Evidence::NothingLeft { round } => format!("nothing left in round {round}"),
+        Evidence::Residue { migration, rows, why } => format!("{}: {}", residue(migration, *rows), why.trim()),
+        Evidence::NoneRemain { what, database } => format!("no {what} left in {database}"),
+        Evidence::Heads { database, heads } => format!("{database} at {heads}"),
+    }
+}
+
+fn residue(migration: &str, rows: u64) -> String {
+    let verb = if rows == 1 { "stays" } else { "stay" };
+    format!("{} of {migration} {verb}", counted(rows, "row", "rows"))
+}
+
+/// Rows that stay, each kind of them once with its reason and the releases that found it.
+pub(super) fn residues(account: &Account) -> Vec<String> {
+    let mut kinds: Vec<(String, Vec<String>)> = Vec::new();
+    for place in account.lanes().flat_map(|(hop, lane)| account.lane_places(hop, lane)) {
+        let end = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref());
+        for piece in end.into_iter().flat_map(|end| &end.evidence) {
+            let Evidence::Residue { migration, why, .. } = piece else { continue };
+            let step = &account.step(place).id;
+            let kind = format!("{} {migration}: {}", step.service, why.trim());
+            match kinds.iter_mut().find(|(other, _)| *other == kind) {
+                Some((_, series)) if series.last().map(String::as_str) == Some(step.series.as_str()) => {}
+                Some((_, series)) => series.push(step.series.to_string()),
+                None => kinds.push((kind, vec![step.series.to_string()])),
+            }
+        }
+    }
+    kinds.into_iter().map(|(kind, series)| format!("{kind} (in {})", listed(&series))).collect()
+}
+
+/// What proves a lane complete: a sentence on heads and data, then one for each thing that an operator
+/// should have read, such as rows that stay.
+pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String> {
+    let mut heads: BTreeMap<&Heads, Vec<&DatabaseId>> = BTreeMap::new();
+    let (mut drained, mut gone, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    for place in account.lane_places(hop, lane) {
+        let Some(end) = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref()) else { continue };
+        if end.outcome != Outcome::Done {
+            continue;
+        }
+        let step = &account.step(place).id;
+        for piece in &end.evidence {
+            match piece {
+                Evidence::Heads { database, heads: reached } => heads.entry(reached).or_default().push(database),
+                Evidence::NothingLeft { round } => drained.push((step.target.as_ref(), *round)),
+                Evidence::NoneRemain { what, .. } => gone.push(what.clone()),
+                Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows)),
+                Evidence::Exit { code, verdict: Verdict::Warning } => {
+                    read.push(format!("{} ended with a warning (exit {code}): read its log", step.short()));
+                }
+                Evidence::Exit { .. } => {}
+            }
+        }
+    }
+    let mut proof = Vec::new();
+    // In the order of the databases, those with the same heads together.
+    let mut heads: Vec<(&Heads, Vec<&DatabaseId>)> = heads.into_iter().collect();
+    heads.sort_by(|one, two| one.1.cmp(&two.1));
+    for (reached, databases) in heads {
+        let single = databases.len() == 1 && databases[0].slot.as_str() == DatabaseId::MAIN;
+        let names: Vec<String> = databases.iter().map(|database| database.short().to_owned()).collect();
+        proof.push(if single { format!("at {reached}") } else { format!("{} at {reached}", listed(&names)) });
+    }
+    match &drained[..] {
+        [] => {}
+        [(None, round)] => proof.push(format!("nothing left in round {round}")),
+        [(Some(target), round)] => proof.push(format!("nothing left in {target} (round {round})")),
+        several => {
+            let names: Vec<String> = several.iter().filter_map(|(target, _)| target.map(ToString::to_string)).collect();
+            proof.push(format!("nothing left in {}", listed(&names)));
+        }
+    }
+    gone.sort();
+    gone.dedup();
+    proof.extend(gone.iter().map(|what| format!("no {what}")));
+    read.sort();
+    read.dedup();
+    let proof = (!proof.is_empty()).then(|| proof.join("; "));
+    proof.into_iter().chain(read).collect()
+}

@@ -1,0 +1,6 @@
+//! Stories told to every reporter, kept as snapshots.
+
+mod json_lines;
+mod plain;
+mod terminal;
+mod texts;

@@ -1,0 +1,116 @@
+//! Summary, status and list of runs.
+
+use crate::journal::{Failure, Outcome, RecordBody};
+use crate::report::stories::{self, Story};
+use crate::report::{About, Look, Paper, Process, RunEntry, runs, status, summary};
+
+const AGAIN: &str = "leapfrog --cloud leapfrog.yaml --from 2023.1 --to 2024.2";
+
+fn paper(columns: usize) -> Paper {
+    Paper { look: Look { color: false, unicode: true }, columns }
+}
+
+fn ended(story: &Story, columns: usize) -> String {
+    let (records, directory) = (story.records(), stories::directory());
+    summary(&About { plan: &story.plan, records: &records, directory: &directory, again: AGAIN }, paper(columns))
+}
+
+fn at(story: &Story, seconds: f64, process: Process) -> String {
+    let (now, directory) = (stories::after(seconds), stories::directory());
+    let records: Vec<_> = story.records().into_iter().filter(|record| record.time <= now).collect();
+    status(
+        &About { plan: &story.plan, records: &records, directory: &directory, again: AGAIN },
+        process,
+        now,
+        paper(80),
+    )
+}
+
+#[test]
+fn the_summary_of_a_leap_gives_time_rows_and_evidence_of_every_service() {
+    insta::assert_snapshot!(ended(&stories::leap(), 100));
+}
+
+#[test]
+fn the_summary_at_fifty_columns() {
+    insta::assert_snapshot!(ended(&stories::stuck(), 50));
+}
+
+#[test]
+fn the_summary_of_a_failure_ends_with_what_to_do() {
+    insta::assert_snapshot!(ended(&stories::failing(), 80));
+}
+
+#[test]
+fn the_summary_of_an_interruption_says_what_stands_where() {
+    insta::assert_snapshot!(ended(&stories::interrupted(), 80));
+}
+
+#[test]
+fn the_summary_of_a_run_that_went_on_counts_both_processes_and_not_the_time_between() {
+    insta::assert_snapshot!(ended(&stories::resumed().0, 80));
+}
+
+#[test]
+fn commands_that_were_left_running_are_named() {
+    let (mut story, again) = stories::resumed();
+    story.cut(again - 1.0);
+    insta::assert_snapshot!(ended(&story, 80));
+}
+
+#[test]
+fn a_run_that_ends_outside_any_step_says_why() {
+    let mut story = Story::new(stories::plan(&["2023.1", "2023.2"], &["keystone", "neutron"]));
+    story.begin();
+    let (at, _) = story.hop("2023.1", 0.5);
+    let failure = Failure {
+        what: "quay.io does not answer (connection refused)".to_owned(),
+        command: None,
+        exit: None,
+        last_lines: Vec::new(),
+        log: None,
+        advice: "look at the network and the proxy, then run the same command again".to_owned(),
+    };
+    story.record(at, RecordBody::HopStarted { series: story.plan.hops[1].series.clone() });
+    story.record(at + 3.0, RecordBody::RunEnded { outcome: Outcome::Failed, failure: Some(failure) });
+    insta::assert_snapshot!(ended(&story, 80));
+}
+
+#[test]
+fn the_status_of_a_run_that_works_shows_its_lanes() {
+    insta::assert_snapshot!(at(&stories::leap(), 180.0, Process::Works));
+}
+
+#[test]
+fn the_status_of_a_run_whose_process_died_says_so() {
+    insta::assert_snapshot!(at(&stories::leap(), 180.0, Process::Gone));
+}
+
+#[test]
+fn the_status_of_a_failed_run_says_why_and_what_next() {
+    let story = stories::failing();
+    insta::assert_snapshot!(at(&story, story.length() + 3600.0, Process::Gone));
+}
+
+#[test]
+fn the_status_of_a_finished_run_is_short() {
+    let story = stories::leap();
+    insta::assert_snapshot!(at(&story, story.length() + 86_400.0, Process::Gone));
+}
+
+#[test]
+fn runs_are_listed_with_where_each_stands() {
+    let entry = |story: &Story, process| RunEntry { plan: (*story.plan).clone(), records: story.records(), process };
+    let mut running = stories::leap();
+    running.cut(180.0);
+    let entries = [
+        entry(&stories::leap(), Process::Gone),
+        entry(&stories::failing(), Process::Gone),
+        entry(&stories::stuck(), Process::Gone),
+        entry(&stories::interrupted(), Process::Gone),
+        entry(&running, Process::Works),
+        entry(&running, Process::Gone),
+    ];
+    insta::assert_snapshot!(runs(&entries, stories::after(190.0), paper(120)));
+    assert_eq!(runs(&[], stories::after(0.0), paper(80)), "No runs yet.\n");
+}

@@ -1,0 +1,278 @@
+//! What a screen shows of a run: a pure fold of its plan and events.
+//!
+//! The durable part is the [`Account`]; this adds what only an observer of the running process sees:
+//! downloads, rows that are moving, the last line of output, and since when a step has been silent.
+//! It asks no clock: the present is an argument.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::journal::{Event, Outcome, Progress, Record, RecordBody};
+use crate::model::{ImageReference, StepId};
+use crate::plan::{Plan, Step};
+
+use super::account::{Account, LaneState, Place};
+use super::text::{clean, gist, seconds_between};
+
+/// A download.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pull {
+    pub(super) since: Timestamp,
+    pub(super) done: u64,
+    /// 0 where the engine does not say.
+    pub(super) total: u64,
+}
+
+/// What is heard of a running step.
+#[derive(Debug, Clone, PartialEq)]
+struct Live {
+    rows: Option<(u64, f64)>,
+    line: Option<String>,
+    heard: Timestamp,
+}
+
+/// A run as an observer sees it.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    account: Account,
+    pulls: BTreeMap<ImageReference, Pull>,
+    live: BTreeMap<Place, Live>,
+    stopping: bool,
+}
+
+/// A running step.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Running<'v> {
+    pub(super) step: &'v Step,
+    /// Which step of its lane, from 1.
+    pub(super) number: usize,
+    /// How many steps the lane has.
+    pub(super) of: usize,
+    pub(super) seconds: f64,
+    /// Rows that this attempt moved.
+    pub(super) rows: Option<u64>,
+    /// Rounds that this attempt has behind it.
+    pub(super) rounds: u32,
+    /// Rows per second.
+    pub(super) rate: Option<f64>,
+    /// What the last line of output says.
+    pub(super) line: Option<&'v str>,
+    /// Seconds since the step was last heard of.
+    pub(super) quiet: f64,
+}
+
+/// What a lane is shown as.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shown<'v> {
+    Waiting,
+    /// Waits for an image that is being pulled for it.
+    Pulling(Pull),
+    /// Waits for an image whose download another lane shows.
+    ImageElsewhere,
+    /// Some steps are done, the next has not begun.
+    Between {
+        done: usize,
+        of: usize,
+    },
+    Running(Running<'v>),
+    Done {
+        seconds: f64,
+        rows: Option<u64>,
+    },
+    /// Ended other than well, at this step.
+    Ended {
+        step: &'v Step,
+        number: usize,
+        of: usize,
+        outcome: Outcome,
+    },
+    /// Began once, by a process that did not see its end.
+    OutOfSight {
+        step: &'v Step,
+        number: usize,
+        of: usize,
+    },
+}
+
+impl View {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        Self { account: Account::new(plan), pulls: BTreeMap::new(), live: BTreeMap::new(), stopping: false }
+    }
+
+    /// A view of a run that goes on: what earlier processes recorded is part of it.
+    pub(super) fn resumed(plan: Arc<Plan>, history: &[Record]) -> Self {
+        let mut view = Self::new(plan);
+        for record in history {
+            view.record(record);
+        }
+        view
+    }
+
+    /// From now on nothing counts as running.
+    pub(super) fn closed(mut self) -> Self {
+        self.account = self.account.closed();
+        self
+    }
+
+    pub(super) fn see(&mut self, event: &Event, now: Timestamp) {
+        match event {
+            Event::Record(record) => self.record(record),
+            Event::Progress(progress) => self.progress(progress, now),
+            Event::Output { step, text, .. } => {
+                let text = gist(&clean(text)).to_owned();
+                // leapfrog's own remark on a command's silence is no sign of its life.
+                if !text.is_empty()
+                    && !text.starts_with("(leapfrog:")
+                    && let Some(live) = self.live(step, now)
+                {
+                    live.line = Some(text);
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        self.account.see(record);
+        match &record.body {
+            RecordBody::RunStarted { .. } | RecordBody::RunResumed { .. } => {
+                self.live.clear();
+                self.pulls.clear();
+                self.stopping = false;
+            }
+            RecordBody::StepStarted { step, .. } => {
+                if let Some(place) = self.account.place(step) {
+                    self.live.insert(place, Live { rows: None, line: None, heard: record.time });
+                }
+            }
+            RecordBody::RoundEnded { step, .. } => {
+                let _ = self.live(step, record.time);
+            }
+            RecordBody::StepEnded { step, .. } => {
+                if let Some(place) = self.account.place(step) {
+                    self.live.remove(&place);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress, now: Timestamp) {
+        match progress {
+            Progress::Fetching { image, done, total } => {
+                let pull = self.pulls.entry(image.clone()).or_insert(Pull { since: now, done: 0, total: 0 });
+                (pull.done, pull.total) = (*done, *total);
+            }
+            Progress::Fetched { image, .. } | Progress::NotFetched { image, .. } => {
+                self.pulls.remove(image);
+            }
+            Progress::Rows { step, moved, rate, .. } => {
+                if let Some(live) = self.live(step, now) {
+                    live.rows = Some((*moved, *rate));
+                }
+            }
+            Progress::Stopping { .. } => self.stopping = true,
+            Progress::Notice { .. } => {}
+        }
+    }
+
+    /// What is heard of a step that runs; being asked for it means that something was heard.
+    fn live(&mut self, step: &StepId, now: Timestamp) -> Option<&mut Live> {
+        let place = self.account.place(step)?;
+        let live = self.live.get_mut(&place)?;
+        live.heard = live.heard.max(now);
+        Some(live)
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Whether the operator asked for an end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Seconds since this process began to work on the run.
+    pub(super) fn seconds(&self, now: Timestamp) -> f64 {
+        self.account.sittings().last().map_or(0.0, |sitting| seconds_between(sitting.began, now))
+    }
+
+    /// The hop whose lanes are shown: the one that is worked on, or the next that will be.
+    pub(super) fn shown_hop(&self) -> Option<usize> {
+        (0..self.account.plan().hops.len()).find(|hop| !self.account.hop_is_done(*hop))
+    }
+
+    /// Downloads that no lane of `hop` shows.
+    pub(super) fn pulls_beside(&self, hop: usize) -> Vec<(&ImageReference, Pull)> {
+        let shown: BTreeSet<&ImageReference> = (0..self.account.hop(hop).lanes.len())
+            .filter(|lane| self.account.lane_state(hop, *lane) == LaneState::Waiting)
+            .map(|lane| &self.account.lane(hop, lane).image)
+            .collect();
+        self.pulls.iter().filter(|(image, _)| !shown.contains(image)).map(|(image, pull)| (image, *pull)).collect()
+    }
+
+    /// A hop's lanes as they are shown, in the plan's order.
+    pub(super) fn lanes(&self, hop: usize, now: Timestamp) -> Vec<Shown<'_>> {
+        let mut pulling = BTreeSet::new();
+        (0..self.account.hop(hop).lanes.len()).map(|lane| self.lane(hop, lane, &mut pulling, now)).collect()
+    }
+
+    fn lane<'v>(
+        &'v self,
+        hop: usize,
+        lane: usize,
+        pulling: &mut BTreeSet<&'v ImageReference>,
+        now: Timestamp,
+    ) -> Shown<'v> {
+        let plan = self.account.lane(hop, lane);
+        let of = plan.steps.len();
+        match self.account.lane_state(hop, lane) {
+            LaneState::Waiting => match self.pulls.get(&plan.image) {
+                Some(pull) if pulling.insert(&plan.image) => Shown::Pulling(*pull),
+                Some(_) => Shown::ImageElsewhere,
+                None => Shown::Waiting,
+            },
+            LaneState::Between(step) => Shown::Between { done: step, of },
+            LaneState::Running(step) => Shown::Running(self.running(Place { hop, lane, step }, now)),
+            LaneState::Done => Shown::Done {
+                seconds: self.account.lane_seconds(hop, lane, now),
+                rows: self.account.lane_rows(hop, lane),
+            },
+            LaneState::Ended(step, outcome) => Shown::Ended { step: &plan.steps[step], number: step + 1, of, outcome },
+            LaneState::OutOfSight(step) => Shown::OutOfSight { step: &plan.steps[step], number: step + 1, of },
+        }
+    }
+
+    fn running(&self, place: Place, now: Timestamp) -> Running<'_> {
+        let attempt = self.account.attempts(place).last();
+        let live = self.live.get(&place);
+        let rounds = attempt.filter(|attempt| attempt.rounds > 0).map(|attempt| attempt.round_rows);
+        Running {
+            step: self.account.step(place),
+            number: place.step + 1,
+            of: self.account.lane(place.hop, place.lane).steps.len(),
+            seconds: attempt.map_or(0.0, |attempt| seconds_between(attempt.began, now)),
+            rows: live.and_then(|live| live.rows).map(|(moved, _)| moved).or(rounds),
+            rounds: attempt.map_or(0, |attempt| attempt.rounds),
+            rate: live.and_then(|live| live.rows).map(|(_, rate)| rate),
+            line: live.and_then(|live| live.line.as_deref()),
+            quiet: live.map_or(0.0, |live| seconds_between(live.heard, now)),
+        }
+    }
+
+    /// Every step that runs, in the plan's order, with its hop and lane.
+    pub(super) fn all_running(&self, now: Timestamp) -> Vec<Running<'_>> {
+        let running = self.account.lanes().filter_map(|(hop, lane)| match self.account.lane_state(hop, lane) {
+            LaneState::Running(step) => Some(self.running(Place { hop, lane, step }, now)),
+            _ => None,
+        });
+        running.collect()
+    }
+
+    /// Every download.
+    pub(super) fn pulls(&self) -> impl Iterator<Item = (&ImageReference, &Pull)> {
+        self.pulls.iter()
+    }
+}
