@@ -1,5 +1,6 @@
 //! Stories told to every reporter, kept as snapshots.
 
+mod any;
 mod json_lines;
 mod plain;
 mod terminal;

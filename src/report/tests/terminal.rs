@@ -165,7 +165,8 @@ fn a_frame_costs_little_over_a_slow_link() {
     let outlet = page.outlet();
     let size = || Size { columns: 80, rows: 24 };
     let plan = Arc::clone(&story.plan);
-    let mut reporter = TerminalReporter::new(plan, &[], stories::directory(), PLAIN, outlet.clone(), Box::new(size));
+    let look = Look { color: true, unicode: true };
+    let mut reporter = TerminalReporter::new(plan, &[], stories::directory(), look, outlet.clone(), Box::new(size));
     story.tell(&mut reporter, 0.0, 180.0, |_| outlet.drain());
     let bytes = page.take().len();
     assert!(bytes < 180 * 1024, "{bytes} bytes in 180 seconds");
