@@ -5,3 +5,4 @@ mod json_lines;
 mod plain;
 mod terminal;
 mod texts;
+mod view;
