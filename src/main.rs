@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `leapfrog` program.
+
+fn main() -> std::process::ExitCode {
+    leapfrog::cli::main()
+}

@@ -3,12 +3,34 @@
 //! `releases/*.yaml` and `playbooks/*.yaml` are data. They are embedded in the binary and can be
 //! overridden by a directory. Reading them reports every mistake of every file in one go, with file,
 //! line and column; a [`Catalog`] that exists is consistent. Nothing here knows runners or databases.
+//!
+//! What a [`Catalog`] promises, so that nobody has to ask again:
+//!
+//! * every release lists every service that has a playbook, with heads for each of its schemas, and
+//!   no service without one;
+//! * in every release exactly one configuration file of a playbook applies, and each step's command
+//!   learns from it where its databases are;
+//! * a step's name is unique among the steps that can apply together, and phases never go backwards;
+//! * a command that is repeated takes a count and can end; a command that is run once takes none;
+//! * what has to be explained to an operator (`why`, notes, residues) is explained.
 
+mod check;
+mod files;
+mod load;
+mod lookup;
 mod playbook;
 mod release;
+mod schemas;
+pub mod show;
+#[cfg(test)]
+mod tests;
 
+pub use files::Overlay;
+pub use load::{Catalog, CatalogError};
+pub use lookup::UnknownSeries;
 pub use playbook::{
     ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook, PlaybookCheck, PlaybookStep,
     Remainder, Residue, Run, StoredUrls,
 };
 pub use release::{Note, Release, ReleaseService, Status, Versions};
+pub use schemas::schemas;

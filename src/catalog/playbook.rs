@@ -9,6 +9,7 @@ use crate::model::{Command, Effect, Engine, ExitTable, Phase, Schema, Series, Se
 #[serde(deny_unknown_fields)]
 pub struct Playbook {
     /// The version of this document's format: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub format: u32,
     /// The service's name.
     pub service: Service,
@@ -35,7 +36,8 @@ impl Playbook {
         self.configuration.iter().find(|file| file.series.contains(series))
     }
 
-    /// The steps that hold for a release on an engine, in order.
+    /// The steps that hold for a release on an engine, in order. None at all means that the service
+    /// does not support the engine in that release.
     pub fn steps(&self, series: &Series, engine: Engine) -> impl Iterator<Item = &PlaybookStep> {
         self.steps.iter().filter(move |step| step.applies(series, engine))
     }
@@ -227,7 +229,8 @@ pub struct Run {
     #[serde(default)]
     pub series: SeriesRange,
     /// The engines this holds for; absent: all. What counts is the engine of the database the step
-    /// is taken for, or of the service's first database where it is taken once for all of them.
+    /// is taken for, or of the service's first database where it is taken once for all of them. An
+    /// engine for which a release has no steps at all is one that the service does not support there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<Engine>,
     /// The command.
@@ -260,7 +263,8 @@ pub struct Drain {
     #[serde(default)]
     pub series: SeriesRange,
     /// The engines this holds for; absent: all. What counts is the engine of the database the step
-    /// is taken for, or of the service's first database where it is taken once for all of them.
+    /// is taken for, or of the service's first database where it is taken once for all of them. An
+    /// engine for which a release has no steps at all is one that the service does not support there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<Engine>,
     /// The command, with `{count}` where it takes the most rows a round may move.

@@ -11,6 +11,7 @@ use crate::model::{Heads, Schema, Series, Service};
 #[serde(deny_unknown_fields)]
 pub struct Release {
     /// The version of this document's format: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub format: u32,
     /// The series, such as `2024.1`.
     pub series: Series,

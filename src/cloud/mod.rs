@@ -23,15 +23,15 @@ mod tests;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::catalog::Playbook;
+use crate::document::{Mistake, Source};
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Series, Service};
 
 pub use images::NoImage;
-pub use mistake::{CloudError, Mistake, Mistakes, Place};
+pub use mistake::CloudError;
 pub use settings::{ContainerSettings, Limits, Prefetch, Pull};
 
 use document::Document;
@@ -71,20 +71,25 @@ impl Cloud {
         playbooks: &[&Playbook],
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, CloudError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| CloudError::Unreadable { path: path.to_owned(), source })?;
-        Self::from_text(&text, &Surroundings { file: path, playbooks, env })
-            .map_err(|mistakes| CloudError::Mistakes(Mistakes::new(path, mistakes)))
+        let surroundings = Surroundings { file: path, playbooks, env };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let mistake = Mistake::of_file(path, format!("the cloud file cannot be read: {error}"));
+            vec![mistake.with_help("name the file that describes your cloud with --config, or write one")]
+        });
+        text.and_then(|text| Self::from_text(&text, &surroundings)).map_err(|mut mistakes| {
+            Mistake::sort(&mut mistakes);
+            CloudError { mistakes }
+        })
     }
 
     fn from_text(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Vec<Mistake>> {
         let file = surroundings.file;
         let tree = Node::read(text).map_err(|error| {
             let services: Vec<&str> = surroundings.playbooks.iter().map(|playbook| playbook.service.as_str()).collect();
-            let masked = Arc::from(mask::words(text, &services));
-            vec![Mistake::new(file, &masked, error.place, error.message, None)]
+            let masked = Source::new(file, mask::words(text, &services));
+            vec![Mistake::at(&masked, &error.place, error.message)]
         })?;
-        let masked: Arc<str> = Arc::from(mask::values(text, &tree));
+        let masked = Source::new(file, mask::values(text, &tree));
         let mistake = |flaw: Flaw| {
             let place = if flaw.at_key { tree.key_place_of(&flaw.path) } else { tree.place_of(&flaw.path) };
             let message = match tree.scalar(&flaw.path) {
@@ -93,7 +98,8 @@ impl Cloud {
                 }
                 _ => flaw.message,
             };
-            Mistake::new(file, &masked, place, message, flaw.advice)
+            let mistake = Mistake::at(&masked, &place, message);
+            flaw.advice.into_iter().fold(mistake, Mistake::with_help)
         };
         let shaped = shape::read::<Document>(&tree);
         let Some(document) = shaped.document else {

@@ -10,6 +10,8 @@ use std::fmt;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Unexpected, Visitor};
 
+use crate::document::nearest;
+
 use super::mask::is_word;
 use super::tree::{Node, Path, Value};
 
@@ -83,7 +85,7 @@ impl Kind {
         match self {
             Self::UnknownKey { key, known } => {
                 let message = if is_word(&key) { format!("unknown key `{key}`") } else { "unknown key".to_owned() };
-                let advice = match nearest(&key, known) {
+                let advice = match nearest(&key, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("keys that may stand here: {}", known.join(", ")),
                 };
@@ -93,27 +95,6 @@ impl Kind {
             Self::Other(message) => (message, None),
         }
     }
-}
-
-/// The word of `known` that `key` was probably meant to be.
-fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
-    let near = known.iter().map(|word| (distance(key, word), *word)).min()?;
-    (near.0 <= 1 + near.1.len() / 4).then_some(near.1)
-}
-
-/// How many letters have to change to make `one` of `two` (Levenshtein).
-fn distance(one: &str, two: &str) -> usize {
-    let mut row: Vec<usize> = (0..=two.chars().count()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in two.chars().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(a != b)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 impl Fault {

@@ -1,14 +1,13 @@
-//! A YAML text as a tree of keys and values that know their places.
+//! A YAML text as a tree of keys and values that know their places, in bytes.
 //!
 //! Types are read from the tree afterwards (see `shape`), so that one mistake does not hide the next.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, NonFiniteFloatPolicy, Spanned};
-
-use super::mistake::Place;
 
 /// The keys that lead to a value, from the top of the document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +42,7 @@ impl Path {
 /// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub(super) place: Place,
+    pub(super) place: Range<usize>,
     pub(super) value: Value,
 }
 
@@ -60,14 +59,14 @@ pub(super) enum Value {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) key: String,
-    pub(super) key_place: Place,
+    pub(super) key_place: Range<usize>,
     pub(super) node: Node,
 }
 
 /// Why a text is no tree. The message does not repeat the text.
 #[derive(Debug)]
 pub(super) struct NotYaml {
-    pub(super) place: Place,
+    pub(super) place: Range<usize>,
     pub(super) message: String,
 }
 
@@ -80,18 +79,18 @@ impl Node {
             budget: serde_saphyr::budget! { max_depth: 32, max_nodes: 20_000, max_aliases: 100 },
         };
         let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| NotYaml {
-            place: error.location().map_or(Place::START, |location| find(text, &place(&location))),
+            place: error.location().map_or(0..0, |location| find(text, &location)),
             message: explain(&error),
         })?;
         Self::build(raw, text)
     }
 
     fn build(raw: Spanned<Raw>, text: &str) -> Result<Self, NotYaml> {
-        let place = place(&raw.referenced);
+        let at = place(&raw.referenced);
         let value = match raw.value {
             Raw::Nothing => Value::Nothing,
             Raw::Text(text) => Value::Scalar(text),
-            Raw::Literal => Value::Scalar(slice(text, &raw.defined).to_owned()),
+            Raw::Literal => Value::Scalar(text.get(place(&raw.defined)).unwrap_or_default().to_owned()),
             Raw::List => Value::List,
             Raw::Map(entries) => {
                 let entries = entries.into_iter().map(|(key, value)| {
@@ -105,7 +104,7 @@ impl Node {
                 Value::Map(entries.collect::<Result<_, _>>()?)
             }
         };
-        Ok(Self { place, value })
+        Ok(Self { place: at, value })
     }
 
     fn entries(&self) -> &[Entry] {
@@ -135,21 +134,21 @@ impl Node {
 
     /// The place of the value that `path` leads to, of its key where the value has many parts, or of
     /// the nearest key on the way that exists.
-    pub(super) fn place_of(&self, path: &Path) -> Place {
+    pub(super) fn place_of(&self, path: &Path) -> Range<usize> {
         match self.entry(path) {
             Some(entry) => match entry.node.value {
-                Value::Scalar(_) if entry.node.place.length > 0 => entry.node.place,
-                _ => entry.key_place,
+                Value::Scalar(_) if !entry.node.place.is_empty() => entry.node.place.clone(),
+                _ => entry.key_place.clone(),
             },
-            None => path.parent().map_or(Place::START, |parent| self.key_place_of(&parent)),
+            None => path.parent().map_or(0..0, |parent| self.key_place_of(&parent)),
         }
     }
 
     /// The place of the key that `path` ends with, or of the nearest one on the way that exists.
-    pub(super) fn key_place_of(&self, path: &Path) -> Place {
+    pub(super) fn key_place_of(&self, path: &Path) -> Range<usize> {
         match self.entry(path) {
-            Some(entry) => entry.key_place,
-            None => path.parent().map_or(Place::START, |parent| self.key_place_of(&parent)),
+            Some(entry) => entry.key_place.clone(),
+            None => path.parent().map_or(0..0, |parent| self.key_place_of(&parent)),
         }
     }
 
@@ -177,28 +176,23 @@ impl Node {
     }
 }
 
-fn place(location: &Location) -> Place {
-    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+fn place(location: &Location) -> Range<usize> {
     let span = location.span();
-    Place {
-        line: number(location.line()).max(1),
-        column: number(location.column()).max(1),
-        offset: number(span.byte_offset().unwrap_or_default()),
-        length: number(span.byte_len().unwrap_or_default()),
-    }
+    let start = number(span.byte_offset().unwrap_or_default());
+    start..start.saturating_add(number(span.byte_len().unwrap_or_default()))
 }
 
-/// The place with its offset, which the scanner's errors lack.
-fn find(text: &str, place: &Place) -> Place {
-    let line_start: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let in_line = line.char_indices().nth(place.column - 1).map_or(line.len(), |(at, _)| at);
-    Place { offset: line_start + in_line, length: 0, ..*place }
+fn number(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-fn slice<'a>(text: &'a str, location: &Location) -> &'a str {
-    let Place { offset, length, .. } = place(location);
-    text.get(offset..offset.saturating_add(length)).unwrap_or_default()
+/// The place of a location that has only line and column, as those of the scanner's errors.
+fn find(text: &str, location: &Location) -> Range<usize> {
+    let (line, column) = (number(location.line()).max(1), number(location.column()).max(1));
+    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let rest = text[start..].lines().next().unwrap_or_default();
+    let at = start + rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
+    at..at
 }
 
 /// What is wrong with a text that is no YAML, without a word of the text itself.
@@ -321,13 +315,11 @@ mod tests {
             (Path::new(["runs", "half"]), "2024.10", "2024.10"),
         ] {
             assert_eq!(tree.scalar(&path), Some(expected));
-            let place = tree.place_of(&path);
-            assert_eq!(&text[place.offset..place.offset + place.length], source);
+            assert_eq!(&text[tree.place_of(&path)], source);
         }
-        let pull = tree.key_place_of(&Path::new(["runs", "pull"]));
-        assert_eq!((pull.line, pull.column, &text[pull.offset..pull.offset + pull.length]), (3, 20, "pull"));
-        assert_eq!(tree.place_of(&Path::new(["empty"])).line, 4);
-        assert_eq!(tree.place_of(&Path::new(["runs", "absent", "deeper"])).line, 3);
+        assert_eq!(&text[tree.key_place_of(&Path::new(["runs", "pull"]))], "pull");
+        assert_eq!(&text[tree.place_of(&Path::new(["empty"]))], "empty");
+        assert_eq!(&text[tree.place_of(&Path::new(["runs", "absent", "deeper"]))], "runs");
     }
 
     #[test]
@@ -341,7 +333,8 @@ mod tests {
         ] {
             let error = Node::read(text).expect_err(text);
             assert!(error.message.contains(expected) && !error.message.contains("Secret99"), "{text}: {error:?}");
-            assert!(error.place.line.abs_diff(line) <= 1, "{text}: {error:?}");
+            let found = text[..error.place.start].matches('\n').count() + 1;
+            assert!(found.abs_diff(line) <= 1, "{text}: {error:?}");
         }
         assert!(matches!(read("# nothing\n").value, Value::Nothing));
     }

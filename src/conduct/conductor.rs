@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
@@ -18,50 +17,22 @@ use crate::model::{Effect, ImageReference, RunId, StepId};
 use crate::plan::{Lane, Plan, Step};
 use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
 
-/// How many events that may be lost can wait for a slow reporter.
-const BACKLOG: usize = 4096;
-
-/// Where the conductor sends events. Never waits for who receives them: a terminal that is held, or a
-/// pipe that is full, does not hold up a run. Records are always kept; other events are dropped while
-/// too many wait.
+/// Where the conductor sends events. Sending never waits: whoever receives them has no way to hold up
+/// a run.
 #[derive(Debug, Clone)]
-pub struct EventSink {
-    events: mpsc::UnboundedSender<Event>,
-    waiting: Arc<AtomicUsize>,
-}
-
-/// Where a reporter takes events from.
-#[derive(Debug)]
-pub struct EventSource {
-    events: mpsc::UnboundedReceiver<Event>,
-    waiting: Arc<AtomicUsize>,
-}
-
-/// A pair of ends for events.
-pub fn event_channel() -> (EventSink, EventSource) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
-    (EventSink { events: sender, waiting: Arc::clone(&waiting) }, EventSource { events: receiver, waiting })
-}
+pub struct EventSink(mpsc::UnboundedSender<Event>);
 
 impl EventSink {
+    /// A sink and the end that its events come out of.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
     /// Sends `event` on its way.
     pub fn send(&self, event: Event) {
-        if !matches!(event, Event::Record(_)) && self.waiting.load(Ordering::Relaxed) >= BACKLOG {
-            return;
-        }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
         // Without a receiver nobody looks; the run goes on.
-        let _ = self.events.send(event);
-    }
-}
-
-impl EventSource {
-    /// The next event; nothing once every sink is gone.
-    pub async fn next(&mut self) -> Option<Event> {
-        let event = self.events.recv().await?;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        Some(event)
+        let _ = self.0.send(event);
     }
 }
 

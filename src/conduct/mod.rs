@@ -16,7 +16,7 @@ mod schedule;
 mod step;
 
 pub use cancel::{Signal, StopLevel};
-pub use conductor::{Conclusion, ConductError, Conductor, EventSink, EventSource, Settings, event_channel, obtain};
+pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings, obtain};
 pub use launch::{Connections, Redactor};
 
 use crate::model::{DatabaseId, Heads, Unreachable};

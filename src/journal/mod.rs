@@ -10,8 +10,10 @@ mod event;
 mod file;
 mod record;
 mod state;
+mod store;
 
 pub use event::{Event, Progress};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
 pub use record::{Evidence, Failure, MigrationCount, Outcome, Record, RecordBody};
 pub use state::{HopState, IllegalRecord, RunState, Start, StepState};
+pub use store::{Lock, Store, StoreError};

@@ -119,6 +119,23 @@ impl ConnectionUrl {
         &self.name
     }
 
+    /// Engine and driver as given, such as `mysql+pymysql`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The port that the URL names, if it names one.
+    pub fn named_port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The decoded value of a parameter after the question mark, such as `ssl_ca`.
+    pub fn parameter(&self, name: &str) -> Option<Secret> {
+        let query = self.query.as_ref()?;
+        let mut pairs = url::form_urlencoded::parse(query.expose().as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| Secret::new(value))
+    }
+
     /// The same URL with another password.
     #[must_use]
     pub fn with_password(mut self, password: Secret) -> Self {
@@ -267,6 +284,14 @@ mod tests {
         );
         assert_eq!(parse("postgresql://k@h/k").for_service().expose(), "postgresql+psycopg2://k@h/k");
         assert_eq!(parse("sqlite:////var/lib/k.db").for_service().expose(), "sqlite:////var/lib/k.db");
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_an_absent_port_is_told_from_the_usual_one() {
+        let url = parse("mysql://k@h/k?charset=utf8&ssl_ca=%2Fetc%2Fca.pem");
+        assert_eq!(url.parameter("ssl_ca").as_ref().map(Secret::expose), Some("/etc/ca.pem"));
+        assert!(url.parameter("ssl_cert").is_none());
+        assert_eq!((url.scheme(), url.port(), url.named_port()), ("mysql", 3306, None));
     }
 
     #[test]

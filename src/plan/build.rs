@@ -49,6 +49,7 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
         brief.releases.iter().copied().filter(|r| from <= r.series && r.series <= brief.to).collect();
     let mut refusals = stored_urls(brief);
     refusals.extend(unreadable_urls(brief, &path));
+    refusals.extend(unsupported_engines(brief, &path));
     if !refusals.is_empty() {
         return Err(Refused(refusals));
     }
@@ -228,6 +229,41 @@ fn unreadable_urls(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
                     ),
                 });
             }
+        }
+    }
+    refusals
+}
+
+/// Databases whose engine some release on the way has no steps for.
+fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for playbook in &brief.playbooks {
+        for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
+            let engine = url.engine();
+            let supports = |release: &Release| playbook.steps(&release.series, engine).next().is_some();
+            let Some(stop) = path.iter().position(|release| !supports(release)) else { continue };
+            let next = match stop.checked_sub(1).and_then(|last| path.get(last)) {
+                Some(last) => format!(
+                    "the last release that works on it is {}: `leapfrog --from {} --to {}{}`; then move {} to an engine \
+                     that {} supports",
+                    last.series, path[0].series, last.series, brief.options, id.service, path[stop].series
+                ),
+                None => format!(
+                    "move {} to an engine that it supports: `leapfrog playbooks show {}`",
+                    id.service, id.service
+                ),
+            };
+            refusals.push(Refusal {
+                kind: RefusalKind::Engine,
+                database: Some(id.clone()),
+                what: format!(
+                    "{} {} does not support {engine}, and database {id} is one",
+                    id.service, path[stop].series
+                ),
+                found: Some(engine.to_string()),
+                expected: None,
+                next,
+            });
         }
     }
     refusals

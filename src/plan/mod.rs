@@ -5,7 +5,9 @@
 //! kept and compared.
 
 mod build;
+pub mod detect;
 mod document;
+mod reconcile;
 mod refusal;
 mod start;
 mod text;
@@ -14,6 +16,7 @@ pub use build::{Brief, build};
 pub use document::{
     Action, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
 };
+pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};
-pub use start::Start;
-pub use text::render;
+pub use start::{Start, start};
+pub use text::{render, render_brief};

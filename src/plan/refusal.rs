@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::DatabaseId;
 
 /// A reason not to begin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Refusal {
     /// Which kind of reason this is.
     pub kind: RefusalKind,
@@ -27,7 +27,7 @@ pub struct Refusal {
 }
 
 /// Kinds of reasons not to begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalKind {
     /// The database does not answer or does not let leapfrog in.
@@ -50,8 +50,16 @@ pub enum RefusalKind {
     UnreadableUrl,
     /// A stored URL leads out of the cloud file, or a database of it is not led to.
     StoredUrl,
-    /// Nothing is known of this engine for this service.
+    /// A release on the way does not support the database's engine.
     Engine,
+    /// The database does not stand where an interrupted run left it.
+    Drift,
+    /// An unfinished run does something else.
+    Unfinished,
+    /// An image cannot be had, or lacks a command.
+    Image,
+    /// What executes the commands does not answer.
+    Runner,
 }
 
 impl fmt::Display for Refusal {

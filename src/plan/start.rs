@@ -1,11 +1,11 @@
 //! Where a leap starts: what `--from` says against what the databases show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::build::Brief;
+use super::detect::{Detected, Verdict, detect, interval};
 use super::refusal::{Refusal, RefusalKind, Refused};
-use crate::catalog::Release;
-use crate::model::{DatabaseId, Heads, ObservedDatabase, Schema, Series};
+use crate::model::{DatabaseId, Heads, Observation, Series};
 
 /// Where to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,228 +16,185 @@ pub enum Start {
     Auto,
 }
 
-/// What a database's heads say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// After all migrations of these releases, which have the same heads.
-    At(BTreeSet<Series>),
-    /// Between releases: which heads belong to which.
-    Between(String),
-    /// sqlalchemy-migrate's numbers only: before the releases that are known.
-    Legacy,
-    /// A head that no release has.
-    Foreign,
-    /// No version stored.
-    None,
+/// The series that a leap starts at.
+///
+/// # Errors
+/// The databases do not stand where they should, or at no one release.
+pub fn start(brief: &Brief<'_>) -> Result<Series, Refused> {
+    check(brief).map(|(series, _)| series)
 }
 
 /// Checks `--from` against the databases, or finds it. Returns it with the reasons for it.
 pub(super) fn check(brief: &Brief<'_>) -> Result<(Series, Vec<String>), Refused> {
-    let mut refusals = Vec::new();
-    let mut places: BTreeMap<&DatabaseId, (&ObservedDatabase, Place)> = BTreeMap::new();
-    for id in brief.databases.keys() {
-        match brief.observation.databases.get(id) {
-            Some(Ok(seen)) => {
-                places.insert(id, (seen, place(brief, id, &seen.heads)));
-            }
-            Some(Err(unreachable)) => refusals.push(Refusal {
-                kind: RefusalKind::Unreachable,
-                database: Some(id.clone()),
-                what: format!("database {id} cannot be read"),
-                found: Some(unreachable.reason.clone()),
-                expected: None,
-                next: unreachable.advice.clone(),
-            }),
-            None => {}
-        }
-    }
-    let common = common(&places);
-    let from = match &brief.from {
-        Start::At(series) => series.clone(),
-        Start::Auto => match common.first() {
-            Some(first) => first.clone(),
-            // Nothing to compare with: every database explains itself, or they contradict each other.
-            None => {
-                for (id, (seen, place)) in &places {
-                    refusals.extend(refuse(brief, id, seen, place, None, &common));
-                }
-                if refusals.is_empty() {
-                    refusals.push(mixed(brief, &places));
-                }
-                return Err(Refused(refusals));
-            }
-        },
+    let databases = brief.observation.databases.iter().filter(|(id, _)| brief.databases.contains_key(id));
+    let observation = Observation {
+        databases: databases.map(|(id, seen)| (id.clone(), seen.clone())).collect(),
+        ..Observation::default()
     };
-    for (id, (seen, place)) in &places {
-        refusals.extend(refuse(brief, id, seen, place, Some(&from), &common));
-    }
-    if !refusals.is_empty() {
+    let detection = detect(&observation, &brief.playbooks, &brief.releases);
+    let places = &detection.databases;
+    let common = common(places.values());
+    let from = match &brief.from {
+        Start::At(series) => Some(series),
+        Start::Auto => common.first(),
+    };
+    let judge = Judge { brief, from, common: &common };
+    let mut refusals: Vec<Refusal> = places.iter().filter_map(|(id, detected)| judge.refusal(id, detected)).collect();
+    let Some(from) = from.filter(|_| refusals.is_empty()) else {
+        if refusals.is_empty() {
+            refusals.push(mixed(brief, places.iter()));
+        }
         return Err(Refused(refusals));
-    }
-    let others: Vec<&str> = common.iter().filter(|series| **series != from).map(Series::as_str).collect();
-    let mut reasons = vec![format!(
-        "{} database{} show{} the heads of {from}",
-        places.len(),
-        if places.len() == 1 { "" } else { "s" },
-        if places.len() == 1 { "s" } else { "" }
-    )];
+    };
+    let count = places.len();
+    let mut reasons = vec![if count == 1 {
+        format!("1 database shows the heads of {from}")
+    } else {
+        format!("{count} databases show the heads of {from}")
+    }];
+    let others: Vec<&str> = common.iter().filter(|series| *series != from).map(Series::as_str).collect();
     if !others.is_empty() {
         let chosen =
             if brief.from == Start::Auto { "the earliest is where data may be unfinished" } else { "as asked" };
         reasons.push(format!("the same heads belong to {}, too; {from} was taken: {chosen}", others.join(", ")));
     }
-    Ok((from, reasons))
+    Ok((from.clone(), reasons))
 }
 
 /// The series that every database may stand at.
-fn common(places: &BTreeMap<&DatabaseId, (&ObservedDatabase, Place)>) -> BTreeSet<Series> {
-    let mut sets = places.values().map(|(_, place)| match place {
-        Place::At(series) => series.clone(),
+fn common<'d>(places: impl Iterator<Item = &'d Detected>) -> BTreeSet<Series> {
+    let mut sets = places.map(|detected| match &detected.verdict {
+        Verdict::At { series } => series.iter().cloned().collect(),
         _ => BTreeSet::new(),
     });
-    let first = sets.next().unwrap_or_default();
+    let first: BTreeSet<Series> = sets.next().unwrap_or_default();
     sets.fold(first, |common, set| common.intersection(&set).cloned().collect())
 }
 
-fn schema<'a>(brief: &Brief<'a>, id: &DatabaseId) -> Option<&'a Schema> {
-    let playbook = brief.playbooks.iter().find(|playbook| playbook.service == id.service)?;
-    playbook.databases.iter().find(|slot| slot.slot == id.slot).map(|slot| &slot.schema)
+/// What each database is judged by.
+struct Judge<'b> {
+    brief: &'b Brief<'b>,
+    from: Option<&'b Series>,
+    common: &'b BTreeSet<Series>,
 }
 
-fn heads_of<'a>(release: &'a Release, id: &DatabaseId, schema: &Schema) -> Option<&'a Heads> {
-    release.services.get(&id.service)?.heads.get(schema)
-}
+impl Judge<'_> {
+    /// The refusal that a database is worth, if any. Without a start, only what is wrong wherever it is.
+    fn refusal(&self, id: &DatabaseId, detected: &Detected) -> Option<Refusal> {
+        let options = &self.brief.options;
+        let found = detected.found.as_ref().map(Heads::to_string);
+        let (kind, what, found, next) = match &detected.verdict {
+            Verdict::At { series } => return self.elsewhere(id, series, found.unwrap_or_default()),
+            Verdict::Unreachable(unreachable) => (
+                RefusalKind::Unreachable,
+                format!("database {id} cannot be read"),
+                Some(unreachable.reason.clone()),
+                unreachable.advice.clone(),
+            ),
+            Verdict::Empty => (
+                RefusalKind::Empty,
+                format!("database {id} is empty: there is nothing to step through releases"),
+                Some("no tables".to_owned()),
+                format!(
+                    "check the URL in the cloud file; a service that is not deployed is left out of it. Then `leapfrog \
+                     detect{options}`"
+                ),
+            ),
+            Verdict::Unversioned => (
+                RefusalKind::NotVersioned,
+                format!("database {id} has tables and no schema version"),
+                Some("no row in alembic_version or migrate_version".to_owned()),
+                format!("check that the URL leads to the database of {}; then `leapfrog detect{options}`", id.service),
+            ),
+            Verdict::Legacy => (
+                RefusalKind::Behind,
+                format!("database {id} is older than every release of this catalogue: it is not under alembic"),
+                found,
+                format!(
+                    "bring it to {} with that release's own tools first: every path from older releases leads through \
+                     it. Then `leapfrog detect{options}`",
+                    self.brief.releases.first().map_or("the first release", |release| release.series.as_str())
+                ),
+            ),
+            Verdict::Partial { behind, ahead, .. } => {
+                let known: Vec<Series> = self.brief.releases.iter().map(|release| release.series.clone()).collect();
+                let part = |series: &[Series]| if series.is_empty() { None } else { Some(interval(series, &known)) };
+                let between = match (part(behind), part(ahead)) {
+                    (Some(behind), Some(ahead)) => format!(", one part at {behind} and one at {ahead}"),
+                    _ => String::new(),
+                };
+                (
+                    RefusalKind::HalfDone,
+                    format!("database {id} stands between releases: a migration was begun and not finished{between}"),
+                    found,
+                    format!(
+                        "finish it with the release that began it (all of its schema commands for {}), or restore a copy \
+                         from before; then `leapfrog detect{options}`",
+                        id.service
+                    ),
+                )
+            }
+            Verdict::Unknown { heads } => (
+                RefusalKind::Foreign,
+                format!("database {id} has a head that no release of this catalogue ends at"),
+                Some(heads.iter().map(String::as_str).collect::<Vec<_>>().join(" + ")),
+                format!(
+                    "check that the URL leads to the database of {}: it may be newer than this leapfrog knows, between \
+                     two releases, or a vendor's. `leapfrog releases` lists what is known, `leapfrog detect{options}` \
+                     what the other databases show",
+                    id.service
+                ),
+            ),
+        };
+        Some(Refusal { kind, database: Some(id.clone()), what, found, expected: self.expected(id), next })
+    }
 
-fn place(brief: &Brief<'_>, id: &DatabaseId, found: &Heads) -> Place {
-    let Some(schema) = schema(brief, id) else { return Place::Foreign };
-    if found.is_empty() {
-        return Place::None;
-    }
-    let known: Vec<(&Series, &Heads)> =
-        brief.releases.iter().filter_map(|r| Some((&r.series, heads_of(r, id, schema)?))).collect();
-    let at: BTreeSet<Series> =
-        known.iter().filter(|(_, heads)| found.stand_at(heads)).map(|(series, _)| (*series).clone()).collect();
-    if !at.is_empty() {
-        return Place::At(at);
-    }
-    if found.alembic.is_empty() {
-        return Place::Legacy;
-    }
-    let mut parts = Vec::new();
-    for head in &found.alembic {
-        let of: Vec<&str> =
-            known.iter().filter(|(_, heads)| heads.alembic.contains(head)).map(|(series, _)| series.as_str()).collect();
-        match of[..] {
-            [] => return Place::Foreign,
-            [one] => parts.push(format!("{head} is of {one}")),
-            [first, .., last] => parts.push(format!("{head} is of {first} to {last}")),
-        }
-    }
-    Place::Between(parts.join(", "))
-}
-
-/// The refusal that a database is worth, if any. Without `from`, only what is wrong whatever it is.
-fn refuse(
-    brief: &Brief<'_>,
-    id: &DatabaseId,
-    seen: &ObservedDatabase,
-    place: &Place,
-    from: Option<&Series>,
-    common: &BTreeSet<Series>,
-) -> Option<Refusal> {
-    let to = &brief.to;
-    let options = &brief.options;
-    let release = from.and_then(|from| brief.releases.iter().find(|release| release.series == *from));
-    let expected = release.zip(schema(brief, id)).and_then(|(release, schema)| heads_of(release, id, schema));
-    let expected_text = from.zip(expected).map(|(from, heads)| format!("{heads} ({from})"));
-    let refusal = |kind, what: String, found: String, next: String| {
+    /// The refusal of a database that stands at `series`, if the leap does not start at one of them.
+    fn elsewhere(&self, id: &DatabaseId, series: &[Series], found: String) -> Option<Refusal> {
+        let from = self.from.filter(|from| !series.contains(from))?;
+        let Brief { to, options, releases, .. } = self.brief;
+        let known: Vec<Series> = releases.iter().map(|release| release.series.clone()).collect();
+        let at = interval(series, &known);
+        let behind = series.iter().all(|series| series < from);
+        let next = match (self.common.first(), series.first()) {
+            (Some(common), _) if common <= to => format!("run `leapfrog --from {common} --to {to}{options}`"),
+            (Some(_), _) => format!("nothing is left to do on the way to {to}: `leapfrog detect{options}` shows it"),
+            (None, Some(first)) if behind => format!(
+                "bring it up first: `leapfrog --from {first} --to {from} --only {}{options}`, or see all of them with \
+                 `leapfrog detect{options}`",
+                id.service
+            ),
+            _ => format!("`leapfrog detect{options}` shows where every database stands"),
+        };
+        let (kind, word) = if behind { (RefusalKind::Behind, "behind") } else { (RefusalKind::Ahead, "ahead of") };
         Some(Refusal {
             kind,
             database: Some(id.clone()),
-            what,
-            found: Some(found),
-            expected: expected_text.clone(),
+            what: format!("database {id} is {word} {from}: it stands at {at}"),
+            found: Some(format!("{found} ({at})")),
+            expected: self.expected(id),
             next,
         })
-    };
-    let elsewhere = match common.first() {
-        Some(series) if series <= to => format!("run `leapfrog --from {series} --to {to}{options}`"),
-        Some(_) => {
-            format!("nothing is left to do on the way to {to}; `leapfrog detect{options}` shows where they stand")
-        }
-        None => format!("`leapfrog detect{options}` shows where every database stands"),
-    };
-    match (place, from) {
-        (Place::At(series), Some(from)) if !series.contains(from) => {
-            let at = interval(series);
-            let found = format!("{} ({at})", seen.heads);
-            let behind = series.iter().all(|series| series < from);
-            if behind {
-                let first = series.first().unwrap_or(from);
-                let next = if common.is_empty() {
-                    let only = &id.service;
-                    format!("bring it up first: `leapfrog --from {first} --to {from} --only {only}{options}`")
-                } else {
-                    elsewhere
-                };
-                refusal(RefusalKind::Behind, format!("database {id} is behind {from}: it stands at {at}"), found, next)
-            } else {
-                refusal(
-                    RefusalKind::Ahead,
-                    format!("database {id} is ahead of {from}: it stands at {at}"),
-                    found,
-                    elsewhere,
-                )
-            }
-        }
-        (Place::At(_), _) => None,
-        (Place::Between(parts), _) => refusal(
-            RefusalKind::HalfDone,
-            format!("database {id} stands between releases: a migration was begun and not finished"),
-            format!("{} ({parts})", seen.heads),
-            format!(
-                "finish it with the release that began it (its `{}` commands for all phases), or restore a copy from \
-                 before; then `leapfrog detect{options}`",
-                id.service
-            ),
-        ),
-        (Place::Legacy, _) => refusal(
-            RefusalKind::Behind,
-            format!("database {id} is older than every release of this catalogue: it is not under alembic"),
-            seen.heads.to_string(),
-            format!(
-                "bring it to {} with that release's own tools first; every path from older releases leads through it",
-                brief.releases.first().map_or("the first release", |release| release.series.as_str())
-            ),
-        ),
-        (Place::Foreign, _) => refusal(
-            RefusalKind::Foreign,
-            format!("database {id} has a head that no release of this catalogue has"),
-            seen.heads.to_string(),
-            "check that the URL leads to this service's database; it may be newer than this leapfrog knows, between \
-             two releases, or a vendor's: `leapfrog releases` lists what is known"
-                .to_owned(),
-        ),
-        (Place::None, _) if seen.tables == 0 => refusal(
-            RefusalKind::Empty,
-            format!("database {id} is empty: there is nothing to step through releases"),
-            "no tables".to_owned(),
-            "check the URL in the cloud file; a service that is not deployed is left out of it".to_owned(),
-        ),
-        (Place::None, _) => refusal(
-            RefusalKind::NotVersioned,
-            format!("database {id} has tables and no schema version"),
-            format!("{} tables, no row in alembic_version or migrate_version", seen.tables),
-            format!("check that the URL leads to the database of {}", id.service),
-        ),
+    }
+
+    /// The heads that the start expects in a database.
+    fn expected(&self, id: &DatabaseId) -> Option<String> {
+        let from = self.from?;
+        let playbook = self.brief.playbooks.iter().find(|playbook| playbook.service == id.service)?;
+        let schema = &playbook.databases.iter().find(|slot| slot.slot == id.slot)?.schema;
+        let release = self.brief.releases.iter().find(|release| release.series == *from)?;
+        let heads = release.services.get(&id.service)?.heads.get(schema)?;
+        Some(format!("{heads} ({from})"))
     }
 }
 
-fn mixed(brief: &Brief<'_>, places: &BTreeMap<&DatabaseId, (&ObservedDatabase, Place)>) -> Refusal {
-    let stands = places.iter().filter_map(|(id, (_, place))| match place {
-        Place::At(series) => Some(format!("{id} at {}", interval(series))),
+fn mixed<'d>(brief: &Brief<'_>, places: impl Iterator<Item = (&'d DatabaseId, &'d Detected)>) -> Refusal {
+    let known: Vec<Series> = brief.releases.iter().map(|release| release.series.clone()).collect();
+    let stands = places.filter_map(|(id, detected)| match &detected.verdict {
+        Verdict::At { series } => Some(format!("{id} at {}", interval(series, &known))),
         _ => None,
     });
+    let options = &brief.options;
     Refusal {
         kind: RefusalKind::Mixed,
         database: None,
@@ -245,17 +202,8 @@ fn mixed(brief: &Brief<'_>, places: &BTreeMap<&DatabaseId, (&ObservedDatabase, P
         found: Some(stands.collect::<Vec<_>>().join(", ")),
         expected: Some("one release that fits them all".to_owned()),
         next: format!(
-            "bring the ones behind up first, with `leapfrog --from THEIRS --to THE_OTHERS --only SERVICE{}`",
-            brief.options
+            "bring the ones behind up first, with `leapfrog --from THEIRS --to THE_OTHERS --only SERVICE`; `leapfrog \
+             detect{options}` shows the groups"
         ),
-    }
-}
-
-/// `2023.1`, or `2024.1 to 2025.1` where several releases have the same heads.
-fn interval(series: &BTreeSet<Series>) -> String {
-    match (series.first(), series.last()) {
-        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
-        (Some(first), _) => first.to_string(),
-        _ => "no release".to_owned(),
     }
 }

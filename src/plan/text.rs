@@ -28,6 +28,32 @@ pub fn render(plan: &Plan) -> String {
     text
 }
 
+/// The plan in a screenful, for the question whether to begin: a line a hop and service.
+pub fn render_brief(plan: &Plan) -> String {
+    let mut text = String::new();
+    let width = plan.steps().map(|(_, lane, _)| lane.service.as_str().len()).max().unwrap_or(0);
+    for hop in &plan.hops {
+        let _ = writeln!(text, "{} ({})", hop.series, hop.reason);
+        for lane in &hop.lanes {
+            let moves: Vec<&str> = lane
+                .standing
+                .iter()
+                .filter(|(_, standing)| matches!(standing, Standing::Moves { .. }))
+                .map(|(id, _)| if lane.standing.len() > 1 { id.short() } else { "schema" })
+                .collect();
+            let schema = if moves.is_empty() {
+                "at its heads already".to_owned()
+            } else {
+                format!("{} moves", moves.join(", "))
+            };
+            let drains = lane.steps.iter().filter(|step| matches!(step.action, Action::Drain(_))).count();
+            let data = if drains > 0 { ", data migrations until done" } else { "" };
+            let _ = writeln!(text, "  {:<width$}  {schema}{data}", lane.service.as_str());
+        }
+    }
+    text
+}
+
 fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop) {
     let _ = writeln!(text, "\nhop {number} of {of}: {} ({})", hop.series, hop.reason);
     for note in &hop.notes {

@@ -21,6 +21,7 @@ use crate::model::{StepId, Stream};
 use super::Reporter;
 use super::outlet::Outlet;
 use super::text::seconds_between;
+use crate::plan::Refusal;
 
 /// Seconds between two lines on the progress of one thing.
 const PAUSE: f64 = 1.0;
@@ -35,6 +36,8 @@ pub enum Line {
     Progress(ProgressLine),
     /// A line of a step's output.
     Output(OutputLine),
+    /// Why the leap was not begun; the only line then.
+    Refused(Refused),
 }
 
 /// How far something is. May be left out of the stream at any time.
@@ -71,6 +74,25 @@ pub struct Output {
     pub stream: Stream,
     /// The line, without its end.
     pub text: String,
+}
+
+/// The one line of a leap that is refused, and what `plan --output json` prints instead of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Refused {
+    /// The version of the line's format: 1.
+    pub format: u32,
+    /// When it was refused, UTC.
+    #[schemars(with = "String")]
+    pub time: Timestamp,
+    /// Every reason.
+    pub refused: Vec<Refusal>,
+}
+
+impl Refused {
+    /// The line for these reasons.
+    pub fn new(refused: &[Refusal], time: Timestamp) -> Self {
+        Self { format: Line::FORMAT, time, refused: refused.to_vec() }
+    }
 }
 
 impl Line {

@@ -45,7 +45,7 @@ pub use outlet::Outlet;
 pub use plain::PlainReporter;
 pub use status::{Process, RunEntry, runs, status};
 pub use summary::{About, summary};
-pub use terminal::TerminalReporter;
+pub use terminal::{TerminalReporter, terminal_columns};
 
 use crate::journal::Event;
 

@@ -199,6 +199,11 @@ fn line_style() -> ProgressStyle {
     ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
+/// The columns of the terminal.
+pub fn terminal_columns() -> usize {
+    stderr_size().columns
+}
+
 fn stderr_size() -> Size {
     let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
     let side = |side: u16, usual: usize| if side == 0 { usual } else { usize::from(side) };

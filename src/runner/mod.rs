@@ -3,6 +3,10 @@
 //! A [`Runner`] knows tasks, images and nothing else: not what a step means, not which comes next,
 //! not where it is recorded. It never decides that a task went well; it reports an exit.
 
+pub mod containers;
+pub mod lines;
+pub mod scripted;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

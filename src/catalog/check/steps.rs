@@ -1,0 +1,164 @@
+//! A playbook's steps.
+
+use super::Examination;
+use crate::catalog::{Drain, Playbook, PlaybookStep, Residue};
+use crate::model::{Effect, Phase, Verdict};
+
+/// The most rows a round may move; more would defeat the purpose of rounds.
+const COUNT: u64 = 1_000_000;
+
+impl Examination<'_, Playbook> {
+    pub(super) fn steps(&mut self) {
+        let steps = &self.document.value.steps;
+        if steps.is_empty() {
+            self.report("steps", "a playbook without steps does nothing");
+        }
+        for (index, step) in steps.iter().enumerate() {
+            let path = format!("steps/{index}/*");
+            self.range(&path, step.series());
+            self.place(&path, step, &steps[..index]);
+            self.command(&path, step);
+            self.slots(&format!("{path}/for_each"), step.for_each());
+            self.where_databases_are(&path, step);
+            self.require_text(&format!("{path}/why"), step.why(), "`why`");
+            match step {
+                PlaybookStep::Run(_) => self.run(&path, step),
+                PlaybookStep::Drain(drain) => self.drain(&path, drain),
+            }
+        }
+    }
+
+    /// Its name and phase, against the steps before it.
+    fn place(&mut self, path: &str, step: &PlaybookStep, before: &[PlaybookStep]) {
+        if before.iter().any(|other| other.name() == step.name() && apply_together(other, step)) {
+            self.advise(
+                &format!("{path}/name"),
+                format!("a step named {} is there already for some of the same series", step.name()),
+                "names may repeat only where the ranges of series or the engines do not meet",
+            );
+        }
+        let later = before.iter().find(|other| other.phase() > step.phase() && apply_together(other, step));
+        if let Some(other) = later {
+            let message = format!("phases go backwards: {} after {} ({})", step.phase(), other.name(), other.phase());
+            let help = "the order is check, expand, migrate, contract, verify";
+            self.advise(&format!("{path}/phase"), message, help);
+        }
+        if matches!(step.phase(), Phase::Check | Phase::Verify) && step.effect() != Effect::ReadOnly {
+            let message = format!("a step in the phase {} only looks: its effect is read-only", step.phase());
+            self.report(&format!("{path}/effect"), message);
+        }
+        let mut engines = step.engines().to_vec();
+        engines.sort();
+        if engines.windows(2).any(|pair| pair[0] == pair[1]) {
+            self.report(&format!("{path}/engines"), "an engine is named twice");
+        }
+    }
+
+    fn command(&mut self, path: &str, step: &PlaybookStep) {
+        let words: Vec<String> = step.command().clone().into();
+        for (index, word) in words.iter().enumerate() {
+            if word.contains(char::is_control) {
+                self.report(&format!("{path}/command/{index}"), "a word of a command is one line of text");
+            }
+        }
+        for (index, text) in step.failure_texts().iter().enumerate() {
+            self.require_text(&format!("{path}/failure_texts/{index}"), text, "the text");
+        }
+        if !step.exits().can_end() {
+            self.report(&format!("{path}/exits"), "no exit code means done (or warning): the step could never end");
+        }
+    }
+
+    /// Every command must learn from its configuration file where the step's databases are.
+    fn where_databases_are(&mut self, path: &str, step: &PlaybookStep) {
+        let files = self.document.value.configuration.iter().filter(|file| file.series.overlaps(step.series()));
+        for file in files {
+            if step.for_each().is_empty() {
+                let told = file.options.iter().any(|option| match &option.url_of[..] {
+                    [slot] => self.slot(slot).is_none_or(|database| !database.many),
+                    _ => false,
+                });
+                if !told && file.options.iter().any(|option| !option.url_of.is_empty()) {
+                    let message = format!("{} would name no database to this command", file.path);
+                    let help = "say with `for_each` which databases the step is taken for";
+                    self.advise(path, message, help);
+                }
+            }
+            for (index, slot) in step.for_each().iter().enumerate() {
+                let told = file.options.iter().any(|option| option.url_of.contains(slot));
+                if !told && self.slot(slot).is_some() {
+                    let message = format!("no option of {} names the database of {slot} (`url_of`)", file.path);
+                    self.report(&format!("{path}/for_each/{index}"), message);
+                }
+            }
+        }
+    }
+
+    fn run(&mut self, path: &str, step: &PlaybookStep) {
+        if step.command().takes_count() {
+            let message = "{count} is for a command that is repeated: make this a `drain` step or leave it out";
+            self.report(&format!("{path}/command"), message);
+        }
+        for (code, verdict) in &step.exits().0 {
+            if matches!(verdict, Verdict::More | Verdict::Stuck) {
+                let message = format!("`{verdict}` means nothing for a command that is run once");
+                self.advise(&format!("{path}/exits/{code}"), message, "use done, failed or warning");
+            }
+        }
+    }
+
+    fn drain(&mut self, path: &str, drain: &Drain) {
+        if !drain.command.takes_count() {
+            self.advise(
+                &format!("{path}/command"),
+                "the command takes no {count}: it could not be taken in rounds",
+                "a command that works to its end by itself is a `run` step",
+            );
+        }
+        if !drain.exits.0.values().any(|verdict| *verdict == Verdict::More) {
+            self.report(&format!("{path}/exits"), "no exit code means `more`: the command would never be repeated");
+        }
+        if drain.effect == Effect::Once {
+            self.report(&format!("{path}/effect"), "a command that is repeated cannot be one that must run only once");
+        }
+        if !(1..=COUNT).contains(&drain.count) {
+            self.report(&format!("{path}/count"), format!("the count must be from 1 to {COUNT}"));
+        }
+        for (index, residue) in drain.residues.iter().enumerate() {
+            self.residue(&format!("{path}/residues/{index}"), residue, &drain.residues[..index]);
+        }
+        for (index, remainder) in drain.remainders.iter().enumerate() {
+            let path = format!("{path}/remainders/{index}");
+            self.range(&path, &remainder.series);
+            self.require_text(&format!("{path}/what"), &remainder.what, "`what`");
+            self.counting_query(&format!("{path}/query"), &remainder.query);
+        }
+    }
+
+    /// A query that only counts: leapfrog runs it against an operator's database.
+    fn counting_query(&mut self, path: &str, query: &str) {
+        let words: String = query.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
+        if !words.starts_with("SELECT COUNT(") || words.contains(';') {
+            self.report(path, "the query must be one statement that begins with SELECT COUNT(");
+        }
+    }
+
+    fn residue(&mut self, path: &str, residue: &Residue, before: &[Residue]) {
+        self.range(path, &residue.series);
+        self.require_text(&format!("{path}/migration"), &residue.migration, "the migration's name");
+        self.require_text(&format!("{path}/why"), &residue.why, "`why`");
+        self.counting_query(&format!("{path}/query"), &residue.query);
+        let meets = |other: &Residue| other.migration == residue.migration && other.series.overlaps(&residue.series);
+        if before.iter().any(meets) {
+            self.report(path, format!("{} is explained twice for some of the same series", residue.migration));
+        }
+    }
+}
+
+/// Whether there is a release and an engine for which both steps are taken.
+fn apply_together(one: &PlaybookStep, two: &PlaybookStep) -> bool {
+    let engines = one.engines().is_empty()
+        || two.engines().is_empty()
+        || one.engines().iter().any(|engine| two.engines().contains(engine));
+    engines && one.series().overlaps(two.series())
+}

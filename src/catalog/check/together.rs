@@ -1,0 +1,128 @@
+//! All files together.
+
+use std::collections::BTreeMap;
+
+use super::Examination;
+use crate::catalog::files::BUILT_IN;
+use crate::catalog::{Playbook, PlaybookStep, Release};
+use crate::document::{Document, Mistake};
+use crate::model::{Engine, Series, SeriesRange};
+
+/// Adds what does not agree between the files that could be read. `complete` says whether all could:
+/// only then does a file that is not there mean something.
+pub(in crate::catalog) fn together(
+    releases: &[Document<Release>],
+    playbooks: &[Document<Playbook>],
+    complete: bool,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let mut codenames: BTreeMap<&str, &Series> = BTreeMap::new();
+    for document in releases {
+        let release = &document.value;
+        let mut examination = Examination { document, mistakes };
+        if let Some(other) = codenames.insert(&release.codename, &release.series) {
+            examination.report("codename", format!("{other} has the codename {} already", release.codename));
+        }
+        for playbook in playbooks {
+            examination.agrees_with(playbook);
+        }
+        let strangers = release
+            .services
+            .keys()
+            .filter(|service| complete && playbooks.iter().all(|playbook| playbook.value.service != **service));
+        for service in strangers {
+            let path = format!("services/{service}");
+            examination.report(&path, format!("{service} has no playbook: playbooks/{service}.yaml is missing"));
+        }
+    }
+    for document in playbooks {
+        let mut examination = Examination { document, mistakes };
+        examination.codenames_in_ranges(releases);
+        for release in releases {
+            examination.covers(&release.value);
+        }
+    }
+}
+
+impl Examination<'_, Release> {
+    /// Where to put a change to a file that cannot be edited.
+    fn own_copy(&self) -> String {
+        match self.document.source().file().strip_prefix(BUILT_IN) {
+            Ok(file) => format!(" in a copy of this file: {file} in your directory takes its place"),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// The release must list the playbook's service and the heads of its schemas, and no others.
+    fn agrees_with(&mut self, playbook: &Document<Playbook>) {
+        let (service, file) = (&playbook.value.service, playbook.source().file());
+        let Some(facts) = self.document.value.services.get(service) else {
+            let message = format!("{service} is missing: it has a playbook ({file})");
+            let help = format!("add `{service}:` with package, versions and heads{}", self.own_copy());
+            self.advise("services", message, help);
+            return;
+        };
+        for database in &playbook.value.databases {
+            if !facts.heads.contains_key(&database.schema) {
+                let message = format!("the heads of the schema {} are missing ({file} names it)", database.schema);
+                let help = format!("add them{}", self.own_copy());
+                self.advise(&format!("services/{service}/heads"), message, help);
+            }
+        }
+        for schema in facts.heads.keys() {
+            if playbook.value.databases.iter().all(|database| database.schema != *schema) {
+                let message = format!("no database of {service} has the schema {schema} (see {file})");
+                self.report(&format!("services/{service}/heads/{schema}"), message);
+            }
+        }
+    }
+}
+
+impl Examination<'_, Playbook> {
+    /// A codename in a range would be read as a release of the time before 2023.1.
+    fn codenames_in_ranges(&mut self, releases: &[Document<Release>]) {
+        let playbook = &self.document.value;
+        let mut ranges: Vec<(String, &SeriesRange)> = Vec::new();
+        for (index, file) in playbook.configuration.iter().enumerate() {
+            ranges.push((format!("configuration/{index}"), &file.series));
+        }
+        for (index, step) in playbook.steps.iter().enumerate() {
+            ranges.push((format!("steps/{index}/*"), step.series()));
+            if let PlaybookStep::Drain(drain) = step {
+                for (residue, explained) in drain.residues.iter().enumerate() {
+                    ranges.push((format!("steps/{index}/*/residues/{residue}"), &explained.series));
+                }
+            }
+        }
+        for (path, range) in ranges {
+            for (key, end) in [("from", &range.from), ("to", &range.to)] {
+                let Some(end) = end else { continue };
+                let named = releases.iter().find(|release| {
+                    release.value.codename == end.as_str() && release.value.series.as_str() != end.as_str()
+                });
+                if let Some(release) = named {
+                    let series = &release.value.series;
+                    let message = format!("{end} is a codename: ranges are written with the series, `{series}`");
+                    self.report(&format!("{path}/series/{key}"), message);
+                }
+            }
+        }
+    }
+
+    /// In every release a configuration file applies, and something is done on some engine.
+    fn covers(&mut self, release: &Release) {
+        let playbook = &self.document.value;
+        let series = &release.series;
+        if !release.services.contains_key(&playbook.service) {
+            return;
+        }
+        if playbook.configuration(series).is_none() && !playbook.configuration.is_empty() {
+            self.report("configuration", format!("no configuration file holds for {}", release.name()));
+        }
+        // An engine without steps is one the service does not support; all of them is an oversight.
+        let idle = |engine| playbook.steps(series, engine).next().is_none();
+        if !playbook.steps.is_empty() && [Engine::Mysql, Engine::Postgresql, Engine::Sqlite].into_iter().all(idle) {
+            self.report("steps", format!("no step is taken in {}, on any engine", release.name()));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Playbooks.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::text::{count, list, paragraph, table};
+use crate::catalog::{
+    Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue,
+};
+use crate::model::{Effect, SeriesRange, Verdict};
+
+/// What `leapfrog playbooks --output json` says: every playbook, as its file says it.
+#[derive(Debug, Serialize)]
+pub struct PlaybookList<'c> {
+    /// The playbooks, by name of the service.
+    pub playbooks: Vec<&'c Playbook>,
+}
+
+impl<'c> PlaybookList<'c> {
+    /// All playbooks of a catalogue.
+    pub fn new(catalog: &'c Catalog) -> Self {
+        Self { playbooks: catalog.playbooks().collect() }
+    }
+}
+
+/// The playbooks, one a line.
+pub fn playbooks(catalog: &Catalog) -> String {
+    let mut rows = vec![["SERVICE", "WHAT IT IS", "DATABASES", "STEPS"].map(str::to_owned)];
+    rows.extend(catalog.playbooks().map(|playbook| {
+        // A step that differs between releases or engines is there several times.
+        let mut names: Vec<_> = playbook.steps.iter().map(PlaybookStep::name).collect();
+        names.dedup();
+        [playbook.service.to_string(), playbook.title.clone(), list(playbook.databases.iter().map(slot)), list(names)]
+    }));
+    table(0, &rows)
+}
+
+/// One playbook in full.
+pub fn playbook(playbook: &Playbook) -> String {
+    let mut text = format!("{}: {}\n\nDATABASES\n", playbook.service, playbook.title);
+    let rows: Vec<_> =
+        playbook.databases.iter().map(|database| [slot(database), format!("schema {}", database.schema)]).collect();
+    text.push_str(&table(2, &rows));
+    text.push_str("\nCONFIGURATION\n");
+    for file in &playbook.configuration {
+        text.push_str(&configuration(file));
+    }
+    if !playbook.checks.is_empty() {
+        text.push_str("\nLOOKED AT BEFORE ANYTHING IS TOUCHED\n");
+        for PlaybookCheck::StoredUrls(check) in &playbook.checks {
+            let leads = format!("the URLs stored in {} must lead to {}", check.database, list(&check.lead_to));
+            text.push_str(&paragraph(2, &format!("{}: ", check.name), &leads));
+            text.push_str(&paragraph(4, "", &check.why));
+            text.push_str(&paragraph(4, "if not: ", &check.mend));
+        }
+    }
+    text.push_str("\nSTEPS\n");
+    for (index, one) in playbook.steps.iter().enumerate() {
+        text.push_str(&step(index + 1, one));
+    }
+    if !playbook.sources.is_empty() {
+        text.push_str("\nSOURCES\n");
+        for source in &playbook.sources {
+            text.push_str(&paragraph(2, "- ", source));
+        }
+    }
+    text
+}
+
+fn slot(database: &DatabaseSlot) -> String {
+    if database.many { format!("{} (any number)", database.slot) } else { database.slot.to_string() }
+}
+
+fn configuration(file: &ConfigurationFile) -> String {
+    let mut text = format!("  {}, {}\n", file.path, series(&file.series));
+    let rows: Vec<_> = file
+        .options
+        .iter()
+        .map(|option| {
+            let value = match &option.value {
+                Some(value) => value.clone(),
+                None => {
+                    format!("URL of {}", option.url_of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "))
+                }
+            };
+            [format!("[{}]", option.group), option.option.clone(), value]
+        })
+        .collect();
+    text.push_str(&table(4, &rows));
+    if let Some(reason) = &file.refuses_percent {
+        text.push_str(&paragraph(4, "no percent sign in the URL: ", reason));
+    }
+    text
+}
+
+fn step(number: usize, step: &PlaybookStep) -> String {
+    let mut about = vec![step.phase().to_string(), series(step.series())];
+    if !step.engines().is_empty() {
+        about.push(format!("on {}", list(step.engines())));
+    }
+    if let PlaybookStep::Drain(drain) = step {
+        about.push(format!("repeated until done, at most {} a round", count_of(drain)));
+    }
+    let mut text = format!("  {number}. {} ({})\n     {}\n", step.name(), about.join("; "), step.command());
+    text.push_str(&paragraph(5, "", step.why()));
+    let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
+    if !step.for_each().is_empty() {
+        line("for each database of: ", &list(step.for_each()));
+    }
+    line(
+        "if its end was not seen: ",
+        match step.effect() {
+            Effect::ReadOnly => "run again, it changes nothing",
+            Effect::Idempotent => "run again, it ends in the same state",
+            Effect::Once => "halt and ask, it must not run twice",
+        },
+    );
+    line("exit codes: ", &exit_codes(step));
+    if !step.failure_texts().is_empty() {
+        line("failed if it says: ", &list(step.failure_texts().iter().map(|text| format!("\"{text}\""))));
+    }
+    if let PlaybookStep::Drain(drain) = step {
+        for residue in &drain.residues {
+            line("harmless rest: ", &rest(residue));
+        }
+        for remainder in &drain.remainders {
+            line("must be gone: ", &gone(remainder));
+        }
+    }
+    text
+}
+
+fn count_of(drain: &Drain) -> String {
+    count(usize::try_from(drain.count).unwrap_or(usize::MAX), "row", "rows")
+}
+
+fn exit_codes(step: &PlaybookStep) -> String {
+    let mut text = String::new();
+    for (code, verdict) in step.exits().0.iter().filter(|(_, verdict)| **verdict != Verdict::Failed) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{code} {verdict}, ");
+    }
+    text + "any other failed"
+}
+
+fn rest(residue: &Residue) -> String {
+    format!("{} ({}): {}", residue.migration, series(&residue.series), residue.why.trim())
+}
+
+fn gone(remainder: &Remainder) -> String {
+    format!("{} ({})", remainder.what.trim(), series(&remainder.series))
+}
+
+fn series(range: &SeriesRange) -> String {
+    match (&range.from, &range.to) {
+        (None, None) => "all releases".to_owned(),
+        (Some(from), None) => format!("from {from} on"),
+        (None, Some(to)) => format!("up to {to}"),
+        (Some(from), Some(to)) if from == to => format!("{from} only"),
+        (Some(from), Some(to)) => format!("{from} to {to}"),
+    }
+}

@@ -1,0 +1,422 @@
+//! Mistakes an author makes, as the author sees them.
+
+use super::*;
+use crate::document::Mistake;
+use crate::model::Engine;
+
+pub(super) fn shipped(directory: &str) -> Vec<(String, String)> {
+    let directory = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let mut files: Vec<_> = directory
+        .read_dir_utf8()
+        .expect("the directory of the sources")
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.file_name().ends_with(".yaml"))
+        .map(|entry| {
+            let stem = entry.path().file_stem().expect("a name").to_owned();
+            (stem, std::fs::read_to_string(entry.path()).expect("text"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
+}
+
+/// The shipped catalogue with some files replaced or added: `playbooks/nova`, `releases/2025.2`.
+pub(super) fn with(changes: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
+    let (mut releases, mut playbooks) = (shipped("releases"), shipped("playbooks"));
+    for (path, text) in changes {
+        let (directory, name) = path.split_once('/').expect("a directory and a name");
+        let files = if directory == "releases" { &mut releases } else { &mut playbooks };
+        files.retain(|(known, _)| known != name);
+        files.push((name.to_owned(), (*text).to_owned()));
+    }
+    Catalog::from_texts(&borrowed(&releases), &borrowed(&playbooks))
+}
+
+/// A shipped file with some of its text replaced.
+fn edited(path: &str, edits: &[(&str, &str)]) -> String {
+    let (directory, name) = path.split_once('/').expect("a directory and a name");
+    let (_, mut text) = shipped(directory).into_iter().find(|(known, _)| known == name).expect("a shipped file");
+    for (from, to) in edits {
+        assert!(text.contains(from), "{path} does not hold {from:?}");
+        text = text.replacen(from, to, 1);
+    }
+    text
+}
+
+fn mistakes(changes: &[(&str, &str)]) -> Vec<Mistake> {
+    with(changes).expect_err("a mistake").mistakes
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    mistakes
+        .iter()
+        .map(|mistake| match mistake.help() {
+            Some(help) => format!("{}\n    help: {help}\n", mistake.one_line()),
+            None => format!("{}\n", mistake.one_line()),
+        })
+        .collect()
+}
+
+/// As an operator sees it in a terminal without colours.
+fn rendered(error: &CatalogError) -> String {
+    let mut text = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor()).with_width(100);
+    handler.render_report(&mut text, error).expect("a report");
+    text
+}
+
+#[test]
+fn the_shipped_catalogue_has_no_mistakes_and_every_file_of_it_is_in_the_binary() {
+    let catalog = Catalog::embedded().unwrap_or_else(|error| panic!("{}", rendered(&error)));
+    let stems = |directory: &str| shipped(directory).into_iter().map(|(stem, _)| stem).collect::<Vec<_>>();
+    assert_eq!(catalog.releases().map(|release| release.series.to_string()).collect::<Vec<_>>(), stems("releases"));
+    assert_eq!(
+        catalog.playbooks().map(|playbook| playbook.service.to_string()).collect::<Vec<_>>(),
+        stems("playbooks")
+    );
+}
+
+#[test]
+fn every_mistake_of_every_file_is_reported_in_one_go_with_its_lines() {
+    let nova = edited(
+        "playbooks/nova",
+        &[
+            ("      phase: expand\n", "      fase: expand\n"),
+            ("for_each: [cell0, cells]", "foreach: [cell0, cells]"),
+            ("count: 1000", "count: a thousand"),
+            ("0: done, 1: more", "0: dnoe, 1: more"),
+        ],
+    );
+    let antelope =
+        edited("releases/2023.1", &[("slurp: true", "slurp: yes"), ("- service: cinder", "- servcie: cinder")]);
+    let error = with(&[("playbooks/nova", &nova), ("releases/2023.1", &antelope)]).expect_err("mistakes");
+    insta::assert_snapshot!(rendered(&error));
+}
+
+#[test]
+fn all_missing_keys_are_reported_at_once_and_a_misspelt_one_only_as_that() {
+    let release = "format: 1\nseries: '2025.2'\ncodenme: flamingo\nservices:\n  nova:\n    versions: {first: 32.0.0}\n";
+    let playbook = "format: 1\nservice: heat\ndatabases: [{slot: main}]\nsteps:\n  - run: {name: db-sync, fase: expand}\n  \
+                    - dran: {}\n  - drain: {name: x, effect: never}\n";
+    insta::assert_snapshot!(lines(&mistakes(&[("releases/2025.2", release), ("playbooks/heat", playbook)])));
+}
+
+#[test]
+fn what_a_playbook_means_is_checked_too() {
+    let nova = edited(
+        "playbooks/nova",
+        &[
+            ("lead_to: [cell0, cells]", "lead_to: [cell0, cels]"),
+            ("query: SELECT", "query: DELETE"),
+            ("path: /etc/nova/nova.conf", "path: nova.conf"),
+            ("url_of: [api]}", "url_of: [api], value: x}"),
+            ("command: [nova-manage, db, sync, --local_cell]", "command: [nova-manage, db, sync, '{count}']"),
+            ("why: Brings the API", "series: {from: '2024.2', to: caracal}\n      why: Brings the API"),
+            ("phase: migrate", "phase: check"),
+            ("{0: done, 1: more, 2: stuck,", "{1: failed, 2: stuck,"),
+            ("--max-count, '{count}'", "--max-count, '50'"),
+            ("count: 1000", "count: 0"),
+            ("what: migrations without a uuid", "what: ''"),
+            ("SELECT COUNT(*) FROM migrations WHERE", "DELETE FROM migrations WHERE"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/nova", &nova)])));
+}
+
+#[test]
+fn what_a_release_means_is_checked_too() {
+    let release = edited(
+        "releases/2024.1",
+        &[
+            ("series: '2024.1'", "series: '2024.2'"),
+            ("codename: caracal", "codename: bobcat"),
+            ("first: 29.0.0, last: 29.4.0", "first: 29.10.0, last: 29.4.0"),
+            ("nova: {alembic: ['13863f4e1612']}", "nova: {alembic: []}"),
+            ("      glance: {alembic", "      glnace: {alembic"),
+            ("service: barbican", "service: heat"),
+            ("first: 24.0.0, last: 24.5.0", "first: newest, last: 24.5.0"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[("releases/2024.1", &release)])));
+}
+
+#[test]
+fn the_example_in_the_guide_can_be_used_as_it_is_printed() {
+    let guide = include_str!("../../docs/playbooks.md");
+    let mut blocks = guide.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let (playbook, service) = (blocks.next().expect("a playbook"), blocks.next().expect("a service of a release"));
+    let releases: Vec<(String, String)> = shipped("releases")
+        .into_iter()
+        .map(|(name, text)| (format!("releases/{name}"), text.replace("services:\n", &format!("services:\n{service}"))))
+        .collect();
+    let mut changes = borrowed(&releases);
+    changes.push(("playbooks/manila", playbook));
+    with(&changes).unwrap_or_else(|error| panic!("{}", rendered(&error)));
+}
+
+#[test]
+fn a_service_that_some_releases_do_not_list_is_reported_for_each_of_them() {
+    let heat = "format: 1\nservice: heat\ntitle: orchestration\ndatabases: [{slot: main, schema: heat}]\n\
+                configuration: [{path: /etc/heat/heat.conf, options: [{group: database, option: connection, url_of: [main]}]}]\n\
+                steps: [{run: {name: db-sync, phase: expand, command: [heat-manage, db_sync], effect: idempotent, why: x}}]\n";
+    let found = mistakes(&[("playbooks/heat", heat)]);
+    assert_eq!(found.len(), 5);
+    assert!(
+        found.iter().all(|mistake| mistake.message() == "heat is missing: it has a playbook (playbooks/heat.yaml)")
+    );
+}
+
+#[test]
+fn a_release_needs_a_configuration_file_and_a_step_in_every_playbook() {
+    let barbican = edited("playbooks/barbican", &[("from: '2024.1'", "from: '2024.2'")]);
+    let placement = edited(
+        "playbooks/placement",
+        &[
+            ("phase: expand\n", "phase: expand\n      series: {to: '2024.2'}\n"),
+            ("phase: migrate\n", "phase: migrate\n      series: {to: '2024.2'}\n"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[
+        ("playbooks/barbican", &barbican),
+        ("playbooks/placement", &placement)
+    ])));
+}
+
+#[test]
+fn an_engine_that_a_service_gave_up_has_no_steps_from_then_on() {
+    let catalog = Catalog::embedded().unwrap_or_else(|error| panic!("{}", rendered(&error)));
+    let neutron = catalog.playbook(&"neutron".parse().expect("a name")).expect("there");
+    let steps = |codename: &str, engine| {
+        let series = catalog.find_series(codename).expect("known");
+        neutron.steps(&series, engine).map(|step| step.name().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(steps("dalmatian", Engine::Postgresql), "db-expand db-contract");
+    assert_eq!(steps("epoxy", Engine::Postgresql), "");
+    assert_eq!(steps("epoxy", Engine::Mysql), "db-expand db-contract");
+    assert_eq!(steps("antelope", Engine::Sqlite), "");
+}
+
+#[test]
+fn ranges_and_engines_keep_steps_and_files_of_one_name_apart() {
+    let step = |range: &str| {
+        format!(
+            "  - run:\n      name: db-upgrade\n      phase: expand\n      {range}\n      \
+             command: [barbican-db-manage, upgrade]\n      effect: idempotent\n      why: x\nsources:\n"
+        )
+    };
+    let meet = edited("playbooks/barbican", &[("sources:\n", &step("series: {from: '2025.1'}"))]);
+    let found = mistakes(&[("playbooks/barbican", &meet)]);
+    assert_eq!(lines(&found).lines().count(), 2, "{}", lines(&found));
+    assert!(found[0].message().starts_with("a step named db-upgrade is there already"));
+
+    let apart = edited(
+        "playbooks/barbican",
+        &[
+            ("phase: expand\n", "phase: expand\n      engines: [mysql, sqlite]\n"),
+            ("sources:\n", &step("engines: [postgresql]")),
+        ],
+    );
+    with(&[("playbooks/barbican", &apart)]).unwrap_or_else(|error| panic!("{}", rendered(&error)));
+
+    let files = edited("playbooks/barbican", &[("series: {from: '2024.1'}", "series: {from: '2023.2'}")]);
+    assert_eq!(
+        mistakes(&[("playbooks/barbican", &files)])[0].message(),
+        "this file and one before it hold for the same series"
+    );
+}
+
+#[test]
+fn a_file_must_have_the_name_of_what_it_describes() {
+    let nova = edited("playbooks/nova", &[]);
+    let found = mistakes(&[("playbooks/compute", &nova)]);
+    assert_eq!(found[0].one_line(), "playbooks/compute.yaml:2:10: the playbook of nova must be named nova.yaml");
+}
+
+#[test]
+fn a_document_of_a_newer_format_is_not_picked_to_pieces() {
+    let nova = edited("playbooks/nova", &[("format: 1", "format: 2"), ("title: compute", "headline: compute")]);
+    let found = mistakes(&[("playbooks/nova", &nova)]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].message(), "format 2 was written for a newer leapfrog; this one reads format 1");
+    let missing = edited("playbooks/nova", &[("format: 1\n", "")]);
+    assert_eq!(
+        lines(&mistakes(&[("playbooks/nova", &missing)])),
+        "playbooks/nova.yaml:1:1: `format` is missing: begin the document with `format: 1`\n"
+    );
+}
+
+mod directory {
+    use super::*;
+    use camino::Utf8PathBuf;
+
+    fn directory() -> (tempfile::TempDir, Utf8PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).expect("UTF-8");
+        (directory, path)
+    }
+
+    fn message(path: &camino::Utf8Path) -> String {
+        let mistakes = Catalog::load(path).expect_err("a mistake").mistakes;
+        lines(&mistakes).replace(path.as_str(), "DIR")
+    }
+
+    #[test]
+    fn a_file_replaces_the_one_of_the_same_name_and_others_are_added() {
+        let (_keep, path) = directory();
+        std::fs::create_dir(path.join("releases")).expect("created");
+        let changed = edited("releases/2025.1", &[("last: 31.3.1", "last: 31.9.0")]);
+        let added = edited("releases/2025.1", &[("'2025.1'", "'2025.2'"), ("codename: epoxy", "codename: flamingo")]);
+        std::fs::write(path.join("releases/2025.1.yaml"), changed).expect("written");
+        std::fs::write(path.join("releases/2025.2.yaml"), added).expect("written");
+        std::fs::write(path.join("releases/README.md"), "not a release").expect("written");
+        let catalog = Catalog::load(&path).unwrap_or_else(|error| panic!("{}", rendered(&error)));
+        assert_eq!(catalog.releases().count(), 6);
+        assert_eq!(catalog.overlay.replaced, ["releases/2025.1.yaml"]);
+        assert_eq!(catalog.overlay.added, ["releases/2025.2.yaml"]);
+        let nova = "nova".parse().expect("a name");
+        let epoxy = catalog.find_series("epoxy").expect("known");
+        assert_eq!(catalog.release(&epoxy).expect("there").services[&nova].versions.last, "31.9.0");
+        assert_eq!(catalog.find_series("Flamingo").expect("added").as_str(), "2025.2");
+    }
+
+    #[test]
+    fn a_playbook_for_one_more_service_is_told_to_copy_the_built_in_releases() {
+        let (_keep, path) = directory();
+        std::fs::create_dir(path.join("playbooks")).expect("created");
+        let barbican = edited("playbooks/barbican", &[("service: barbican", "service: barbecue")]);
+        std::fs::write(path.join("playbooks/barbecue.yaml"), barbican).expect("written");
+        let first: String = message(&path).lines().take(2).map(|line| format!("{line}\n")).collect();
+        insta::assert_snapshot!(first);
+    }
+
+    #[test]
+    fn a_directory_without_a_catalogue_in_it_is_a_mistake_and_not_an_empty_change() {
+        let (_keep, path) = directory();
+        insta::assert_snapshot!(message(&path), @r"
+        DIR: the directory has neither a releases nor a playbooks directory in it
+            help: put release files in DIR/releases and playbooks in DIR/playbooks
+        ");
+        assert!(message(&path.join("nowhere")).starts_with("DIR: there is no such directory"));
+    }
+
+    #[test]
+    fn files_that_cannot_be_documents_are_named() {
+        let (_keep, path) = directory();
+        std::fs::create_dir_all(path.join("playbooks/odd.yaml")).expect("created");
+        std::fs::write(path.join("playbooks/heat.yml"), "format: 1").expect("written");
+        std::fs::write(path.join("playbooks/latin.yaml"), b"format: 1\ntitle: caf\xe9\n").expect("written");
+        std::fs::write(path.join("playbooks/huge.yaml"), " ".repeat(2_000_000)).expect("written");
+        std::fs::write(path.join("playbooks/empty.yaml"), "").expect("written");
+        insta::assert_snapshot!(message(&path), @r"
+        DIR/playbooks/empty.yaml:1:1: the file is empty
+        DIR/playbooks/heat.yml: the name must end in .yaml
+        DIR/playbooks/huge.yaml: the file has 2000000 bytes, more than 1048576
+        DIR/playbooks/latin.yaml: line 2 is not UTF-8 text (byte 20)
+        DIR/playbooks/odd.yaml: this is not a regular file
+        ");
+    }
+}
+
+mod robustness {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Loads one changed file beside the others: whatever happens, no panic, and what loads is a
+    /// catalogue like any other.
+    fn load(path: &str, text: &str) {
+        match with(&[(path, text)]) {
+            Ok(catalog) => {
+                for playbook in catalog.playbooks() {
+                    for release in catalog.releases() {
+                        assert!(release.services.contains_key(&playbook.service));
+                        assert!(playbook.configuration(&release.series).is_some());
+                    }
+                    assert!(playbook.steps.iter().all(|step| step.exits().can_end()));
+                }
+            }
+            Err(error) => {
+                assert!(!error.mistakes.is_empty());
+                let _ = rendered(&error);
+                let _ = serde_json::to_string(&error.mistakes).expect("a mistake as JSON");
+            }
+        }
+    }
+
+    fn file() -> impl Strategy<Value = (String, String)> {
+        let files: Vec<_> = ["releases", "playbooks"]
+            .into_iter()
+            .flat_map(|directory| {
+                shipped(directory).into_iter().map(move |(name, text)| (format!("{directory}/{name}"), text))
+            })
+            .collect();
+        proptest::sample::select(files)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn changed_bytes_never_cause_a_panic((path, text) in file(), edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+            let mut bytes = text.into_bytes();
+            for (index, byte) in edits {
+                let at = index.index(bytes.len());
+                bytes[at] = byte;
+            }
+            load(&path, &String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn missing_lines_never_cause_a_panic((path, text) in file(), gone in prop::collection::vec(any::<prop::sample::Index>(), 1..6)) {
+            let mut lines: Vec<&str> = text.lines().collect();
+            for index in gone {
+                let at = index.index(lines.len());
+                lines.remove(at);
+            }
+            load(&path, &lines.join("\n"));
+        }
+
+        #[test]
+        fn moved_and_repeated_lines_never_cause_a_panic((path, text) in file(), moves in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6)) {
+            let mut lines: Vec<&str> = text.lines().collect();
+            for (from, to) in moves {
+                let line = lines[from.index(lines.len())];
+                lines.insert(to.index(lines.len()), line);
+            }
+            load(&path, &lines.join("\n"));
+        }
+
+        #[test]
+        fn garbage_never_causes_a_panic(text in "(?s).{0,200}", tail in prop::sample::select(vec!["", "\n- ", "\n{", "\n? [", "\n&a *a", "\n%TAG ! x\n---\n!!x y"])) {
+            load("playbooks/nova", &format!("format: 1\nservice: nova\n{text}{tail}"));
+            load("playbooks/nova", &text);
+        }
+
+        #[test]
+        fn text_cut_off_anywhere_never_causes_a_panic((path, text) in file(), at in any::<prop::sample::Index>()) {
+            let at = text.floor_char_boundary(at.index(text.len()));
+            load(&path, &text[..at]);
+        }
+    }
+
+    #[test]
+    fn documents_made_to_exhaust_a_reader_are_refused_with_their_reason() {
+        let nested = |open: &str, depth: usize| format!("format: 1\ntitle: {}\n", open.repeat(depth));
+        let blocks: String = (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let bomb = "format: 1\na: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\ntitle: *c\n";
+        let wide = format!("format: 1\nsources: [{}]\n", "x, ".repeat(60_000));
+        let wrong = format!("format: 1\nsources: [{}]\n", "{}, ".repeat(20_000));
+        let texts = [nested("[", 100_000), nested("{a: ", 50_000), blocks, bomb.to_owned(), wide, wrong];
+        let reasons: Vec<String> = texts
+            .iter()
+            .map(|text| {
+                let found = mistakes(&[("playbooks/nova", text)]);
+                format!("{} of {}", found[0].message(), found.len())
+            })
+            .collect();
+        insta::assert_snapshot!(reasons.join("\n"));
+    }
+}

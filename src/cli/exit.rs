@@ -1,0 +1,61 @@
+//! Exit codes: a contract with whoever calls leapfrog.
+
+/// How leapfrog ends, as a number. The table in `--help`, the README and this list are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// A mistake in leapfrog itself.
+    Internal = 1,
+    /// A mistake in the arguments or in a document.
+    Usage = 2,
+    /// Refused before anything was touched.
+    Refused = 3,
+    /// A step failed; the same command goes on once the cause is mended.
+    Failed = 4,
+    /// A data migration cannot get on with rows that are left.
+    Stuck = 5,
+    /// Another leapfrog works on this cloud.
+    Locked = 6,
+    /// Stopped because it was asked to; the same command goes on.
+    Interrupted = 7,
+}
+
+impl Exit {
+    /// Every way to end, in the order of its number.
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Internal,
+        Self::Usage,
+        Self::Refused,
+        Self::Failed,
+        Self::Stuck,
+        Self::Locked,
+        Self::Interrupted,
+    ];
+
+    /// What it means, in a line.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Internal => "internal error: please report it",
+            Self::Usage => "usage or configuration: nothing was looked at",
+            Self::Refused => "refused by preflight: no database was touched",
+            Self::Failed => "a step failed: mend the cause and run the same command again",
+            Self::Stuck => "a data migration is stuck: look at its rows, then run the same command again",
+            Self::Locked => "locked: another leapfrog works on this cloud",
+            Self::Interrupted => "interrupted: the same command continues",
+        }
+    }
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The table of `--help`.
+    pub fn table() -> String {
+        let lines = Self::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
+        format!("Exit codes:\n{}", lines.join("\n"))
+    }
+}

@@ -1,0 +1,384 @@
+//! The leap itself: look, ask, carry out, tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, IsTerminal};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::arguments::{Common, LeapArguments, Output, Prefetch, Selection};
+use super::exit::Exit;
+use super::look::Show;
+use super::preflight;
+use super::reader::LiveReader;
+use super::stop::Stop;
+use super::world::{Target, Wanted, World};
+use crate::conduct::{Conductor, Connections, EventSink, Settings, Signal};
+use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
+use crate::model::{ImageReference, Observation, RunId, Service};
+use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
+use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
+use crate::runner::{PinnedImage, Runner};
+
+/// How long a command that is stopped may take to end by itself.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The latest run of a cloud.
+struct Latest {
+    run: RunId,
+    plan: Plan,
+    records: Vec<Record>,
+    state: RunState,
+}
+
+/// A run that is ready to be carried out.
+struct Ready {
+    run: RunId,
+    plan: Arc<Plan>,
+    /// What was recorded before this process.
+    history: Vec<Record>,
+    images: BTreeMap<ImageReference, PinnedImage>,
+    /// How the run continues or begins, once the first images are here.
+    opening: Opening,
+}
+
+/// The first record of this process.
+enum Opening {
+    Start(Box<RecordBody>),
+    Resume,
+}
+
+/// `leapfrog --from … --to …`.
+pub(super) async fn leap(
+    common: &Common,
+    arguments: &LeapArguments,
+    selection: &Selection,
+    show: &Show,
+) -> Result<Exit, Stop> {
+    if show.output == Output::Json {
+        return Err(Stop::usage(anyhow!("a leap has no single JSON document: use --output jsonl, or `leapfrog plan`")));
+    }
+    let world = World::read(common)?;
+    let wanted = world.wanted(selection)?;
+    let store = world.store();
+    let host = host_name();
+    let pid = std::process::id();
+    let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
+    let latest = if arguments.fresh { None } else { latest(&store)? };
+    let observation = world.observe().await;
+    let runner = preflight::runner(&world)?;
+    let again = again(&world, &wanted);
+    let ready = match latest {
+        Some(latest) if !latest.state.is_complete() => resume(latest, &wanted, &observation, &*runner, &again).await?,
+        Some(latest)
+            if fits(&latest.state, &latest.plan, &wanted) && plan::stands_at_the_end(&latest.plan, &observation) =>
+        {
+            let to = &latest.plan.to;
+            show.complain(&format!(
+                "already at {to}: run {} is complete and every database shows it; `leapfrog status` tells how\n",
+                latest.run
+            ));
+            return Ok(Exit::Done);
+        }
+        _ => begin(&world, &wanted, &observation, &*runner, &host).await?,
+    };
+    if !confirm(arguments, &ready, show)? {
+        return Ok(Exit::Interrupted);
+    }
+    carry_out(&world, arguments, ready, store, runner, show, &again).await
+}
+
+/// Makes a new run's plan and looks at its images.
+async fn begin(
+    world: &World,
+    wanted: &Wanted,
+    observation: &Observation,
+    runner: &dyn Runner,
+    host: &str,
+) -> Result<Ready, Stop> {
+    let plan = Arc::new(world.plan(wanted, observation)?);
+    let (identity, images) = preflight::look_up(runner, &plan).await?;
+    let now = Timestamp::now();
+    let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
+    let run = RunId::new(&now.strftime("%Y%m%d-%H%M%S").to_string(), salt);
+    let opening = Opening::Start(Box::new(RecordBody::RunStarted {
+        run: run.clone(),
+        cloud: plan.cloud.clone(),
+        from: plan.from.clone(),
+        to: plan.to.clone(),
+        leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
+        runner: identity.name,
+        host: host.to_owned(),
+        pid: std::process::id(),
+        images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
+    }));
+    Ok(Ready { run, plan, history: Vec::new(), images, opening })
+}
+
+/// Takes up an interrupted run, if it is the one that was asked for and the databases agree.
+async fn resume(
+    latest: Latest,
+    wanted: &Wanted,
+    observation: &Observation,
+    runner: &dyn Runner,
+    again: &str,
+) -> Result<Ready, Stop> {
+    let Latest { run, plan, records, state } = latest;
+    if !fits(&state, &plan, wanted) {
+        let services: Vec<String> = services(&plan).iter().map(ToString::to_string).collect();
+        return Err(Stop::refused(vec![Refusal {
+            kind: RefusalKind::Unfinished,
+            database: None,
+            what: format!("run {run} of this cloud is unfinished and does something else"),
+            found: Some(format!("{} to {}, {}", plan.from, plan.to, services.join(", "))),
+            expected: Some(again.to_owned()),
+            next: format!(
+                "finish it first: `leapfrog --from {} --to {}`; or begin anew with --fresh, which checks where every \
+                 database stands",
+                plan.from, plan.to
+            ),
+        }]));
+    }
+    let refusals = plan::reconcile(&plan, &state, observation);
+    if !refusals.is_empty() {
+        return Err(Stop::refused(refusals));
+    }
+    let identity = runner.identify().await;
+    identity.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
+    let pinned = state.start.as_ref().map(|start| start.images.clone()).unwrap_or_default();
+    let images = pinned.into_iter();
+    let images = images.map(|(reference, digest)| (reference.clone(), PinnedImage { reference, digest })).collect();
+    Ok(Ready { run, plan: Arc::new(plan), history: records, images, opening: Opening::Resume })
+}
+
+/// The latest run of the cloud, whatever became of it.
+fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
+    let Some(run) = store.runs()?.pop() else { return Ok(None) };
+    let contents = crate::journal::read(&store.directory_of(&run))?;
+    if contents.records.is_empty() {
+        // Cut off before its first record: nothing was done in it.
+        return Ok(None);
+    }
+    let plan = super::records::plan_of(store, &run)?;
+    Ok(Some(Latest { run, plan, records: contents.records, state: contents.state }))
+}
+
+fn services(plan: &Plan) -> BTreeSet<Service> {
+    plan.hops.iter().flat_map(|hop| hop.lanes.iter().map(|lane| lane.service.clone())).collect()
+}
+
+/// Whether a run is the one that was asked for.
+fn fits(state: &RunState, plan: &Plan, wanted: &Wanted) -> bool {
+    let from = match &wanted.from {
+        Start::Auto => true,
+        Start::At(series) => *series == plan.from,
+    };
+    let to = match &wanted.to {
+        Target::At(series) => *series == plan.to,
+        Target::Further(number) => plan.hops.len() == number + 1,
+    };
+    state.start.is_some() && from && to && services(plan) == wanted.services
+}
+
+/// The command that asks for the same again.
+fn again(world: &World, wanted: &Wanted) -> String {
+    let from = match &wanted.from {
+        Start::Auto => "auto".to_owned(),
+        Start::At(series) => series.to_string(),
+    };
+    let to = match &wanted.to {
+        Target::At(series) => series.to_string(),
+        Target::Further(number) => format!("+{number}"),
+    };
+    format!("leapfrog --from {from} --to {to}{}", world.options(wanted))
+}
+
+/// Shows what will be done and asks, where that was not answered beforehand.
+fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool, Stop> {
+    let plan = &ready.plan;
+    let (from, to) = (&plan.from, &plan.to);
+    let headline = match ready.opening {
+        Opening::Start(_) => format!("{}: {from} → {to}\n", plan.cloud),
+        Opening::Resume => format!("{}: {from} → {to}, continuing run {}\n", plan.cloud, ready.run),
+    };
+    if show.output == Output::Text {
+        show.complain(&format!("{headline}{}", plan::render_brief(plan)));
+    }
+    if arguments.yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Stop::usage(anyhow!(
+            "there is no terminal to ask on: add --yes to begin without being asked (`leapfrog plan` shows every step)"
+        )));
+    }
+    show.complain("\nNo service may write to these databases until the leap is complete. Begin? [yes/no] ");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("failed to read the answer").map_err(Stop::internal)?;
+    let yes = matches!(answer.trim().to_lowercase().as_str(), "yes" | "y");
+    if !yes {
+        show.complain("nothing was touched\n");
+    }
+    Ok(yes)
+}
+
+/// Carries the run out and tells how it ended.
+async fn carry_out(
+    world: &World,
+    arguments: &LeapArguments,
+    ready: Ready,
+    store: Store,
+    runner: Arc<dyn Runner>,
+    show: &Show,
+    again: &str,
+) -> Result<Exit, Stop> {
+    let Ready { run, plan, history, images, opening } = ready;
+    let directory = store.directory_of(&run);
+    let (events, source) = EventSink::channel();
+    let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
+    let signals = listen().map_err(Stop::internal)?;
+    let state = RunState::of(&history).context("failed to follow the journal").map_err(Stop::internal)?;
+    let prefetch = match arguments.prefetch {
+        Some(Prefetch::All) => true,
+        Some(Prefetch::Next) => false,
+        None => world.cloud.runner.prefetch == crate::cloud::Prefetch::All,
+    };
+    // The images of the hop that comes first, before the first database is touched.
+    let open = plan.hops.iter().filter(|hop| !state.hop_is_complete(&hop.series));
+    let hops = open.take(if prefetch { usize::MAX } else { 1 });
+    let first: BTreeSet<ImageReference> =
+        hops.flat_map(|hop| hop.lanes.iter().map(|lane| lane.image.clone())).collect();
+    let mut signals = signals;
+    let obtained = tokio::select! {
+        obtained = preflight::obtain(&*runner, &plan, &images, &first, &events) => obtained.map(|()| true),
+        Some(_) = signals.recv() => Ok(false),
+    };
+    match obtained {
+        Ok(true) => {}
+        stopped => {
+            drop(events);
+            let _ = telling.await;
+            show.complain("no database was touched\n");
+            return stopped.map(|_| Exit::Interrupted);
+        }
+    }
+    let mut journal = match &opening {
+        Opening::Start(_) => {
+            let text = serde_json::to_vec_pretty(&*plan).context("failed to write the plan").map_err(Stop::internal)?;
+            store.create(&run, &text)?
+        }
+        Opening::Resume => {
+            let (journal, contents) = Journal::open(&directory)?;
+            if contents.torn > 0 {
+                let text =
+                    format!("the journal ended in an unfinished record ({} bytes); it was cut off", contents.torn);
+                events.send(Event::Progress(Progress::Notice { text }));
+            }
+            journal
+        }
+    };
+    let body = match opening {
+        Opening::Start(body) => *body,
+        Opening::Resume => RecordBody::RunResumed {
+            leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host_name(),
+            pid: std::process::id(),
+        },
+    };
+    let record = journal.append(Timestamp::now(), body)?;
+    events.send(Event::Record(record));
+    let databases = world.cloud.databases.clone();
+    let reader = LiveReader { databases: databases.clone(), timeout: world.cloud.limits.connect };
+    let settings = Settings {
+        jobs: arguments.jobs.map_or(world.cloud.limits.jobs, usize::from),
+        batch: world.cloud.limits.batch,
+        grace: GRACE,
+        stall: world.cloud.limits.stall,
+        directory: directory.clone(),
+    };
+    let conductor = Conductor::new(
+        Arc::clone(&plan),
+        run.clone(),
+        journal,
+        runner,
+        Arc::new(reader),
+        Connections::new(databases),
+        images,
+        first,
+        settings,
+        events,
+    );
+    let conclusion = conductor.conduct(signals).await;
+    telling.await.map_err(|error| Stop::internal(error.into()))?;
+    let conclusion = conclusion.map_err(|error| Stop::internal(error.into()))?;
+    if show.output == Output::Text {
+        let records = crate::journal::read(&directory)?.records;
+        show.complain(&super::records::summary(&plan, &records, &directory, again, show));
+    }
+    Ok(match conclusion.outcome {
+        Outcome::Done => Exit::Done,
+        Outcome::Failed => Exit::Failed,
+        Outcome::Stuck => Exit::Stuck,
+        Outcome::Interrupted => Exit::Interrupted,
+    })
+}
+
+fn reporter(plan: &Arc<Plan>, history: &[Record], directory: &camino::Utf8Path, show: &Show) -> Box<dyn Reporter> {
+    let directory = directory.to_owned();
+    let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
+    if show.output == Output::Jsonl {
+        reporters.push(Box::new(JsonLinesReporter::new(show.stdout())));
+    } else if show.is_terminal() {
+        reporters.push(Box::new(TerminalReporter::stderr(Arc::clone(plan), history, directory, show.err)));
+    } else {
+        reporters.push(Box::new(PlainReporter::new(Arc::clone(plan), history, directory, show.stderr())));
+    }
+    Box::new(Reporters::new(reporters))
+}
+
+/// Passes events on to a reporter, and time.
+pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::UnboundedReceiver<Event>) {
+    let mut clock = tokio::time::interval(Duration::from_millis(100));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            event = source.recv() => match event {
+                Some(event) => reporter.see(&event, Timestamp::now()),
+                None => break,
+            },
+            _ = clock.tick() => reporter.tick(Timestamp::now()),
+        }
+    }
+    reporter.finish(Timestamp::now());
+}
+
+/// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
+fn listen() -> anyhow::Result<mpsc::UnboundedReceiver<Signal>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+    tokio::spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                Some(()) = interrupt.recv() => Signal::Interrupt,
+                Some(()) = terminate.recv() => Signal::Terminate,
+                Some(()) = hang_up.recv() => continue,
+                else => return,
+            };
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// The machine's name.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,88 @@
+//! The command line: what was asked for, by whom it is done, and how it ends.
+//!
+//! One file a command. The only place with `anyhow`: everything below has errors of its own kind, and
+//! here they become a text for the operator and an exit code.
+
+mod arguments;
+mod catalogue;
+mod exit;
+mod leap;
+mod look;
+mod preflight;
+mod reader;
+mod records;
+mod schema;
+mod stop;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use arguments::Arguments;
+use arguments::{CatalogCommand, Command, PlaybooksCommand};
+pub use exit::Exit;
+pub use schema::documents;
+use stop::Stop;
+
+/// Runs leapfrog with the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let shown = look::Show::new(&arguments.common);
+    let worked = std::panic::catch_unwind(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => {
+                let exit = runtime.block_on(run(arguments, &shown));
+                // Downloads and watched containers are left as they are; nothing waits for them.
+                runtime.shutdown_background();
+                exit
+            }
+            Err(error) => Err(Stop::internal(error.into())),
+        }
+    });
+    let exit = match worked {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(stop)) => {
+            shown.error(&stop);
+            stop.exit
+        }
+        // The panic's own message is on standard error already.
+        Err(_) => Exit::Internal,
+    };
+    ExitCode::from(exit.code())
+}
+
+async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
+    let common = arguments.common;
+    match (arguments.command, arguments.leap) {
+        (None, leap) => match leap.selection() {
+            Some(selection) => leap::leap(&common, &leap, &selection, show).await,
+            None => {
+                show.complain(&Arguments::command().render_help().to_string());
+                Ok(Exit::Usage)
+            }
+        },
+        (Some(Command::Plan(selection)), _) => preflight::plan(&common, &selection, show).await,
+        (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
+        (Some(Command::Detect), _) => preflight::detect(&common, show).await,
+        (Some(Command::Status { run }), _) => records::status(&common, run, show),
+        (Some(Command::Runs), _) => records::runs(&common, show),
+        (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),
+        (Some(Command::Releases), _) => catalogue::releases(&common, show),
+        (Some(Command::Playbooks { command: None }), _) => catalogue::playbooks(&common, show),
+        (Some(Command::Playbooks { command: Some(PlaybooksCommand::Show { service }) }), _) => {
+            catalogue::playbook(&common, &service, show)
+        }
+        (Some(Command::Catalog { command: CatalogCommand::Check { directory } }), _) => {
+            catalogue::check(&directory, show)
+        }
+        (Some(Command::Schema { document }), _) => schema::show(document, show),
+        (Some(Command::Completions { shell }), _) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "leapfrog", &mut script);
+            show.print(&String::from_utf8_lossy(&script));
+            Ok(Exit::Done)
+        }
+    }
+}

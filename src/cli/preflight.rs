@@ -1,0 +1,160 @@
+//! The commands that look before a leap: `plan`, `detect`, `pull`; and the look that every leap begins with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::arguments::{Common, Output, Selection};
+use super::exit::Exit;
+use super::look::Show;
+use super::stop::Stop;
+use super::world::World;
+use crate::conduct::{self, EventSink};
+use crate::journal::{Event, Progress};
+use crate::model::ImageReference;
+use crate::plan::{self, Plan, Refusal, RefusalKind};
+use crate::report::{PlainReporter, Reporter, TerminalReporter};
+use crate::runner::containers;
+use crate::runner::{PinnedImage, Runner, RunnerError, RunnerErrorKind, RunnerIdentity};
+
+/// How many images are looked up, or pulled, at a time.
+const IMAGES_AT_A_TIME: usize = 4;
+
+/// `leapfrog plan`.
+pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
+    let world = World::read(common)?;
+    let wanted = world.wanted(selection)?;
+    let observation = world.observe().await;
+    let plan = world.plan(&wanted, &observation)?;
+    match show.output {
+        Output::Text => show.print(&plan::render(&plan)),
+        Output::Json | Output::Jsonl => show.print_json(&plan)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// `leapfrog detect`.
+pub(super) async fn detect(common: &Common, show: &Show) -> Result<Exit, Stop> {
+    let world = World::read(common)?;
+    let observation = world.observe().await;
+    let releases: Vec<_> = world.catalog.releases().collect();
+    let detection = plan::detect::detect(&observation, &world.playbooks(), &releases);
+    match show.output {
+        Output::Text => show.print(&plan::detect::render(&detection)),
+        Output::Json | Output::Jsonl => show.print_json(&detection)?,
+    }
+    Ok(if observation.databases.values().all(Result::is_ok) { Exit::Done } else { Exit::Refused })
+}
+
+/// `leapfrog pull`.
+pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
+    let world = World::read(common)?;
+    let wanted = world.wanted(selection)?;
+    let observation = world.observe().await;
+    let plan = Arc::new(world.plan(&wanted, &observation)?);
+    let runner = runner(&world)?;
+    let (_, images) = look_up(&*runner, &plan).await?;
+    let all: BTreeSet<ImageReference> = images.keys().cloned().collect();
+    let directory = world.cloud.state_dir.clone();
+    let reporter: Box<dyn Reporter> = if show.is_terminal() {
+        Box::new(TerminalReporter::stderr(Arc::clone(&plan), &[], directory, show.err))
+    } else {
+        Box::new(PlainReporter::new(Arc::clone(&plan), &[], directory, show.stderr()))
+    };
+    let (events, source) = EventSink::channel();
+    let telling = tokio::spawn(super::leap::tell(reporter, source));
+    let result = obtain(&*runner, &plan, &images, &all, &events).await;
+    drop(events);
+    telling.await.map_err(|error| Stop::internal(error.into()))?;
+    result?;
+    show.complain(&format!("{} images are here and hold every command of the leap\n", all.len()));
+    Ok(Exit::Done)
+}
+
+/// What executes the commands of a cloud.
+pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
+    let runner = containers::Containers::connect(containers::ContainerSettings {
+        socket: world.cloud.runner.socket.clone(),
+        network: world.cloud.runner.network.clone(),
+        user: world.cloud.runner.user.clone(),
+        pull: match world.cloud.runner.pull {
+            crate::cloud::Pull::Auto => containers::Pull::Auto,
+            crate::cloud::Pull::Never => containers::Pull::Never,
+        },
+        cloud: world.cloud.name.clone(),
+        ..containers::ContainerSettings::default()
+    });
+    Ok(Arc::new(runner.map_err(|error| Stop::refused(vec![refusal(error)]))?))
+}
+
+/// Finds out who executes and what every image of the plan is, without pulling any.
+pub(super) async fn look_up(
+    runner: &dyn Runner,
+    plan: &Plan,
+) -> Result<(RunnerIdentity, BTreeMap<ImageReference, PinnedImage>), Stop> {
+    let identity = runner.identify().await.map_err(|error| Stop::refused(vec![refusal(error)]))?;
+    let found: Vec<Result<PinnedImage, RunnerError>> = stream::iter(plan.images().into_keys())
+        .map(|reference| async move { runner.resolve(reference).await })
+        .buffer_unordered(IMAGES_AT_A_TIME)
+        .collect()
+        .await;
+    let mut images = BTreeMap::new();
+    let mut refusals = Vec::new();
+    for found in found {
+        match found {
+            Ok(image) => {
+                images.insert(image.reference.clone(), image);
+            }
+            Err(error) => refusals.push(refusal(error)),
+        }
+    }
+    if refusals.is_empty() { Ok((identity, images)) } else { Err(Stop::refused(refusals)) }
+}
+
+/// Brings `wanted` images here and looks whether they hold the plan's commands.
+pub(super) async fn obtain(
+    runner: &dyn Runner,
+    plan: &Plan,
+    images: &BTreeMap<ImageReference, PinnedImage>,
+    wanted: &BTreeSet<ImageReference>,
+    events: &EventSink,
+) -> Result<(), Stop> {
+    let programs = plan.images();
+    stream::iter(wanted)
+        .map(|reference| {
+            let programs = &programs;
+            async move {
+                let obtained = conduct::obtain(runner, &images[reference], &programs[reference], events).await;
+                match obtained {
+                    Ok(cached) => {
+                        let progress = Progress::Fetched { image: reference.clone(), cached };
+                        events.send(Event::Progress(progress));
+                        Ok(())
+                    }
+                    Err(failure) => Err(Stop::refused(vec![Refusal {
+                        kind: RefusalKind::Image,
+                        database: None,
+                        what: failure.what,
+                        found: None,
+                        expected: None,
+                        next: failure.advice,
+                    }])),
+                }
+            }
+        })
+        .buffer_unordered(IMAGES_AT_A_TIME)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(())
+}
+
+/// What a runner could not do, as a reason not to begin.
+pub(super) fn refusal(error: RunnerError) -> Refusal {
+    let kind = match error.kind {
+        RunnerErrorKind::EngineUnreachable | RunnerErrorKind::NotStarted | RunnerErrorKind::Lost => RefusalKind::Runner,
+        _ => RefusalKind::Image,
+    };
+    let found = error.source.as_ref().map(|source| source.to_string());
+    Refusal { kind, database: None, what: error.what, found, expected: None, next: error.advice }
+}

@@ -1,0 +1,32 @@
+//! Connections to the databases of a cloud.
+//!
+//! A [`Connection`] is one of three typed ones; there is no common denominator driver between them and
+//! the server, because errors have to be told apart by each engine's own codes. Options are set one
+//! by one: no URL with a password in it is ever put together, so none can get into an error.
+//!
+//! A session is read-only unless it was asked for with [`Purpose::Change`]: MySQL and PostgreSQL are
+//! told to refuse changes, an SQLite file is opened for reading and must exist.
+//!
+//! Nothing here knows releases, services or terminals.
+
+mod classify;
+mod connect;
+mod connection;
+
+pub use connect::{ConnectError, Purpose, connect, connect_for};
+pub use connection::{Connection, QueryError, Row};
+
+/// An error and what led to it, in one line: `log in …: Access denied for user …`.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut inner = error.source();
+    while let Some(error) = inner {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        inner = error.source();
+    }
+    text
+}

@@ -1,0 +1,82 @@
+//! The journal of an interrupted run against the databases as they are now: the databases outrank it.
+
+use super::document::{Action, Lane, Plan, Standing};
+use super::refusal::{Refusal, RefusalKind};
+use crate::journal::RunState;
+use crate::model::{DatabaseId, Heads, Observation};
+
+/// Why a run cannot go on where its journal says it was: every database that does not stand where the
+/// journal, or a step that was cut off, left it.
+pub fn reconcile(plan: &Plan, state: &RunState, observation: &Observation) -> Vec<Refusal> {
+    let databases =
+        plan.hops.first().into_iter().flat_map(|hop| hop.lanes.iter().flat_map(|lane| lane.standing.keys()));
+    databases.filter_map(|id| reconcile_one(plan, state, observation, id)).collect()
+}
+
+fn reconcile_one(plan: &Plan, state: &RunState, observation: &Observation, id: &DatabaseId) -> Option<Refusal> {
+    let found = match observation.databases.get(id)? {
+        Ok(seen) => &seen.heads,
+        Err(unreachable) => {
+            return Some(Refusal {
+                kind: RefusalKind::Unreachable,
+                database: Some(id.clone()),
+                what: format!("database {id} cannot be read"),
+                found: Some(unreachable.reason.clone()),
+                expected: None,
+                next: unreachable.advice.clone(),
+            });
+        }
+    };
+    let lanes: Vec<&Lane> =
+        plan.hops.iter().filter_map(|hop| hop.lanes.iter().find(|lane| lane.service == id.service)).collect();
+    let complete = lanes.iter().take_while(|lane| lane.steps.iter().all(|step| state.is_done(&step.id))).count();
+    let proved = match complete {
+        0 => match lanes.first()?.standing.get(id)? {
+            Standing::AtHeads { heads } | Standing::Moves { from: heads, .. } => heads,
+        },
+        complete => reached(lanes[complete - 1], id)?,
+    };
+    if found.stand_at(proved) {
+        return None;
+    }
+    // A lane that is under way may have left the database anywhere between two releases, but at no third.
+    let under_way = lanes.get(complete).filter(|lane| lane.steps.iter().any(|step| state.steps.contains_key(&step.id)));
+    if let Some(lane) = under_way {
+        let next = reached(lane, id)?;
+        let elsewhere =
+            lanes.iter().filter_map(|lane| reached(lane, id)).any(|heads| heads != next && found.stand_at(heads));
+        if found.stand_at(next) || !(elsewhere || found.is_empty()) {
+            return None;
+        }
+    }
+    Some(Refusal {
+        kind: RefusalKind::Drift,
+        database: Some(id.clone()),
+        what: format!("database {id} does not stand where the interrupted run left it: something else changed it"),
+        found: Some(found.to_string()),
+        expected: Some(proved.to_string()),
+        next: format!(
+            "find out what changed or restored it (`leapfrog detect` shows all databases); to begin anew from where they \
+             stand: `leapfrog --from auto --to {} --fresh`",
+            plan.to
+        ),
+    })
+}
+
+/// The heads that a lane proves for a database.
+fn reached<'p>(lane: &'p Lane, id: &DatabaseId) -> Option<&'p Heads> {
+    lane.steps.iter().find_map(|step| match &step.action {
+        Action::Verify(verification) => verification.heads.get(id),
+        _ => None,
+    })
+}
+
+/// Whether every database stands where the plan ends.
+pub fn stands_at_the_end(plan: &Plan, observation: &Observation) -> bool {
+    plan.hops.last().is_some_and(|hop| {
+        hop.lanes.iter().flat_map(|lane| lane.standing.keys().map(move |id| (lane, id))).all(|(lane, id)| {
+            let seen = observation.databases.get(id).and_then(|seen| seen.as_ref().ok());
+            seen.zip(reached(lane, id)).is_some_and(|(seen, heads)| seen.heads.stand_at(heads))
+        })
+    })
+}

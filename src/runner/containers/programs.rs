@@ -1,0 +1,111 @@
+//! Looks for programs in an image without running anything.
+//!
+//! A container is created, never started and removed; the engine answers whether a path exists in it.
+//! That works with images whose programs would fail or do harm when started.
+
+use std::collections::BTreeSet;
+
+use bollard::Docker;
+use bollard::container::PathStatResponse;
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptions, RemoveContainerOptionsBuilder,
+};
+
+use super::trouble::is_missing;
+use super::{Containers, images, labels};
+use crate::runner::{PinnedImage, RunnerError};
+
+/// The bit of Go's file modes that says "directory"; engines send those.
+const DIRECTORY: u32 = 1 << 31;
+/// The bit that says "symbolic link".
+const LINK: u32 = 1 << 27;
+
+/// A container that is removed when this is dropped, also when the search broke off.
+struct Probe {
+    client: Docker,
+    id: String,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let (client, id) = (self.client.clone(), std::mem::take(&mut self.id));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { remove(&client, &id).await });
+        }
+    }
+}
+
+/// Removes a container that was never started. If that fails, a container without a process is left, with its label.
+async fn remove(client: &Docker, id: &str) {
+    let options = RemoveContainerOptionsBuilder::default().v(true).force(true).build();
+    let _ = client.remove_container(id, Some(options)).await;
+}
+
+impl Containers {
+    /// Which of `programs` an image does not have.
+    pub(super) async fn lacking_programs(
+        &self,
+        image: &PinnedImage,
+        programs: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, RunnerError> {
+        let Some(local) = self.local_image(image).await? else {
+            return Err(images::not_here(&image.reference.pinned(&image.digest)));
+        };
+        let body = ContainerCreateBody {
+            image: Some(local.name.clone()),
+            entrypoint: Some(vec!["/never-started".into()]),
+            labels: Some(labels::of_probe(&self.settings.cloud)),
+            ..Default::default()
+        };
+        let created = self.client.create_container(None::<CreateContainerOptions>, body).await;
+        let created =
+            created.map_err(|error| self.address.refused(&format!("look into image {}", local.name), error))?;
+        let probe = Probe { client: self.client.clone(), id: created.id };
+        let mut lacking = BTreeSet::new();
+        for program in programs {
+            if !self.has_program(&probe.id, &local.path, program).await? {
+                lacking.insert(program.clone());
+            }
+        }
+        // Awaited here, so that nothing is left when this returns; what `drop` does then finds nothing.
+        remove(&self.client, &probe.id).await;
+        Ok(lacking)
+    }
+
+    /// Whether a container has a program: at its own path, or in one of the directories of `path`.
+    pub(super) async fn has_program(
+        &self,
+        container: &str,
+        path: &[String],
+        program: &str,
+    ) -> Result<bool, RunnerError> {
+        // A name with a slash is not searched for; commands run in the root directory.
+        let direct = [String::from("/")];
+        let directories = if program.contains('/') { &direct } else { path };
+        for directory in directories {
+            let place = format!("{}/{}", directory.trim_end_matches('/'), program.trim_start_matches('/'));
+            let found = self.stat(container, &place).await?;
+            if found.is_some_and(|found| is_program(found.file_mode)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a path in a container is, if it exists. The last part of the path may be a link, which is not followed.
+    pub(super) async fn stat(&self, container: &str, path: &str) -> Result<Option<PathStatResponse>, RunnerError> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match self.client.get_container_archive_info(container, Some(options)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(self.address.refused(&format!("look for {path} in a container"), error)),
+        }
+    }
+}
+
+/// Whether something of this mode can be a program. A link counts, wherever it leads: that cannot be
+/// followed through every kind of link from outside.
+fn is_program(mode: u32) -> bool {
+    mode & LINK != 0 || (mode & DIRECTORY == 0 && mode & 0o111 != 0)
+}

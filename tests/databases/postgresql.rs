@@ -1,0 +1,204 @@
+//! PostgreSQL: a cluster of the tests' own, made in a temporary directory and gone afterwards.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use leapfrog::database::{ConnectError, QueryError, chain, connect};
+use leapfrog::model::{ConnectionUrl, Secret};
+use tempfile::TempDir;
+
+use super::{LONG_LIFE, PASSWORD, TIMEOUT, change, free_port, refusal, run, seen, url, wait};
+
+const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+
+/// A running server.
+pub(crate) struct Cluster {
+    directory: TempDir,
+    pub(crate) port: u16,
+    server: Option<Child>,
+}
+
+impl Cluster {
+    /// The cluster of the tests that run now: made by the first, stopped by the last.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cluster) = shared.upgrade() {
+            return cluster;
+        }
+        let cluster = Arc::new(Self::start());
+        *shared = Arc::downgrade(&cluster);
+        cluster
+    }
+
+    fn start() -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let mut cluster = Self { directory, port: free_port(), server: None };
+        if let Some((user, group)) = postgres() {
+            chown(cluster.directory.path(), Some(user), Some(group)).expect("the directory given away");
+        }
+        let secret = cluster.path("password");
+        fs::write(&secret, PASSWORD).expect("a file");
+        if let Some((user, group)) = postgres() {
+            chown(&secret, Some(user), Some(group)).expect("the file given away");
+        }
+        let data = cluster.path("data");
+        let made =
+            output(program("initdb").args(["--auth=scram-sha-256", "--username=owner", "--encoding=UTF8"]).args([
+                "--locale=C".to_owned(),
+                "--no-sync".to_owned(),
+                format!("--pwfile={}", secret.display()),
+                format!("--pgdata={}", data.display()),
+            ]));
+        assert!(made.status.success(), "initdb failed:\n{}", String::from_utf8_lossy(&made.stderr));
+        let rules = "host all stranger all reject\nhost all all all scram-sha-256\n";
+        fs::write(data.join("pg_hba.conf"), rules).expect("a file");
+        let log = fs::File::create(cluster.path("log")).expect("a file");
+        let mut server = program("postgres");
+        server.args(["-D".as_ref(), data.as_os_str(), "-k".as_ref(), cluster.directory.path().as_os_str()]);
+        server.args(["-p", &cluster.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        cluster.server = Some(server.spawn().expect("the server starts"));
+        let began = Instant::now();
+        while let Err(error) = wait(connect(&cluster.owner("postgres"), TIMEOUT)) {
+            let log = fs::read_to_string(cluster.path("log")).unwrap_or_default();
+            assert!(began.elapsed() < Duration::from_secs(30), "{}\n{log}", chain(&error));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        cluster
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn login(&self, user: &str, database: &str) -> ConnectionUrl {
+        url(&format!("postgresql+psycopg2://{user}@127.0.0.1:{}/{database}", self.port))
+    }
+
+    /// As the owner of everything.
+    pub(crate) fn owner(&self, database: &str) -> ConnectionUrl {
+        self.login("owner", database).with_password(Secret::new(PASSWORD))
+    }
+
+    /// An empty database.
+    pub(crate) fn database(&self, name: &str) -> ConnectionUrl {
+        wait(run(&self.owner("postgres"), &[&format!("CREATE DATABASE {name}")]));
+        self.owner(name)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(server) = &mut self.server {
+            // setpriv became the server, so this is its process.
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// The user and group that the server runs as where the tests run as root, which it refuses to.
+fn postgres() -> Option<(u32, u32)> {
+    let id = |words: &[&str]| {
+        let told = output(Command::new("id").args(words));
+        String::from_utf8_lossy(&told.stdout).trim().parse::<u32>().ok()
+    };
+    (id(&["-u"]) == Some(0)).then(|| {
+        let found = id(&["-u", "postgres"]).zip(id(&["-g", "postgres"]));
+        found.expect("there is no user `postgres`: install the package postgresql-15")
+    })
+}
+
+/// One of PostgreSQL's programs, run by a user it accepts.
+fn program(name: &str) -> Command {
+    let path = Path::new(PROGRAMS).join(name);
+    assert!(path.exists(), "{} is missing: install the package postgresql-15", path.display());
+    let mut command = match postgres() {
+        None => return Command::new(path),
+        Some((user, group)) => {
+            let mut command = Command::new("setpriv");
+            command.args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()]);
+            command
+        }
+    };
+    command.arg(path).current_dir("/");
+    command
+}
+
+fn output(command: &mut Command) -> Output {
+    let program = command.get_program().to_owned();
+    command.output().unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()))
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn both_version_tables_are_read_and_look_alikes_are_not() {
+    let cluster = Cluster::shared();
+    let database = cluster.database("heads");
+    assert_eq!(wait(seen(&database)), ("none / ".to_owned(), 0), "an empty database has no heads");
+    wait(run(&database, &LONG_LIFE));
+    assert_eq!(wait(seen(&database)), ("960aac0e09ea / nova=422".to_owned(), 5));
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn the_server_says_its_version_and_refuses_every_change() {
+    let cluster = Cluster::shared();
+    let database = cluster.database("changes");
+    wait(async {
+        run(&database, &["CREATE TABLE t (i INT)"]).await;
+        let mut connection = connect(&database, TIMEOUT).await.expect("a connection");
+        assert!(connection.version().await.expect("a version").starts_with("15."));
+        for statement in ["INSERT INTO t VALUES (1)", "DROP TABLE t", "CREATE TABLE u (i INT)"] {
+            let said = change(&mut connection, statement).await;
+            assert!(said.contains("read-only transaction"), "{statement}: {said}");
+        }
+        let rows = connection.rows("SELECT 7, NULL, 'é', 1.5, true").await.expect("a row");
+        let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
+        assert_eq!(row, [Some("7"), None, Some("é"), Some("1.5"), Some("t")]);
+        connection.close().await;
+    });
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn reasons_not_to_get_in_are_told_apart() {
+    let cluster = Cluster::shared();
+    wait(run(&cluster.owner("postgres"), &["CREATE ROLE stranger LOGIN PASSWORD 'Secret'"]));
+    wait(async {
+        let wrong = cluster.login("owner", "postgres").with_password(Secret::new("Secret"));
+        let (error, text) = refusal(&wrong, TIMEOUT).await;
+        assert!(matches!(error, ConnectError::Credentials { .. }), "{text}");
+        assert!(text.contains("password authentication failed"), "{text}");
+        let stranger = cluster.login("stranger", "postgres").with_password(Secret::new("Secret"));
+        let (error, text) = refusal(&stranger, TIMEOUT).await;
+        assert!(matches!(error, ConnectError::Origin { .. }), "{text}");
+        let (error, text) = refusal(&cluster.owner("nowhere"), TIMEOUT).await;
+        assert!(matches!(error, ConnectError::NoDatabase { .. }), "{text}");
+        assert!(text.contains("\"nowhere\" does not exist"), "{text}");
+    });
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn a_user_without_rights_does_not_make_a_database_look_empty() {
+    let cluster = Cluster::shared();
+    let database = cluster.database("rights");
+    wait(run(&database, &LONG_LIFE));
+    wait(run(&database, &[&format!("CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'")]));
+    let guest = cluster.login("guest", "rights").with_password(Secret::new(PASSWORD));
+    wait(async {
+        let mut connection = connect(&guest, TIMEOUT).await.expect("a connection");
+        let error = leapfrog::observe::heads(&mut connection).await.expect_err("no right to the version");
+        assert!(matches!(error, QueryError::Privilege { .. }), "{}", chain(&error));
+        connection.close().await;
+    });
+    // Without a right to the schema the server does not even admit that the tables are there.
+    wait(run(&database, &["REVOKE ALL ON SCHEMA public FROM PUBLIC"]));
+    assert_eq!(wait(seen(&guest)), ("none / ".to_owned(), 5));
+}
