@@ -23,10 +23,10 @@ use super::settings::{Prefetch, Pull};
     description = "An operator's cloud: where its databases are and what runs the commands of each release.",
     extend("required" = ["format", "name", "runner", "services"])
 )]
-pub(super) struct Document {
+pub(super) struct Contents {
     /// The version of this document's format: 1.
     #[schemars(range(min = 1, max = 1))]
-    pub(super) format: Option<u32>,
+    pub(super) format: u32,
     /// The cloud's name: a lower-case word.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,62}$"))]
     pub(super) name: Option<String>,

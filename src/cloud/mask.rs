@@ -3,7 +3,7 @@
 //! Errors show the lines around a mistake, and a line may hold a database URL. Stars take the place of
 //! text, as many bytes and characters as it had: places in the masked text are places in the file.
 
-use super::tree::{Node, Path, Value};
+use crate::document::{Attempt, is_word};
 
 /// Words of the format that may be shown even where the text is no YAML.
 const WORDS: &[&str] = &[
@@ -38,29 +38,21 @@ const WORDS: &[&str] = &[
     "cell0",
 ];
 
-/// The text of a file that was read as `tree`: keys stay, and values that hold no secrets.
-pub(super) fn values(text: &str, tree: &Node) -> String {
-    let mut shown = Vec::new();
-    tree.visit(&Path::default(), &mut |path, node| match &node.value {
-        Value::Scalar(_) if is_plain(path) => shown.push(node.place.clone()),
-        Value::Map(entries) => {
-            shown.extend(entries.iter().filter(|entry| is_word(&entry.key)).map(|entry| entry.key_place.clone()))
-        }
-        _ => {}
-    });
+/// The text of a file that can be parsed: keys stay, and values that hold no secrets. Nothing if it
+/// cannot be parsed.
+pub(super) fn values<T>(text: &str, attempt: &Attempt<T>) -> Option<String> {
     let mut masked = words(text, &[]).into_bytes();
-    for range in shown {
-        if let (Some(to), Some(from)) = (masked.get_mut(range.clone()), text.as_bytes().get(range)) {
-            to.copy_from_slice(from);
+    let parsed = attempt.visit(&mut |path, key, value| {
+        let key = Some(key).filter(|_| path.last().is_some_and(|key| is_word(key)));
+        let value = value.filter(|_| is_plain(path));
+        for range in key.into_iter().chain(value) {
+            if let (Some(to), Some(from)) = (masked.get_mut(range.clone()), text.as_bytes().get(range)) {
+                to.copy_from_slice(from);
+            }
         }
-    }
+    });
     // A URL may stand where none belongs.
-    urls(&String::from_utf8_lossy(&masked))
-}
-
-/// Whether `key` can be a key of the format or a name.
-pub(super) fn is_word(key: &str) -> bool {
-    key.len() <= 63 && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+    parsed.then(|| urls(&String::from_utf8_lossy(&masked)))
 }
 
 /// The text of a file that is no YAML: only words of the format (and `services`) stay.
@@ -90,8 +82,8 @@ pub(super) fn words(text: &str, services: &[&str]) -> String {
 }
 
 /// Whether the value that `path` leads to holds no secret.
-pub(super) fn is_plain(path: &Path) -> bool {
-    match path.keys()[..] {
+fn is_plain(path: &[&str]) -> bool {
+    match *path {
         ["format" | "name" | "state"] | ["limits", _] | ["runner", "containers", ..] => true,
         ["services", _, "stored_urls"] => true,
         ["services", .., last] => matches!(last, "url_env" | "url_file" | "password_env" | "password_file"),
@@ -135,14 +127,18 @@ fn urls(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Source;
     use proptest::prelude::*;
+
+    fn attempt(text: &str) -> Attempt<()> {
+        Attempt::read(&Source::new("leapfrog.yaml", text), 1)
+    }
 
     #[test]
     fn urls_and_unknown_values_are_masked_and_all_else_stays() {
         let text = "name: x\nrunner: {containers: {socket: unix:///run/docker.sock}}\nservices:\n  nova:\n    \
                     database: {url: \"mysql://k:Secret99@h/k\", password: Secret99, url_env: SOME}\n";
-        let tree = Node::read(text).unwrap_or_else(|error| panic!("{}", error.message));
-        insta::assert_snapshot!(values(text, &tree), @r#"
+        insta::assert_snapshot!(values(text, &attempt(text)).expect("YAML"), @r#"
         name: x
         runner: {containers: {socket: unix:///run/docker.sock}}
         services:
@@ -167,7 +163,7 @@ mod tests {
         #[test]
         fn masking_keeps_every_place(text in "[a-zé\u{2022}\u{1f784} :/@?{}\"\n]{0,80}") {
             let mut masked = vec![words(&text, &[]), urls(&text)];
-            masked.extend(Node::read(&text).ok().map(|tree| values(&text, &tree)));
+            masked.extend(values(&text, &attempt(&text)));
             for masked in masked {
                 let places = |text: &str| text.char_indices().map(|(at, _)| at).collect::<Vec<_>>();
                 prop_assert_eq!(places(&masked), places(&text));

@@ -11,34 +11,32 @@
 //!
 //! This module runs nothing, connects to nothing and prints nothing.
 
+mod access;
 mod document;
 mod images;
 mod mask;
 mod mistake;
 mod resolve;
+mod services;
 mod settings;
-mod shape;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::catalog::Playbook;
-use crate::document::{Mistake, Source};
+use crate::document::{Attempt, Mistake, Source};
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Series, Service};
 
 pub use images::NoImage;
 pub use mistake::CloudError;
 pub use settings::{ContainerSettings, Limits, Prefetch, Pull};
 
-use document::Document;
+use document::Contents;
 use images::Images;
-use resolve::{Resolved, Surroundings};
-use shape::Flaw;
-use tree::Node;
+use resolve::{Flaw, Resolved, Surroundings};
 
 /// An operator's cloud, checked against the playbooks. `Debug` shows no secrets.
 #[derive(Debug, Clone)]
@@ -61,6 +59,9 @@ pub struct Cloud {
 }
 
 impl Cloud {
+    /// The version of the cloud file's format.
+    pub const FORMAT: u32 = 1;
+
     /// Reads the cloud file at `path`, with environment variables from `env`.
     ///
     /// # Errors
@@ -72,49 +73,40 @@ impl Cloud {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, CloudError> {
         let surroundings = Surroundings { file: path, playbooks, env };
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let source = std::fs::read(path).map_err(|error| {
             let mistake = Mistake::of_file(path, format!("the cloud file cannot be read: {error}"));
-            vec![mistake.with_help("name the file that describes your cloud with --config, or write one")]
+            mistake.with_help("name the file that describes your cloud with --config, or write one")
         });
-        text.and_then(|text| Self::from_text(&text, &surroundings)).map_err(|mut mistakes| {
-            Mistake::sort(&mut mistakes);
-            CloudError { mistakes }
-        })
+        let source = source.and_then(|bytes| Source::from_bytes(path, bytes));
+        source
+            .map_err(|mistake| vec![mistake])
+            .and_then(|source| Self::from_source(&source, &surroundings))
+            .map_err(|mistakes| CloudError { mistakes })
     }
 
-    fn from_text(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Vec<Mistake>> {
-        let file = surroundings.file;
-        let tree = Node::read(text).map_err(|error| {
-            let services: Vec<&str> = surroundings.playbooks.iter().map(|playbook| playbook.service.as_str()).collect();
-            let masked = Source::new(file, mask::words(text, &services));
-            vec![Mistake::at(&masked, &error.place, error.message)]
-        })?;
-        let masked = Source::new(file, mask::values(text, &tree));
-        let mistake = |flaw: Flaw| {
-            let place = if flaw.at_key { tree.key_place_of(&flaw.path) } else { tree.place_of(&flaw.path) };
-            let message = match tree.scalar(&flaw.path) {
-                Some(value) if !mask::is_plain(&flaw.path) && !value.is_empty() => {
-                    flaw.message.replace(value, "(hidden)")
-                }
-                _ => flaw.message,
-            };
-            let mistake = Mistake::at(&masked, &place, message);
-            flaw.advice.into_iter().fold(mistake, Mistake::with_help)
-        };
-        let shaped = shape::read::<Document>(&tree);
-        let Some(document) = shaped.document else {
-            return Err(shaped.flaws.into_iter().map(mistake).collect());
-        };
-        let Resolved { mut cloud, mut flaws, doubts } = resolve::resolve(document, surroundings);
-        // What lies above a value that was cut out looks wrong for want of it.
-        flaws.retain(|flaw| !shaped.cut.iter().any(|cut| flaw.path.leads_to(cut)));
-        flaws.extend(shaped.flaws);
-        if flaws.is_empty() {
-            cloud.warnings = doubts.into_iter().map(mistake).collect();
-            Ok(cloud)
-        } else {
-            Err(flaws.into_iter().map(mistake).collect())
+    fn from_source(source: &Source, surroundings: &Surroundings<'_>) -> Result<Self, Vec<Mistake>> {
+        let services: Vec<&str> = surroundings.playbooks.iter().map(|playbook| playbook.service.as_str()).collect();
+        let source = source.discreet(mask::words(source.text(), &services));
+        let mut attempt = Attempt::<Contents>::read(&source, Self::FORMAT);
+        if let Some(shown) = mask::values(source.text(), &attempt) {
+            attempt = attempt.discreet(shown);
         }
+        let Some(contents) = attempt.value.take() else { return Err(attempt.mistakes) };
+        let Resolved { mut cloud, mut flaws, doubts } = resolve::resolve(contents, surroundings);
+        // What was passed over leaves gaps, which are no mistakes of their own.
+        flaws.retain(|flaw| attempt.is_sound(&flaw.path));
+        let mistake = |flaw: Flaw| {
+            let Flaw { path, at_key, message, advice } = flaw;
+            let mistake = if at_key { attempt.mistake_at_key(&path, message) } else { attempt.mistake(&path, message) };
+            if advice.is_empty() { mistake } else { mistake.with_help(advice) }
+        };
+        let mut mistakes: Vec<Mistake> = flaws.into_iter().map(mistake).chain(attempt.mistakes.clone()).collect();
+        if mistakes.is_empty() {
+            cloud.warnings = doubts.into_iter().map(mistake).collect();
+            return Ok(cloud);
+        }
+        Mistake::sort(&mut mistakes);
+        Err(mistakes)
     }
 
     /// The services, by name.
@@ -140,5 +132,5 @@ impl Cloud {
 
 /// The JSON Schema of the cloud file.
 pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Document)
+    schemars::schema_for!(Contents)
 }

@@ -40,13 +40,18 @@ impl Mistake {
     }
 
     /// A mistake at some bytes of a document.
-    pub(crate) fn at(source: &Source, range: &std::ops::Range<usize>, message: impl Into<String>) -> Self {
+    pub(super) fn at(source: &Source, range: &std::ops::Range<usize>, message: impl Into<String>) -> Self {
         Self {
             file: source.file().to_owned(),
             place: Some((source.place(range), source.clone())),
             message: message.into(),
             help: None,
         }
+    }
+
+    /// The same mistake, showing its lines as `source` does.
+    pub(super) fn shown_by(self, source: &Source) -> Self {
+        Self { place: self.place.map(|(place, _)| (place, source.clone())), ..self }
     }
 
     /// The same mistake with advice.

@@ -11,6 +11,9 @@
 //! document per file, keys that are words, each key once. Size and depth are limited. Text may stay
 //! unquoted: `2024.1` and `47147121` are read as they are spelled, never as numbers.
 //!
+//! A document with secrets in it can be read discreetly: its mistakes show another text and repeat
+//! nothing of what they found.
+//!
 //! No input makes this module panic. It does no I/O and knows no document's meaning.
 
 mod mistake;
@@ -25,5 +28,6 @@ mod typed;
 
 pub use mistake::{Mistake, Place};
 pub use nearest::nearest;
-pub use read::Document;
+pub use read::{Attempt, Document};
 pub use source::Source;
+pub(crate) use tree::is_word;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use super::tree::{Kind, Tree};
+use super::tree::{Kind, Tree, is_word};
 use super::typed::{Cause, Fault, Typed};
 use super::{Mistake, Source};
 
@@ -28,36 +28,11 @@ impl<T: DeserializeOwned> Document<T> {
     /// Every mistake that was found, in the order of the text. Text that is not YAML ends the reading
     /// at its place.
     pub fn read(source: &Source, format: u32) -> Result<Self, Vec<Mistake>> {
-        let mut mistakes = Vec::new();
-        let Some(mut tree) = Tree::parse(source, &mut mistakes) else {
-            return Err(mistakes);
-        };
-        tree.check_keys(source, &mut mistakes);
-        if let Some(mistake) = wrong_format(source, &tree, format) {
-            // A document of another format has other keys: nothing else can be said of it.
-            return Err(vec![mistake]);
-        }
-        let value = loop {
-            match T::deserialize(Typed::new(&tree)) {
-                Ok(value) => break Some(value),
-                Err(fault) => {
-                    if mistakes.len() >= MISTAKES {
-                        let more = format!("there are more than {MISTAKES} mistakes: the others are not shown");
-                        mistakes.push(Mistake::of_file(source.file(), more));
-                        break None;
-                    }
-                    if !get_over(fault, source, &mut tree, &mut mistakes) {
-                        break None;
-                    }
-                }
+        match Attempt::read(source, format) {
+            Attempt { value: Some(value), tree: Some(tree), mistakes, source } if mistakes.is_empty() => {
+                Ok(Self { value, source, tree })
             }
-        };
-        match value {
-            Some(value) if mistakes.is_empty() => Ok(Self { value, source: source.clone(), tree }),
-            _ => {
-                Mistake::sort(&mut mistakes);
-                Err(mistakes)
-            }
+            attempt => Err(attempt.mistakes),
         }
     }
 }
@@ -80,6 +55,95 @@ impl<T> Document<T> {
     }
 }
 
+/// A document as far as it can be read: what its mistakes leave of it can be checked all the same.
+#[derive(Debug)]
+pub struct Attempt<T> {
+    /// What it says, without what is wrong and with guesses where something is missing; nothing if too
+    /// little can be read. Not to be used for anything but looking for more mistakes, if there are any.
+    pub value: Option<T>,
+    /// Every mistake that was found, in the order of the text.
+    pub mistakes: Vec<Mistake>,
+    source: Source,
+    tree: Option<Tree>,
+}
+
+impl<T: DeserializeOwned> Attempt<T> {
+    /// Reads as much as can be read of a document whose `format` must be `format`.
+    pub fn read(source: &Source, format: u32) -> Self {
+        let mut mistakes = Vec::new();
+        let mut tree = Tree::parse(source, &mut mistakes);
+        let mut value = None;
+        if let Some(tree) = &mut tree {
+            tree.check_keys(source, &mut mistakes);
+            if let Some(mistake) = wrong_format(source, tree, format) {
+                // A document of another format has other keys: nothing else can be said of it.
+                mistakes = vec![mistake];
+            } else {
+                value = walk(source, tree, &mut mistakes);
+            }
+        }
+        Mistake::sort(&mut mistakes);
+        Self { value, mistakes, source: source.clone(), tree }
+    }
+}
+
+impl<T> Attempt<T> {
+    /// The same, with mistakes that show `shown` in the place of the text: see [`Source::discreet`].
+    #[must_use]
+    pub fn discreet(self, shown: String) -> Self {
+        let source = self.source.discreet(shown);
+        let mistakes = self.mistakes.into_iter().map(|mistake| mistake.shown_by(&source)).collect();
+        Self { mistakes, source, ..self }
+    }
+
+    /// A mistake in what the value at `path` means: at the value if it is a scalar, else at its key. A
+    /// path is keys with slashes; where it ends early its last existing part counts.
+    pub fn mistake(&self, path: &str, message: impl Into<String>) -> Mistake {
+        let range = self.tree.as_ref().map(|tree| {
+            let node = tree.locate(path);
+            if tree.text(node).is_some() { tree.range(node) } else { tree.range(tree.key_of(node)) }
+        });
+        Mistake::at(&self.source, &range.unwrap_or_default(), message)
+    }
+
+    /// A mistake in the last key of `path`, or the last one that exists.
+    pub fn mistake_at_key(&self, path: &str, message: impl Into<String>) -> Mistake {
+        let range = self.tree.as_ref().map(|tree| tree.range(tree.key_of(tree.locate(path))));
+        Mistake::at(&self.source, &range.unwrap_or_default(), message)
+    }
+
+    /// Whether the value at `path` was read as it stands. Else what is wrong with its meaning may be a
+    /// consequence of a mistake that was reported.
+    pub fn is_sound(&self, path: &str) -> bool {
+        self.tree.as_ref().is_none_or(|tree| tree.is_sound(path))
+    }
+
+    /// Calls `seen` with every entry of every mapping: the keys that lead to it, the bytes of the last
+    /// of them, and the bytes of its value if that is a scalar. Whether the text could be parsed at all.
+    pub fn visit(&self, seen: &mut dyn FnMut(&[&str], Range<usize>, Option<Range<usize>>)) -> bool {
+        self.tree.as_ref().inspect(|tree| tree.visit(seen)).is_some()
+    }
+}
+
+/// Walks the tree again and again until nothing wrong is left of it.
+fn walk<T: DeserializeOwned>(source: &Source, tree: &mut Tree, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    loop {
+        match T::deserialize(Typed::new(tree)) {
+            Ok(value) => return Some(value),
+            Err(_) if mistakes.len() >= MISTAKES => {
+                let more = format!("there are more than {MISTAKES} mistakes: the others are not shown");
+                mistakes.push(Mistake::of_file(source.file(), more));
+                return None;
+            }
+            Err(fault) => {
+                if !get_over(fault, source, tree, mistakes) {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
 /// Reports a fault unless it follows from one that was reported, and changes the tree so that the next
 /// walk gets past it. Whether there is a next walk.
 fn get_over(fault: Fault, source: &Source, tree: &mut Tree, mistakes: &mut Vec<Mistake>) -> bool {
@@ -90,7 +154,10 @@ fn get_over(fault: Fault, source: &Source, tree: &mut Tree, mistakes: &mut Vec<M
         Cause::Wrong | Cause::Unknown { .. } => tree.is_damaged(node),
     };
     if !follows || mistakes.is_empty() {
-        let mistake = Mistake::at(source, &tree.range(node), fault.message);
+        let text = tree.text(node);
+        let open = !source.is_discreet() || tree.is_key(node) && text.is_some_and(is_word);
+        let message = if open { fault.message() } else { fault.discreet_message(text) };
+        let mistake = Mistake::at(source, &tree.range(node), message);
         mistakes.push(match fault.help {
             Some(help) => mistake.with_help(help),
             None => mistake,

@@ -1,5 +1,6 @@
 //! The text of a file and places in it.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,13 +10,25 @@ use miette::NamedSource;
 use super::{Mistake, Place};
 
 /// A file's name and text. Cheap to clone: every mistake carries it to show its lines.
+///
+/// A document with secrets in it is made [`discreet`](Source::discreet): mistakes show another text in
+/// the place of its own, and do not repeat what they found.
 #[derive(Debug, Clone)]
 pub struct Source(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     file: Utf8PathBuf,
-    text: NamedSource<String>,
+    /// What mistakes show.
+    shown: NamedSource<String>,
+    /// What was read, if that is something else.
+    hidden: Option<String>,
+}
+
+/// Without the text.
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -25,8 +38,22 @@ impl Source {
     /// A file's text.
     pub fn new(file: impl Into<Utf8PathBuf>, text: impl Into<String>) -> Self {
         let file = file.into();
-        let text = NamedSource::new(file.as_str(), text.into());
-        Self(Arc::new(Inner { file, text }))
+        let shown = NamedSource::new(file.as_str(), text.into());
+        Self(Arc::new(Inner { file, shown, hidden: None }))
+    }
+
+    /// The same text, of which mistakes show `shown` and repeat nothing but keys. Both texts have to
+    /// have their characters at the same bytes.
+    #[must_use]
+    pub fn discreet(&self, shown: String) -> Self {
+        let file = self.0.file.clone();
+        let shown = NamedSource::new(file.as_str(), shown);
+        Self(Arc::new(Inner { file, shown, hidden: Some(self.text().to_owned()) }))
+    }
+
+    /// Whether mistakes must not repeat what they found.
+    pub(super) fn is_discreet(&self) -> bool {
+        self.0.hidden.is_some()
     }
 
     /// A file's bytes.
@@ -58,11 +85,11 @@ impl Source {
 
     /// The file's text.
     pub fn text(&self) -> &str {
-        self.0.text.inner()
+        self.0.hidden.as_deref().unwrap_or_else(|| self.0.shown.inner())
     }
 
     pub(super) fn named(&self) -> &NamedSource<String> {
-        &self.0.text
+        &self.0.shown
     }
 
     /// The place of the bytes in `range`, moved to where characters begin and cut at the end of the

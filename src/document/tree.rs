@@ -75,6 +75,64 @@ impl Tree {
         }
     }
 
+    /// Whether the node is a mapping's key.
+    pub(super) fn is_key(&self, id: NodeId) -> bool {
+        let parent = self.nodes[id].parent.map(|parent| &self.nodes[parent].kind);
+        matches!(parent, Some(Kind::Mapping(entries)) if entries.iter().any(|(key, _)| *key == id))
+    }
+
+    /// The key of a node that is a mapping's value; else the node.
+    pub(super) fn key_of(&self, id: NodeId) -> NodeId {
+        match self.nodes[id].parent.map(|parent| &self.nodes[parent].kind) {
+            Some(Kind::Mapping(entries)) => entries.iter().find(|(_, value)| *value == id).map_or(id, |(key, _)| *key),
+            _ => id,
+        }
+    }
+
+    /// Whether nothing was taken from the value at `path`, a path of keys, or put in its place.
+    pub(super) fn is_sound(&self, path: &str) -> bool {
+        let mut id = Self::ROOT;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let Kind::Mapping(entries) = &self.nodes[id].kind else { return true };
+            match entries.iter().find(|(key, _)| self.text(*key) == Some(part)) {
+                Some((_, value)) if self.is_gone(*value) => return false,
+                Some((_, value)) => id = *value,
+                None => return !self.is_excused(id, part) && !self.supplied(id).iter().any(|(key, _)| *key == part),
+            }
+        }
+        let touched = self.damaged.iter().chain(self.supplied.keys());
+        !touched
+            .copied()
+            .any(|node| std::iter::successors(Some(node), |node| self.nodes[*node].parent).any(|at| at == id))
+    }
+
+    /// Calls `seen` with every entry of every mapping: the keys that lead to it, the bytes of the last
+    /// of them, and the bytes of its value if that is a scalar.
+    pub(super) fn visit(&self, seen: &mut dyn FnMut(&[&str], Range<usize>, Option<Range<usize>>)) {
+        self.visit_below(Self::ROOT, &mut Vec::new(), seen);
+    }
+
+    fn visit_below<'t>(
+        &'t self,
+        id: NodeId,
+        path: &mut Vec<&'t str>,
+        seen: &mut dyn FnMut(&[&str], Range<usize>, Option<Range<usize>>),
+    ) {
+        match &self.nodes[id].kind {
+            Kind::Mapping(entries) => {
+                for (key, value) in entries {
+                    path.push(self.text(*key).unwrap_or_default());
+                    let scalar = self.text(*value).map(|_| self.range(*value));
+                    seen(path, self.range(*key), scalar);
+                    self.visit_below(*value, path, seen);
+                    path.pop();
+                }
+            }
+            Kind::Sequence(items) => items.iter().for_each(|item| self.visit_below(*item, path, seen)),
+            _ => {}
+        }
+    }
+
     /// Passes over a node (for a key: over its value) from now on. Whether that was possible: the
     /// root cannot go.
     pub(super) fn remove(&mut self, id: NodeId) -> bool {
@@ -158,6 +216,11 @@ impl Tree {
         let whole = builder.run();
         (whole && !builder.tree.nodes.is_empty()).then_some(builder.tree)
     }
+}
+
+/// Whether `text` can be a key or a name, and so is fit to be repeated even in a discreet document.
+pub(crate) fn is_word(text: &str) -> bool {
+    text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
 struct Builder<'s> {
@@ -307,7 +370,10 @@ impl Tree {
         for (key, value, first) in doubles {
             let line = source.place(&self.range(first)).line;
             let text = self.text(key).unwrap_or_default();
-            let message = format!("the key `{text}` is given twice, first in line {line}");
+            let message = match source.is_discreet() && !is_word(text) {
+                true => format!("the key is given twice, first in line {line}"),
+                false => format!("the key `{text}` is given twice, first in line {line}"),
+            };
             mistakes.push(Mistake::at(source, &self.range(key), message));
             self.gone.insert(value);
         }

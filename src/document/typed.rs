@@ -14,7 +14,9 @@ use super::tree::{Kind, NodeId, Tree};
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) node: Option<NodeId>,
-    pub(super) message: String,
+    message: String,
+    /// What stands in the text, as the end of the message.
+    found: String,
     pub(super) help: Option<String>,
     pub(super) cause: Cause,
 }
@@ -34,7 +36,24 @@ pub(super) enum Cause {
 
 impl Fault {
     fn new(message: String) -> Self {
-        Self { node: None, message, help: None, cause: Cause::Wrong }
+        Self { node: None, message, found: String::new(), help: None, cause: Cause::Wrong }
+    }
+
+    fn expected(what: &str, found: &str) -> Self {
+        Self { found: format!(", found {found}"), ..Self::new(format!("expected {what}")) }
+    }
+
+    /// What is wrong, with what stands in the text.
+    pub(super) fn message(&self) -> String {
+        format!("{}{}", self.message, self.found)
+    }
+
+    /// What is wrong, without what stands in the text, which is `text`.
+    pub(super) fn discreet_message(&self, text: Option<&str>) -> String {
+        match text.filter(|text| !text.is_empty()) {
+            Some(text) => self.message.replace(text, "(hidden)"),
+            None => self.message.clone(),
+        }
     }
 
     /// The innermost node wins: it is set first.
@@ -49,14 +68,14 @@ impl Fault {
             Some(meant) => format!("did you mean `{meant}`? known are: {list}"),
             None => format!("known are: {list}"),
         };
-        let message = format!("unknown {what} `{}`", shown(found));
-        Self { help: Some(help), cause: Cause::Unknown { meant }, ..Self::new(message) }
+        let found = format!(" `{}`", shown(found));
+        Self { help: Some(help), cause: Cause::Unknown { meant }, found, ..Self::new(format!("unknown {what}")) }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message())
     }
 }
 
@@ -79,7 +98,7 @@ impl de::Error for Fault {
             Unexpected::Signed(number) => number.to_string(),
             other => other.to_string(),
         };
-        Self::new(format!("expected {expected}, found {found}"))
+        Self::expected(&expected, &found)
     }
 
     fn unknown_variant(found: &str, known: &'static [&'static str]) -> Self {
@@ -135,7 +154,7 @@ impl<'t> Typed<'t> {
             Kind::Sequence(_) => "a list".to_owned(),
             Kind::Mapping(_) => "a mapping".to_owned(),
         };
-        Err(Fault::new(format!("expected {expected}, found {found}")).at(self.node))
+        Err(Fault::expected(expected, &found).at(self.node))
     }
 
     fn read<T: de::DeserializeSeed<'static>>(self, seed: T) -> Result<T::Value, Fault> {
