@@ -67,7 +67,7 @@ impl Paper {
 pub(super) fn path(account: &Account, look: Look) -> String {
     let plan = account.plan();
     if plan.from == plan.to {
-        format!("completes {}", plan.to)
+        format!("{} only", plan.to)
     } else {
         format!("{} {} {}", plan.from, look.arrow(), plan.to)
     }

@@ -25,6 +25,7 @@ mod line;
 mod look;
 mod outlet;
 mod plain;
+mod pulls;
 mod screen;
 mod status;
 #[cfg(test)]

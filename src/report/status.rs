@@ -27,7 +27,7 @@ pub enum Process {
 
 /// What is done, what runs, what failed and why, and what to do next.
 pub fn status(about: &About<'_>, process: Process, now: Timestamp, paper: Paper) -> String {
-    let mut view = View::resumed(Arc::new(about.plan.clone()), about.records);
+    let mut view = View::of(Arc::new(about.plan.clone()), about.records);
     if process == Process::Gone {
         view = view.closed();
     }

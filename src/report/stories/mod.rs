@@ -108,9 +108,13 @@ impl Story {
     }
 
     pub(crate) fn begin(&mut self) -> &mut Self {
+        self.begin_at(0.0)
+    }
+
+    pub(crate) fn begin_at(&mut self, at: f64) -> &mut Self {
         let plan = Arc::clone(&self.plan);
         self.record(
-            0.0,
+            at,
             RecordBody::RunStarted {
                 run: parse("20261122-031502-7f3a"),
                 cloud: plan.cloud.clone(),
