@@ -1,0 +1,7 @@
+//! The real leap: real releases in real images from a real registry, real `*-manage` commands, a real
+//! MariaDB with work pending. `make test` brings the test bed up and runs this.
+
+mod bed;
+mod failing;
+mod refusals;
+mod whole;
