@@ -26,6 +26,7 @@ use super::settings::{Prefetch, Pull};
 pub(super) struct Contents {
     /// The version of this document's format: 1.
     #[schemars(range(min = 1, max = 1))]
+    #[expect(dead_code, reason = "compared before anything else is read; here for the schema")]
     pub(super) format: u32,
     /// The cloud's name: a lower-case word.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,62}$"))]

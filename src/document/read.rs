@@ -56,7 +56,7 @@ impl<T> Document<T> {
 }
 
 /// A document as far as it can be read: what its mistakes leave of it can be checked all the same.
-#[derive(Debug)]
+// Not `Debug`: the tree holds the text of discreet documents.
 pub struct Attempt<T> {
     /// What it says, without what is wrong and with guesses where something is missing; nothing if too
     /// little can be read. Not to be used for anything but looking for more mistakes, if there are any.
