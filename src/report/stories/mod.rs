@@ -199,7 +199,7 @@ impl Story {
         let fate = self.fates.get(&id.to_string()).cloned();
         let attempt = *self.attempts.entry(id.clone()).and_modify(|attempt| *attempt += 1).or_insert(1);
         let adopted = attempt > 1 && step.phase == Phase::Migrate;
-        let command = step.action.command();
+        let command = step.action.command(None);
         self.record(at, RecordBody::StepStarted { step: id.clone(), attempt, command, adopted });
         let (takes, rounds, rows) = usual(id);
         let (takes, rounds) = match fate {
