@@ -169,7 +169,7 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
 "#,
     );
     insta::assert_snapshot!(mistakes, @r"
-    leapfrog.yaml:2:7: `Production` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
+    leapfrog.yaml:2:7: `(hidden)` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
     leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`? known are: `socket`, `network`, `user`, `pull`, `prefetch`, `images`)
     leapfrog.yaml:6:15: unknown word (known are: `next`, `all`)
     leapfrog.yaml:7:23: `{release}` is no placeholder: there are {series}, {codename} and {service}
@@ -181,7 +181,7 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     leapfrog.yaml:15:3: no playbook for `heat` (there are playbooks for glance, keystone, nova)
     leapfrog.yaml:16:26: the file missing.url cannot be read: No such file or directory (os error 2) (relative paths are relative to the cloud file)
     leapfrog.yaml:17:3: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
-    leapfrog.yaml:18:5: `nova` lacks `databases.cell0` (say there where its database is)
+    leapfrog.yaml:18:5: `nova` lacks `databases.cell0` (every database of the service has to be listed)
     leapfrog.yaml:18:53: `nova` has no database `cell_0` (the playbook of `nova` has databases.api, databases.cell0, cells)
     leapfrog.yaml:19:16: lanes side by side: 1 to 256
     leapfrog.yaml:19:26: rows of a round: 1 to 1000000
@@ -195,6 +195,21 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
 fn of_another_format_nothing_else_is_said() {
     let mistakes = Machine::new().mistakes("format: 2\nclouds: [a, b]\n");
     assert_eq!(mistakes, "leapfrog.yaml:1:9: format 2 was written for a newer leapfrog; this one reads format 1");
+}
+
+#[test]
+fn what_has_to_be_there_is_missed() {
+    insta::assert_snapshot!(Machine::new().mistakes("format: 1\nlimits: {jobs: 0}\n"), @r"
+    leapfrog.yaml:1:1: `name` is missing
+    leapfrog.yaml:1:1: `services` is missing
+    leapfrog.yaml:2:16: lanes side by side: 1 to 256
+    ");
+    insta::assert_snapshot!(Machine::new().mistakes("format: 1\nname: x\nservices: {nova: {}}\n"), @r"
+    leapfrog.yaml:1:1: no image pattern for nova (add `default` to runner.containers.images, or a pattern for each under its `services`)
+    leapfrog.yaml:3:12: `nova` lacks `databases.api` (every database of the service has to be listed)
+    leapfrog.yaml:3:12: `nova` lacks `databases.cell0` (every database of the service has to be listed)
+    leapfrog.yaml:3:12: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
+    ");
 }
 
 #[test]
