@@ -7,6 +7,58 @@ use super::exit::Exit;
 use crate::model::{RunId, Service, StepId};
 use crate::report::ColorChoice;
 
+/// What everybody does, in the order they do it.
+const EXAMPLES: &str = "\
+Examples:
+  leapfrog detect                               where do the databases stand?
+  leapfrog plan --from 2023.1 --to 2024.2       what would be done, and why?
+  leapfrog pull --from 2023.1 --to 2024.2       get the images beforehand
+  leapfrog --from 2023.1 --to 2024.2            do it; after an interruption: go on with it
+  leapfrog --from auto --to +1 --yes -o jsonl   the next release, driven by a program";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  leapfrog plan --from 2023.1 --to 2024.2
+  leapfrog plan --from auto --to +1 --only nova,placement
+  leapfrog plan --from antelope --to caracal -o json > plan.json";
+
+const DETECT_EXAMPLES: &str = "\
+Examples:
+  leapfrog detect
+  leapfrog detect --only nova,placement -o json";
+
+const PULL_EXAMPLES: &str = "\
+Examples:
+  leapfrog pull --from 2023.1 --to 2024.2
+  leapfrog pull --from auto --to +1 --only nova";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  leapfrog status
+  leapfrog status 20261122-031502-7f3a";
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  leapfrog logs 2023.2/nova/db-sync@cell1
+  leapfrog logs nova/api-db-sync --run 20261122-031502-7f3a";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  leapfrog catalog check my-catalog
+  leapfrog catalog check my-catalog -o json";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  leapfrog schema cloud > cloud.json            for the editor that leapfrog.yaml is written in
+  leapfrog schema events                        for the program that reads --output jsonl";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  leapfrog completions bash > /etc/bash_completion.d/leapfrog";
+
+/// The heading of the options that every command has.
+const COMMON: &str = "Options of every command";
+
 /// Takes the databases of an OpenStack cloud through several releases, each with its own code.
 ///
 /// For each release on the way, leapfrog gets that release's image, runs its schema migrations, then its
@@ -18,7 +70,9 @@ use crate::report::ColorChoice;
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_long_help = Exit::table(),
+    max_term_width = 100,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{}", Exit::table()),
     override_usage = "leapfrog --from SERIES --to SERIES [OPTIONS]\n       leapfrog COMMAND [OPTIONS]"
 )]
 pub struct Arguments {
@@ -37,21 +91,45 @@ pub struct Arguments {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = COMMON)]
 pub struct Common {
     /// The cloud file: databases, images, limits
-    #[arg(long, short, global = true, value_name = "FILE", default_value = "leapfrog.yaml", env = "LEAPFROG_CONFIG")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        default_value = "leapfrog.yaml",
+        env = "LEAPFROG_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Utf8PathBuf,
 
-    /// A directory with `releases` and `playbooks` that replace or add to the built-in ones
-    #[arg(long, global = true, value_name = "DIR", env = "LEAPFROG_CATALOG")]
+    /// A directory with releases and playbooks that replace built-in ones or add to them
+    #[arg(long, global = true, value_name = "DIR", env = "LEAPFROG_CATALOG", hide_env_values = true)]
     pub catalog: Option<Utf8PathBuf>,
 
-    /// The form of what is printed
-    #[arg(long, short, global = true, value_enum, default_value_t = Output::Text)]
+    /// What is printed: text for people, json for one document, jsonl for an event a line
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t = Output::Text,
+        value_name = "FORM",
+        hide_possible_values = true
+    )]
     pub output: Output,
 
-    /// When to use colour; NO_COLOR is respected
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// When to use colour: auto, always or never; NO_COLOR is respected
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Color::Auto,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
     pub color: Color,
 }
 
@@ -90,12 +168,12 @@ impl From<Color> for ColorChoice {
 /// Which leap.
 #[derive(Debug, Clone, Args)]
 pub struct Selection {
-    /// Where the databases stand: 2023.1, antelope, or `auto` to find out
-    #[arg(long, value_name = "SERIES")]
+    /// Where the databases stand: 2023.1, antelope, or auto to find out
+    #[arg(long, value_name = "SERIES", allow_negative_numbers = true)]
     pub from: String,
 
-    /// Where they are to stand: 2024.2, dalmatian, or `+3` for three releases further
-    #[arg(long, value_name = "SERIES")]
+    /// Where they are to stand: 2024.2, dalmatian, or +3 for three releases further
+    #[arg(long, value_name = "SERIES", allow_negative_numbers = true)]
     pub to: String,
 
     /// Only these services, separated by commas
@@ -106,12 +184,12 @@ pub struct Selection {
 /// The leap itself.
 #[derive(Debug, Clone, Args)]
 pub struct LeapArguments {
-    /// Where the databases stand: 2023.1, antelope, or `auto` to find out
-    #[arg(long, value_name = "SERIES", requires = "to")]
+    /// Where the databases stand: 2023.1, antelope, or auto to find out
+    #[arg(long, value_name = "SERIES", requires = "to", allow_negative_numbers = true)]
     pub from: Option<String>,
 
-    /// Where they are to stand: 2024.2, dalmatian, or `+3` for three releases further
-    #[arg(long, value_name = "SERIES", requires = "from")]
+    /// Where they are to stand: 2024.2, dalmatian, or +3 for three releases further
+    #[arg(long, value_name = "SERIES", requires = "from", allow_negative_numbers = true)]
     pub to: Option<String>,
 
     /// Only these services, separated by commas
@@ -119,19 +197,19 @@ pub struct LeapArguments {
     pub only: Vec<Service>,
 
     /// Do not ask; needed where there is no terminal to ask on
-    #[arg(long, short)]
+    #[arg(long, short, requires = "from")]
     pub yes: bool,
 
-    /// Services side by side; default: `limits.jobs` of the cloud file, else the number of cores
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Services side by side, 1 to 256; default: limits.jobs of the cloud file, else the cores
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "from")]
     pub jobs: Option<u16>,
 
-    /// When images are pulled; default: as the cloud file says, else `next`
-    #[arg(long, value_enum, value_name = "WHEN")]
+    /// Pull images a release ahead (next) or all of them first (all); default: as the cloud file says
+    #[arg(long, value_enum, value_name = "WHEN", requires = "from", hide_possible_values = true)]
     pub prefetch: Option<Prefetch>,
 
     /// Begin a new run although another one is unfinished
-    #[arg(long)]
+    #[arg(long, requires = "from")]
     pub fresh: bool,
 }
 
@@ -155,30 +233,39 @@ pub enum Prefetch {
 /// What to do besides leaping.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what a leap would do and why, touching nothing
-    Plan(Selection),
     /// Show at which release each database stands
-    Detect,
+    #[command(after_help = DETECT_EXAMPLES)]
+    Detect {
+        /// Only these services, separated by commas
+        #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+        only: Vec<Service>,
+    },
+    /// Show what a leap would do and why, touching nothing
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Selection),
     /// Pull and check every image of a leap beforehand, touching no database
+    #[command(after_help = PULL_EXAMPLES)]
     Pull(Selection),
-    /// Show how far the latest run is, or RUN
+    /// Show how far a run is: the latest, or RUN
+    #[command(after_help = STATUS_EXAMPLES)]
     Status {
-        /// Which run; see `leapfrog runs`
+        /// Which run, as `leapfrog runs` lists it; default: the latest
         run: Option<RunId>,
     },
-    /// List the runs on this cloud
-    Runs,
     /// Show what a step's commands printed
+    #[command(after_help = LOGS_EXAMPLES)]
     Logs {
         /// Which step, such as 2023.2/nova/db-sync@cell1; a part of it is enough if it fits one step
         step: String,
-        /// Which run; default: the latest
+        /// Which run, as `leapfrog runs` lists it; default: the latest
         #[arg(long)]
         run: Option<RunId>,
     },
-    /// List the releases that are known
+    /// List the runs on this cloud, the oldest first
+    Runs,
+    /// List the releases that leapfrog knows
     Releases,
-    /// List the playbooks, or show one
+    /// List the playbooks, or show one: how a service is taken through a release
     Playbooks {
         /// What to show.
         #[command(subcommand)]
@@ -191,14 +278,16 @@ pub enum Command {
         command: CatalogCommand,
     },
     /// Print a JSON Schema, for editors and for tools
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document.
+        /// Of which document
         #[arg(value_enum)]
         document: Document,
     },
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// Which shell.
+        /// For which shell
         shell: clap_complete::Shell,
     },
 }
@@ -208,7 +297,7 @@ pub enum Command {
 pub enum PlaybooksCommand {
     /// Show how a service is taken through a release
     Show {
-        /// Which service.
+        /// Which service, such as nova
         service: Service,
     },
 }
@@ -217,8 +306,10 @@ pub enum PlaybooksCommand {
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
     /// Report every mistake in every file of DIR
+    #[command(after_help = CHECK_EXAMPLES)]
     Check {
-        /// The directory with `releases` and `playbooks`.
+        /// The directory with the directories `releases` and `playbooks`
+        #[arg(value_name = "DIR")]
         directory: Utf8PathBuf,
     },
 }

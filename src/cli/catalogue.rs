@@ -35,7 +35,9 @@ pub(super) fn playbook(common: &Common, service: &Service, show: &Show) -> Resul
     let catalog = world::catalog(common)?;
     let Some(playbook) = catalog.playbook(service) else {
         let known: Vec<&str> = catalog.playbooks().map(|playbook| playbook.service.as_str()).collect();
-        return Err(Stop::usage(anyhow::anyhow!("there is no playbook for {service}; there are {}", known.join(", "))));
+        let meant = world::meant(service.as_str(), &known);
+        let known = known.join(", ");
+        return Err(Stop::usage(anyhow::anyhow!("there is no playbook for {service}{meant}; there are {known}")));
     };
     match show.output {
         Output::Text => show.print(&text::playbook(playbook)),

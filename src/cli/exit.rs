@@ -38,10 +38,10 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",
-            Self::Internal => "internal error: please report it",
-            Self::Usage => "usage or configuration: nothing was looked at",
-            Self::Refused => "refused by preflight: no database was touched",
-            Self::Failed => "a step failed: mend the cause and run the same command again",
+            Self::Internal => "an error in leapfrog itself: please report it",
+            Self::Usage => "a mistake in the arguments or in a file: nothing was touched",
+            Self::Refused => "refused: no database was touched; the reasons say what to do next",
+            Self::Failed => "a step failed: mend the cause, then run the same command again",
             Self::Stuck => "a data migration is stuck: look at its rows, then run the same command again",
             Self::Locked => "locked: another leapfrog works on this cloud",
             Self::Interrupted => "interrupted: the same command continues",

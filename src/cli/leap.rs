@@ -62,14 +62,19 @@ pub(super) async fn leap(
     if show.output == Output::Json {
         return Err(Stop::usage(anyhow!("a leap has no single JSON document: use --output jsonl, or `leapfrog plan`")));
     }
-    let world = World::read(common)?;
+    let world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
+    if !arguments.yes && !std::io::stdin().is_terminal() {
+        return Err(Stop::usage(anyhow!(
+            "there is no terminal to ask on: add --yes to begin without being asked (`leapfrog plan` shows every step)"
+        )));
+    }
     let store = world.store();
     let host = host_name();
     let pid = std::process::id();
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
     let latest = if arguments.fresh { None } else { latest(&store)? };
-    let observation = world.observe().await;
+    let observation = world.observe(&wanted.services).await;
     let runner = preflight::runner(&world)?;
     let again = again(&world, &wanted);
     let ready = match latest {
@@ -194,7 +199,7 @@ fn again(world: &World, wanted: &Wanted) -> String {
         Target::At(series) => series.to_string(),
         Target::Further(number) => format!("+{number}"),
     };
-    format!("leapfrog --from {from} --to {to}{}", world.options(wanted))
+    format!("leapfrog --from {from} --to {to}{}", world.options(&wanted.services))
 }
 
 /// Shows what will be done and asks, where that was not answered beforehand.
@@ -210,11 +215,6 @@ fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool
     }
     if arguments.yes {
         return Ok(true);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Stop::usage(anyhow!(
-            "there is no terminal to ask on: add --yes to begin without being asked (`leapfrog plan` shows every step)"
-        )));
     }
     show.complain("\nNo service may write to these databases until the leap is complete. Begin? [yes/no] ");
     let mut answer = String::new();

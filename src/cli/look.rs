@@ -1,11 +1,13 @@
 //! Where a command's words go: data to standard output, everything else to standard error.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use miette::GraphicalReportHandler;
 
 use super::arguments::{Common, Output};
 use super::stop::{Cause, Stop};
+use crate::document::Mistake;
 use crate::report::jsonl::Refused;
 use crate::report::{Look, Outlet, Paper, terminal_columns};
 
@@ -56,9 +58,13 @@ impl Show {
         self.stdout.drain();
     }
 
-    /// Prints data as one JSON document.
+    /// Prints data as one JSON document; where lines are wanted, on one.
     pub(super) fn print_json(&self, value: &impl serde::Serialize) -> Result<(), Stop> {
-        let text = serde_json::to_string_pretty(value).map_err(|error| Stop::internal(error.into()))?;
+        let text = match self.output {
+            Output::Jsonl => serde_json::to_string(value),
+            Output::Text | Output::Json => serde_json::to_string_pretty(value),
+        };
+        let text = text.map_err(|error| Stop::internal(error.into()))?;
         self.stdout.say(text + "\n");
         self.stdout.drain();
         Ok(())
@@ -119,11 +125,26 @@ impl Show {
             (true, false) => miette::GraphicalTheme::unicode_nocolor(),
             (false, _) => miette::GraphicalTheme::none(),
         };
-        let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
-        match handler.render_report(&mut text, diagnostic) {
-            Ok(()) => text,
-            Err(_) => format!("leapfrog: {diagnostic}\n"),
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(self.err_paper().columns);
+        let mut text = format!("leapfrog: {diagnostic}\n");
+        for mistake in diagnostic.related().into_iter().flatten() {
+            text.push('\n');
+            if handler.render_report(&mut text, mistake).is_err() {
+                text.push_str(&format!("{mistake}\n"));
+            }
+        }
+        text
+    }
+
+    /// Tells what the operator should look at and what stops nothing, each thing once.
+    pub(super) fn warn(&self, mistakes: &[Mistake]) {
+        let mut told = BTreeSet::new();
+        for mistake in mistakes.iter().filter(|mistake| told.insert(mistake.message())) {
+            let mut text = format!("leapfrog: warning: {}\n", mistake.one_line());
+            if let Some(help) = mistake.help() {
+                text.push_str(&format!("  next      {help}\n"));
+            }
+            self.complain(&text);
         }
     }
 }

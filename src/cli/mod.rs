@@ -65,7 +65,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         },
         (Some(Command::Plan(selection)), _) => preflight::plan(&common, &selection, show).await,
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
-        (Some(Command::Detect), _) => preflight::detect(&common, show).await,
+        (Some(Command::Detect { only }), _) => preflight::detect(&common, &only, show).await,
         (Some(Command::Status { run }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),

@@ -12,7 +12,7 @@ use super::stop::Stop;
 use super::world::World;
 use crate::conduct::{self, EventSink};
 use crate::journal::{Event, Progress};
-use crate::model::ImageReference;
+use crate::model::{ImageReference, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind};
 use crate::report::{PlainReporter, Reporter, TerminalReporter};
 use crate::runner::containers;
@@ -23,9 +23,9 @@ const IMAGES_AT_A_TIME: usize = 4;
 
 /// `leapfrog plan`.
 pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read(common)?;
+    let world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
-    let observation = world.observe().await;
+    let observation = world.observe(&wanted.services).await;
     let plan = world.plan(&wanted, &observation)?;
     match show.output {
         Output::Text => show.print(&plan::render(&plan)),
@@ -35,9 +35,10 @@ pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) ->
 }
 
 /// `leapfrog detect`.
-pub(super) async fn detect(common: &Common, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read(common)?;
-    let observation = world.observe().await;
+pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Result<Exit, Stop> {
+    let world = World::read_aloud(common, show)?;
+    let services = world.only(only)?;
+    let observation = world.observe(&services).await;
     let releases: Vec<_> = world.catalog.releases().collect();
     let detection = plan::detect::detect(&observation, &world.playbooks(), &releases);
     match show.output {
@@ -49,9 +50,9 @@ pub(super) async fn detect(common: &Common, show: &Show) -> Result<Exit, Stop> {
 
 /// `leapfrog pull`.
 pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read(common)?;
+    let world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
-    let observation = world.observe().await;
+    let observation = world.observe(&wanted.services).await;
     let plan = Arc::new(world.plan(&wanted, &observation)?);
     let runner = runner(&world)?;
     let (_, images) = look_up(&*runner, &plan).await?;
@@ -155,6 +156,13 @@ pub(super) fn refusal(error: RunnerError) -> Refusal {
         RunnerErrorKind::EngineUnreachable | RunnerErrorKind::NotStarted | RunnerErrorKind::Lost => RefusalKind::Runner,
         _ => RefusalKind::Image,
     };
-    let found = error.source.as_ref().map(|source| source.to_string());
+    // The layers in between name libraries; the innermost one says what the system answered.
+    let found = error.source.as_deref().map(|source| {
+        let mut cause: &dyn std::error::Error = source;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        cause.to_string()
+    });
     Refusal { kind, database: None, what: error.what, found, expected: None, next: error.advice }
 }

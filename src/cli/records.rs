@@ -11,8 +11,8 @@ use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
 use super::world::World;
-use crate::journal::{self, Record, RunState, Store};
-use crate::model::{RunId, StepId};
+use crate::journal::{self, Record, RunState, Store, StoreError};
+use crate::model::{RunId, Service, StepId};
 use crate::plan::Plan;
 use crate::report::{self, About, Process, RunEntry};
 
@@ -21,12 +21,11 @@ pub(super) fn status(common: &Common, run: Option<RunId>, show: &Show) -> Result
     let world = World::read(common)?;
     let store = world.store();
     let Some(run) = chosen(&store, run)? else {
-        show.complain(&format!("no run yet in {}\n", world.cloud.state_dir));
-        return Ok(Exit::Done);
+        return none_yet(&world, show);
     };
     let (plan, records) = read(&store, &run)?;
     let directory = store.directory_of(&run);
-    let again = again(&plan, common, &world);
+    let again = again(&plan, &world);
     let about = About { plan: &plan, records: &records, directory: &directory, again: &again };
     match show.output {
         Output::Text => show.print(&report::status(&about, process(&store, &run)?, Timestamp::now(), show.out_paper())),
@@ -40,11 +39,23 @@ pub(super) fn runs(common: &Common, show: &Show) -> Result<Exit, Stop> {
     let world = World::read(common)?;
     let store = world.store();
     let mut runs = Vec::new();
-    for run in store.runs()? {
-        let (plan, records) = read(&store, &run)?;
-        runs.push(RunEntry { plan, records, process: process(&store, &run)? });
+    let mut damaged = None;
+    let found = store.runs()?;
+    if found.is_empty() {
+        return none_yet(&world, show);
+    }
+    for run in found {
+        match read(&store, &run) {
+            Ok((plan, records)) => runs.push(RunEntry { plan, records, process: process(&store, &run)? }),
+            // One run that cannot be read does not hide the others.
+            Err(stop) => {
+                show.error(&stop);
+                damaged = Some(stop.exit);
+            }
+        }
     }
     match show.output {
+        Output::Text if runs.is_empty() => {}
         Output::Text => show.print(&report::runs(&runs, Timestamp::now(), show.out_paper())),
         Output::Json | Output::Jsonl => {
             let ends: Vec<[Option<&Record>; 2]> =
@@ -52,7 +63,20 @@ pub(super) fn runs(common: &Common, show: &Show) -> Result<Exit, Stop> {
             show.print_json(&ends)?;
         }
     }
+    Ok(damaged.unwrap_or(Exit::Done))
+}
+
+/// Says that there is no run, which is no mistake.
+fn none_yet(world: &World, show: &Show) -> Result<Exit, Stop> {
+    match show.output {
+        Output::Text => show.complain(&no_run(world)),
+        Output::Json | Output::Jsonl => show.print_json(&[(); 0])?,
+    }
     Ok(Exit::Done)
+}
+
+fn no_run(world: &World) -> String {
+    format!("no run yet in {}: `leapfrog --from SERIES --to SERIES` begins one\n", world.cloud.state_dir)
 }
 
 /// Whether a leapfrog works on the run: one works on the cloud, and the run is the latest.
@@ -66,7 +90,7 @@ pub(super) fn logs(common: &Common, step: &str, run: Option<RunId>, show: &Show)
     let world = World::read(common)?;
     let store = world.store();
     let Some(run) = chosen(&store, run)? else {
-        return Err(Stop::usage(anyhow!("no run yet in {}", world.cloud.state_dir)));
+        return Err(Stop::usage(anyhow!("{}", no_run(&world).trim_end())));
     };
     let state = RunState::of(&read(&store, &run)?.1).context("failed to follow the journal").map_err(Stop::internal)?;
     let step = only_step(&state, &run, step).map_err(Stop::usage)?;
@@ -134,25 +158,28 @@ fn read(store: &Store, run: &RunId) -> Result<(Plan, Vec<Record>), Stop> {
 
 /// The plan of a run.
 pub(super) fn plan_of(store: &Store, run: &RunId) -> Result<Plan, Stop> {
-    let bytes = store.plan(run)?;
+    let directory = store.directory_of(run);
+    let path = directory.join("plan.json");
+    let lost = |what: &str| {
+        format!(
+            "{path} {what}. Nothing was changed; restore the file from a copy, or move the run's directory away and \
+             start anew with `--from auto`"
+        )
+    };
+    let bytes = match store.plan(run) {
+        Err(StoreError::NoRun { .. }) if directory.join(journal::FILE_NAME).exists() => {
+            return Err(Stop::damaged(anyhow!(lost("is missing"))));
+        }
+        found => found?,
+    };
     let plan = serde_json::from_slice::<Plan>(&bytes);
-    let plan = plan.with_context(|| {
-        let path = store.directory_of(run).join("plan.json");
-        format!("failed to read {path}: it is damaged, or of another version of leapfrog")
-    });
-    plan.map_err(Stop::usage)
+    plan.with_context(|| lost("is damaged, or of another version of leapfrog")).map_err(Stop::damaged)
 }
 
 /// The command that continues a run.
-fn again(plan: &Plan, common: &Common, world: &World) -> String {
-    let config = if common.config == "leapfrog.yaml" { String::new() } else { format!(" --config {}", common.config) };
-    let services: BTreeSet<&str> = plan.steps().map(|(_, lane, _)| lane.service.as_str()).collect();
-    let only = if services.len() == world.cloud.services().count() {
-        String::new()
-    } else {
-        format!(" --only {}", services.into_iter().collect::<Vec<_>>().join(","))
-    };
-    format!("leapfrog --from {} --to {}{only}{config}", plan.from, plan.to)
+fn again(plan: &Plan, world: &World) -> String {
+    let services: BTreeSet<Service> = plan.steps().map(|(_, lane, _)| lane.service.clone()).collect();
+    format!("leapfrog --from {} --to {}{}", plan.from, plan.to, world.options(&services))
 }
 
 /// What a run did, in the end.

@@ -1,6 +1,10 @@
 //! Why a command ends early: the exit code, and what the operator is told.
 
+use std::error::Error;
+use std::fmt;
+
 use super::exit::Exit;
+use crate::journal::{JournalError, StoreError};
 use crate::plan::Refusal;
 
 /// Why a command ends early.
@@ -34,6 +38,11 @@ impl Stop {
         Self { exit: Exit::Usage, cause: Cause::Document(Box::new(diagnostic)) }
     }
 
+    /// A file of the state directory that cannot be gone on with.
+    pub(super) fn damaged(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Refused, cause: Cause::Error(error) }
+    }
+
     /// Reasons not to begin.
     pub(super) fn refused(refusals: Vec<Refusal>) -> Self {
         Self { exit: Exit::Refused, cause: Cause::Refused(refusals) }
@@ -45,19 +54,42 @@ impl Stop {
     }
 }
 
-impl From<crate::journal::StoreError> for Stop {
-    fn from(error: crate::journal::StoreError) -> Self {
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
         let exit = match &error {
-            crate::journal::StoreError::Locked { .. } => Exit::Locked,
-            crate::journal::StoreError::NoRun { .. } | crate::journal::StoreError::Disk { .. } => Exit::Usage,
-            crate::journal::StoreError::Journal(_) => Exit::Refused,
+            StoreError::Locked { .. } => Exit::Locked,
+            StoreError::NoRun { .. } | StoreError::Disk { .. } => Exit::Usage,
+            StoreError::Journal(_) => Exit::Refused,
         };
-        Self { exit, cause: Cause::Error(error.into()) }
+        let error = match error {
+            // These say what is wrong with the journal, not what was tried.
+            StoreError::Journal(
+                error @ (JournalError::Damaged { .. } | JournalError::Newer { .. } | JournalError::Illegal { .. }),
+            ) => error.into(),
+            tried => FailedTo(tried).into(),
+        };
+        Self { exit, cause: Cause::Error(error) }
     }
 }
 
-impl From<crate::journal::JournalError> for Stop {
-    fn from(error: crate::journal::JournalError) -> Self {
-        crate::journal::StoreError::from(error).into()
+/// An error whose text is what follows "failed to", as a sentence.
+#[derive(Debug)]
+struct FailedTo<E>(E);
+
+impl<E: fmt::Display> fmt::Display for FailedTo<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed to {}", self.0)
+    }
+}
+
+impl<E: Error> Error for FailedTo<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<JournalError> for Stop {
+    fn from(error: JournalError) -> Self {
+        StoreError::from(error).into()
     }
 }

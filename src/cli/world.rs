@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, anyhow, bail};
 
 use super::arguments::{Common, Selection};
+use super::look::Show;
 use super::stop::Stop;
 use crate::catalog::{Catalog, Playbook, Release};
 use crate::cloud::Cloud;
+use crate::document::nearest;
 use crate::journal::Store;
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Series, Service};
 use crate::plan::{self, Brief, Plan, Start};
@@ -47,6 +49,13 @@ pub(super) fn catalog(common: &Common) -> Result<Catalog, Stop> {
 }
 
 impl World {
+    /// Reads catalogue and cloud file, and tells what deserves a second look.
+    pub(super) fn read_aloud(common: &Common, show: &Show) -> Result<Self, Stop> {
+        let world = Self::read(common)?;
+        show.warn(&world.cloud.warnings);
+        Ok(world)
+    }
+
     /// Reads catalogue and cloud file.
     pub(super) fn read(common: &Common) -> Result<Self, Stop> {
         let catalog = catalog(common)?;
@@ -55,10 +64,10 @@ impl World {
             Cloud::read(&common.config, &playbooks, &|name| std::env::var(name).ok()).map_err(Stop::document)?;
         let mut options = String::new();
         if common.config != "leapfrog.yaml" {
-            options.push_str(&format!(" --config {}", common.config));
+            options.push_str(&format!(" --config {}", quoted(common.config.as_str())));
         }
         if let Some(directory) = &common.catalog {
-            options.push_str(&format!(" --catalog {directory}"));
+            options.push_str(&format!(" --catalog {}", quoted(directory.as_str())));
         }
         Ok(Self { catalog, cloud, options })
     }
@@ -85,35 +94,57 @@ impl World {
         };
         let to = match selection.to.strip_prefix('+') {
             Some(number) => {
-                let number = number.parse().ok().filter(|number| (0..=100).contains(number));
-                let number =
-                    number.ok_or_else(|| anyhow!("--to {} is no number of releases: write +3", selection.to))?;
-                Target::Further(number)
+                let count = number.parse::<u64>().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()));
+                let count =
+                    count.ok_or_else(|| anyhow!("--to {} is no number of releases: write it like +3", selection.to))?;
+                Target::Further(usize::try_from(count).unwrap_or(usize::MAX))
+            }
+            None if selection.to.starts_with('-') => {
+                bail!(
+                    "--to {}: databases only go forwards, by +3 for example; to go back, restore a backup",
+                    selection.to
+                )
             }
             None => Target::At(self.catalog.find_series(&selection.to).context("--to names no release")?),
         };
-        if let (Start::At(from), Target::At(to)) = (&from, &to)
-            && to < from
-        {
-            bail!("--to {to} is older than --from {from}: databases only go forwards; to go back, restore a backup");
-        }
-        let mut services: BTreeSet<Service> = self.cloud.services().cloned().collect();
-        for service in &selection.only {
-            if !services.contains(service) {
-                let known: Vec<&str> = services.iter().map(Service::as_str).collect();
-                bail!("--only {service}: the cloud file has no such service; it has {}", known.join(", "));
+        match (&from, &to) {
+            (Start::At(from), Target::At(to)) if to < from => {
+                bail!("--to {to} is older than --from {from}: databases only go forwards; to go back, restore a backup")
             }
+            (Start::At(from), Target::Further(number)) => drop(self.further(from, *number)?),
+            _ => {}
         }
-        if !selection.only.is_empty() {
-            services = selection.only.iter().cloned().collect();
+        Ok(Wanted { from, to, services: self.services(&selection.only)? })
+    }
+
+    /// The release `number` releases after `from`.
+    fn further(&self, from: &Series, number: usize) -> anyhow::Result<Series> {
+        let later = self.catalog.later(from, number).map(|release| release.series.clone());
+        later.ok_or_else(|| {
+            anyhow!("--to +{number}: there is no such release after {from}; the newest one known is {}", self.newest())
+        })
+    }
+
+    /// The services that `only` names, or all of the cloud's.
+    fn services(&self, only: &[Service]) -> anyhow::Result<BTreeSet<Service>> {
+        let all: BTreeSet<Service> = self.cloud.services().cloned().collect();
+        let known: Vec<&str> = all.iter().map(Service::as_str).collect();
+        for service in only.iter().filter(|service| !all.contains(service)) {
+            let meant = meant(service.as_str(), &known);
+            bail!("--only {service}: the cloud file has no such service{meant}; it has {}", known.join(", "));
         }
-        Ok(Wanted { from, to, services })
+        Ok(if only.is_empty() { all } else { only.iter().cloned().collect() })
+    }
+
+    /// The services that `only` names, or all of the cloud's.
+    pub(super) fn only(&self, only: &[Service]) -> Result<BTreeSet<Service>, Stop> {
+        self.services(only).map_err(Stop::usage)
     }
 
     /// How the command line continues that asks for the same, for advice.
-    pub(super) fn options(&self, wanted: &Wanted) -> String {
-        let all = self.cloud.services().count() == wanted.services.len();
-        let names: Vec<&str> = wanted.services.iter().map(Service::as_str).collect();
+    pub(super) fn options(&self, services: &BTreeSet<Service>) -> String {
+        let all = self.cloud.services().count() == services.len();
+        let names: Vec<&str> = services.iter().map(Service::as_str).collect();
         if all { self.options.clone() } else { format!(" --only {}{}", names.join(","), self.options) }
     }
 
@@ -123,9 +154,11 @@ impl World {
         all.filter(|(id, _)| wanted.services.contains(&id.service)).map(|(id, url)| (id.clone(), url.clone())).collect()
     }
 
-    /// Looks at every database of the cloud.
-    pub(super) async fn observe(&self) -> Observation {
-        crate::observe::observe(&self.cloud, &self.playbooks(), self.cloud.limits.connect).await
+    /// Looks at every database of `services`: another service's server may be away, and is not waited for.
+    pub(super) async fn observe(&self, services: &BTreeSet<Service>) -> Observation {
+        let mut cloud = self.cloud.clone();
+        cloud.databases.retain(|id, _| services.contains(&id.service));
+        crate::observe::observe(&cloud, &self.playbooks(), cloud.limits.connect).await
     }
 
     /// Makes the plan, or says why there is none.
@@ -150,17 +183,13 @@ impl World {
             trusted: wanted.services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
             from: wanted.from.clone(),
             to: self.newest(),
-            options: self.options(wanted),
+            options: self.options(&wanted.services),
         };
         brief.to = match &wanted.to {
             Target::At(series) => series.clone(),
             Target::Further(number) => {
                 let from = plan::start(&brief).map_err(|refused| Stop::refused(refused.0))?;
-                let later = self.catalog.later(&from, *number).map(|release| release.series.clone());
-                later.ok_or_else(|| {
-                    let newest = self.newest();
-                    Stop::usage(anyhow!("there is no release +{number} after {from}: the newest one known is {newest}"))
-                })?
+                self.further(&from, *number).map_err(Stop::usage)?
             }
         };
         plan::build(&brief).map_err(|refused| Stop::refused(refused.0))
@@ -171,4 +200,19 @@ impl World {
         let newest = self.catalog.releases().next_back().map(|release| release.series.clone());
         newest.unwrap_or_else(|| unreachable!("a catalogue has releases"))
     }
+}
+
+/// `text` as a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// The name that `text` was probably meant to be, as a part of a sentence.
+pub(super) fn meant(text: &str, known: &[&str]) -> String {
+    nearest(text, known.iter().copied()).map(|name| format!(", did you mean {name}?")).unwrap_or_default()
 }
