@@ -130,7 +130,7 @@ pub struct Common {
     )]
     pub catalog: Option<Utf8PathBuf>,
 
-    /// What is printed: text, json (one document) or jsonl (an event a line)
+    /// Form: text, json (one document) or jsonl (an event a line)
     #[arg(
         long,
         short,

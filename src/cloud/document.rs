@@ -14,8 +14,7 @@ use super::settings::{Prefetch, Pull};
 
 /// An operator's cloud: where its databases are and what runs the commands of each release.
 ///
-/// What has to be there is checked when the document is resolved: then its absence hides no other
-/// mistake.
+/// What images are needed is checked when the document is resolved: an absent runner hides no mistake.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
@@ -26,10 +25,11 @@ use super::settings::{Prefetch, Pull};
 pub(super) struct Contents {
     /// The version of this document's format: 1.
     #[schemars(range(min = 1, max = 1))]
+    #[expect(dead_code, reason = "compared before anything else is read; here for the schema")]
     pub(super) format: u32,
     /// The cloud's name: a lower-case word.
-    #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,62}$"))]
-    pub(super) name: Option<String>,
+    #[schemars(with = "String", regex(pattern = r"^[a-z][a-z0-9_-]{0,62}$"))]
+    pub(super) name: Slot,
     /// The directory of plans and journals, relative to this file; absent: `leapfrog-state` beside it.
     #[schemars(with = "Option<String>")]
     pub(super) state: Option<Utf8PathBuf>,
@@ -37,7 +37,6 @@ pub(super) struct Contents {
     #[serde(default)]
     pub(super) runner: RunnerSection,
     /// The services, by name.
-    #[serde(default)]
     #[schemars(with = "BTreeMap<String, ServiceSection>")]
     pub(super) services: BTreeMap<Service, ServiceSection>,
     /// How much at once, and how long to wait.

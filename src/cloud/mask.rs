@@ -3,7 +3,7 @@
 //! Errors show the lines around a mistake, and a line may hold a database URL. Stars take the place of
 //! text, as many bytes and characters as it had: places in the masked text are places in the file.
 
-use crate::document::{Attempt, is_word};
+use crate::document::{Attempt, Entry, is_word};
 
 /// Words of the format that may be shown even where the text is no YAML.
 const WORDS: &[&str] = &[
@@ -42,7 +42,7 @@ const WORDS: &[&str] = &[
 /// cannot be parsed.
 pub(super) fn values<T>(text: &str, attempt: &Attempt<T>) -> Option<String> {
     let mut masked = words(text, &[]).into_bytes();
-    let parsed = attempt.visit(&mut |path, key, value| {
+    let parsed = attempt.visit(&mut |Entry { path, key, value }| {
         let key = Some(key).filter(|_| path.last().is_some_and(|key| is_word(key)));
         let value = value.filter(|_| is_plain(path));
         for range in key.into_iter().chain(value) {

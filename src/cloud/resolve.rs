@@ -10,7 +10,7 @@ use super::document::{ContainersSection, Contents, ImagesSection, LimitsSection,
 use super::images::{ImagePattern, Images};
 use super::settings::{ContainerSettings, Limits};
 use crate::catalog::Playbook;
-use crate::model::{Service, Slot};
+use crate::model::Service;
 
 /// The world the document is read in.
 pub(super) struct Surroundings<'a> {
@@ -62,12 +62,6 @@ pub(super) struct Resolver<'a> {
 
 pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Resolved {
     let mut resolver = Resolver { surroundings, flaws: Vec::new(), doubts: Vec::new() };
-    let name = contents.name.unwrap_or_default();
-    if name.is_empty() {
-        resolver.flaw("name", "the cloud has no name", "write `name:` and a lower-case word");
-    } else if let Err(error) = name.parse::<Slot>() {
-        resolver.flaw("name", error.to_string(), "");
-    }
     if contents.services.is_empty() {
         resolver.flaw("services", "no service is listed", "list every service with its databases under `services`");
     }
@@ -84,7 +78,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
     let trusted = trusted.map(|(service, _)| service.clone()).collect();
     let ContainersSection { socket, network, user, pull, prefetch, .. } = containers;
     let cloud = Cloud {
-        name,
+        name: contents.name.to_string(),
         state_dir,
         runner: ContainerSettings { socket, network, user, pull, prefetch },
         databases,
@@ -161,7 +155,11 @@ impl Resolver<'_> {
             .collect();
         if !bare.is_empty() {
             let message = format!("no image pattern for {}", bare.join(", "));
-            self.flaw(PATH, message, "add `default`, or a pattern for each of them under `services`");
+            self.flaw(
+                PATH,
+                message,
+                "add `default` to runner.containers.images, or a pattern for each under its `services`",
+            );
         }
         images
     }

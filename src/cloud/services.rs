@@ -39,7 +39,11 @@ impl Resolver<'_> {
                 None => {
                     let place = if section.databases.is_empty() { path.clone() } else { format!("{path}/databases") };
                     let key = key.replace('/', ".");
-                    self.flaw(place, format!("`{service}` lacks `{key}`"), "say there where its database is");
+                    self.flaw(
+                        place,
+                        format!("`{service}` lacks `{key}`"),
+                        "every database of the service has to be listed",
+                    );
                 }
             }
         }

@@ -147,7 +147,7 @@ fn what_is_left_out_has_its_default() {
 fn mistakes_of_shape_and_of_meaning_come_in_one_go() {
     let machine = Machine::new();
     let mistakes = machine.mistakes(
-        r#"format: 2
+        r#"format: 1
 name: Production
 runner:
   containers:
@@ -169,10 +169,9 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
 "#,
     );
     insta::assert_snapshot!(mistakes, @r"
-    leapfrog.yaml:1:9: this leapfrog reads format 1
-    leapfrog.yaml:2:7: `Production` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
-    leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`?)
-    leapfrog.yaml:6:15: one of these words belongs here: next, all
+    leapfrog.yaml:2:7: `(hidden)` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
+    leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`? known are: `socket`, `network`, `user`, `pull`, `prefetch`, `images`)
+    leapfrog.yaml:6:15: unknown word (known are: `next`, `all`)
     leapfrog.yaml:7:23: `{release}` is no placeholder: there are {series}, {codename} and {service}
     leapfrog.yaml:7:80: the pattern makes no image reference: `heat:2024.1` names no registry: write it in full, like quay.io/openstack.kolla/keystone:2024.1-ubuntu-jammy
     leapfrog.yaml:10:66: the environment variable `UNSET` is not set (set it and run leapfrog again)
@@ -180,15 +179,36 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     leapfrog.yaml:13:5: exactly one of `url`, `url_env` and `url_file` has to say where the database is
     leapfrog.yaml:14:5: `glance` has no cells (the playbook of `glance` has database)
     leapfrog.yaml:15:3: no playbook for `heat` (there are playbooks for glance, keystone, nova)
-    leapfrog.yaml:16:26: the file missing.url cannot be read: No such file or directory (os error 2) (relative paths are relative to this file)
+    leapfrog.yaml:16:26: the file missing.url cannot be read: No such file or directory (os error 2) (relative paths are relative to the cloud file)
     leapfrog.yaml:17:3: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
-    leapfrog.yaml:18:5: `nova` lacks `databases.cell0` (nova has a database `cell0`: say where it is under `databases.cell0`)
+    leapfrog.yaml:18:5: `nova` lacks `databases.cell0` (every database of the service has to be listed)
     leapfrog.yaml:18:53: `nova` has no database `cell_0` (the playbook of `nova` has databases.api, databases.cell0, cells)
     leapfrog.yaml:19:16: lanes side by side: 1 to 256
     leapfrog.yaml:19:26: rows of a round: 1 to 1000000
     leapfrog.yaml:19:42: the time has to be longer than nothing and at most 30 days
     leapfrog.yaml:19:55: the time has to be longer than nothing and at most 30 days
-    leapfrog.yaml:19:60: unknown key `retries` (keys that may stand here: jobs, batch, stall, connect)
+    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `stall`, `connect`)
+    ");
+}
+
+#[test]
+fn of_another_format_nothing_else_is_said() {
+    let mistakes = Machine::new().mistakes("format: 2\nclouds: [a, b]\n");
+    assert_eq!(mistakes, "leapfrog.yaml:1:9: format 2 was written for a newer leapfrog; this one reads format 1");
+}
+
+#[test]
+fn what_has_to_be_there_is_missed() {
+    insta::assert_snapshot!(Machine::new().mistakes("format: 1\nlimits: {jobs: 0}\n"), @r"
+    leapfrog.yaml:1:1: `name` is missing
+    leapfrog.yaml:1:1: `services` is missing
+    leapfrog.yaml:2:16: lanes side by side: 1 to 256
+    ");
+    insta::assert_snapshot!(Machine::new().mistakes("format: 1\nname: x\nservices: {nova: {}}\n"), @r"
+    leapfrog.yaml:1:1: no image pattern for nova (add `default` to runner.containers.images, or a pattern for each under its `services`)
+    leapfrog.yaml:3:12: `nova` lacks `databases.api` (every database of the service has to be listed)
+    leapfrog.yaml:3:12: `nova` lacks `databases.cell0` (every database of the service has to be listed)
+    leapfrog.yaml:3:12: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
     ");
 }
 
@@ -246,7 +266,7 @@ fn ways_to_get_in_that_contradict_each_other_are_mistakes() {
     {url: }
       leapfrog.yaml:6:5: exactly one of `url`, `url_env` and `url_file` has to say where the database is
     mysql://k@h/k
-      leapfrog.yaml:6:15: there is a single value where a map of url, url_env, url_file, password_env, password_file belongs
+      leapfrog.yaml:6:15: expected a mapping
     ");
 }
 
@@ -268,7 +288,7 @@ fn a_mistake_is_shown_with_its_lines_and_without_the_passwords_in_them() {
         ·       ───────────
      36 │ 
         ╰────
-      help: did you mean `password_env`?
+      help: did you mean `password_env`? known are: `url`, `url_env`, `url_file`, `password_env`, `password_file`
     "#);
 }
 
@@ -298,11 +318,11 @@ fn a_file_that_is_not_there_or_not_yaml_says_so() {
       × the cloud file has a mistake
 
     Error: 
-      × this is not valid YAML: look at quotes, braces, colons and indentation here and just before
+      × this is not YAML: invalid indentation in multiline quoted scalar
         ╭─[/leapfrog.yaml:35:7]
      34 │       url: "*************:**keystone:***-******************
      35 │       password_env: ********************
-        ·       ▲
+        ·       ─
      36 │ 
         ╰────
     "#);

@@ -235,7 +235,7 @@ impl Conductor {
         self.record(RecordBody::StepStarted {
             step: step.id.clone(),
             attempt,
-            command: step.action.command(),
+            command: step.action.command(self.settings.batch),
             adopted: adopt.is_some(),
         })?;
         self.hand.running.insert(step.id.clone());

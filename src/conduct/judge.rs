@@ -65,10 +65,10 @@ pub(super) fn judge(round: &Round, before: Option<&Round>, harmless: &[Harmless]
     if let Some(alarm) = &round.alarm {
         let what = format!("a migration raised an error (the exit code was {}): {alarm}", round.exit);
         let advice = format!("read the exception above that line in the log, {again}");
+        // Where other rows moved, the exit code hides that a migration raised.
         return match round.verdict {
-            // Rows moved and a migration raised: the exit code hides it.
-            Verdict::Done | Verdict::More | Verdict::Warning | Verdict::Failed => Judgement::Failed { what, advice },
-            Verdict::Stuck => Judgement::Stuck { what, advice },
+            Verdict::Failed => Judgement::Failed { what, advice },
+            Verdict::Done | Verdict::More | Verdict::Warning | Verdict::Stuck => Judgement::Stuck { what, advice },
         };
     }
     match round.verdict {
@@ -202,7 +202,7 @@ mod tests {
     fn an_exception_in_the_output_outranks_the_exit_code() {
         let alarm = Some("Error attempting to run <function a>".to_owned());
         let hidden = Round { alarm, ..round(1, Verdict::More, &[count("b", 50, 50)]) };
-        assert!(matches!(judge(&hidden, None, &[]), Judgement::Failed { .. }));
+        assert!(matches!(judge(&hidden, None, &[]), Judgement::Stuck { .. }));
     }
 
     #[test]

@@ -108,6 +108,7 @@ pub(super) struct Performance {
 
 /// One command run to its end.
 struct Finished {
+    command: String,
     handle: TaskHandle,
     exit: Exit,
     /// Whether it was told to stop.
@@ -329,6 +330,7 @@ impl Performance {
     ) -> Result<Finished, RunnerError> {
         let began = Instant::now();
         let (mut log, log_name) = self.open_log(round, &words);
+        let command = words.join(" ");
         let handle = match self.adopt.take() {
             Some(found) => found.handle,
             None => {
@@ -384,7 +386,17 @@ impl Performance {
         }
         let Listener { last_lines, alarm, counts, .. } = listener;
         let counts = counts.and_then(CountReader::finish);
-        Ok(Finished { handle, exit, stopped, last_lines: last_lines.into(), alarm, counts, log: log_name, took })
+        Ok(Finished {
+            command,
+            handle,
+            exit,
+            stopped,
+            last_lines: last_lines.into(),
+            alarm,
+            counts,
+            log: log_name,
+            took,
+        })
     }
 
     /// Opens the log of one round; without it the step still runs.
@@ -408,7 +420,7 @@ impl Performance {
     fn failure(&self, finished: &Finished, what: String, advice: Option<String>) -> Failure {
         Failure {
             what,
-            command: self.step.action.command(),
+            command: Some(finished.command.clone()),
             exit: Some(finished.exit.code),
             last_lines: finished.last_lines.clone(),
             log: Some(finished.log.clone()),
@@ -427,7 +439,7 @@ impl Performance {
         }
         let failure = Failure {
             what: self.redactor.redact(what),
-            command: self.step.action.command(),
+            command: self.step.action.command(self.batch),
             exit: None,
             last_lines: Vec::new(),
             log: None,

@@ -30,4 +30,5 @@ pub use mistake::{Mistake, Place};
 pub use nearest::nearest;
 pub use read::{Attempt, Document};
 pub use source::Source;
+pub use tree::Entry;
 pub(crate) use tree::is_word;

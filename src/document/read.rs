@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use super::tree::{Kind, Tree, is_word};
+use super::tree::{Entry, Kind, Tree, is_word};
 use super::typed::{Cause, Fault, Typed};
 use super::{Mistake, Source};
 
@@ -56,7 +56,7 @@ impl<T> Document<T> {
 }
 
 /// A document as far as it can be read: what its mistakes leave of it can be checked all the same.
-#[derive(Debug)]
+// Not `Debug`: the tree holds the text of discreet documents.
 pub struct Attempt<T> {
     /// What it says, without what is wrong and with guesses where something is missing; nothing if too
     /// little can be read. Not to be used for anything but looking for more mistakes, if there are any.
@@ -118,9 +118,8 @@ impl<T> Attempt<T> {
         self.tree.as_ref().is_none_or(|tree| tree.is_sound(path))
     }
 
-    /// Calls `seen` with every entry of every mapping: the keys that lead to it, the bytes of the last
-    /// of them, and the bytes of its value if that is a scalar. Whether the text could be parsed at all.
-    pub fn visit(&self, seen: &mut dyn FnMut(&[&str], Range<usize>, Option<Range<usize>>)) -> bool {
+    /// Calls `seen` with every entry of every mapping. Whether the text could be parsed at all.
+    pub fn visit(&self, seen: &mut dyn FnMut(Entry<'_>)) -> bool {
         self.tree.as_ref().inspect(|tree| tree.visit(seen)).is_some()
     }
 }

@@ -127,3 +127,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_discreet_document_repeats_words_that_are_keys_and_nothing_else() {
+    let text = "format: 1\ntexts: Secret99\ntext: [a]\nshare: Secret99\ncolor: grey\nSecret@99: 1\ncolour: Secret99\n\
+                small: {1: Secret99, Secret99!: true}\nSecret@99: 2\n";
+    let shown = text.replace("Secret", "******");
+    let attempt = Attempt::<Sample>::read(&Source::new("sample.yaml", text).discreet(shown), 1);
+    let lines: Vec<String> = attempt.mistakes.iter().map(Mistake::one_line).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    sample.yaml:2:8: expected a list
+    sample.yaml:3:7: expected text
+    sample.yaml:4:8: expected a number
+    sample.yaml:5:1: unknown key `color`
+    sample.yaml:6:1: unknown key
+    sample.yaml:7:9: unknown word
+    sample.yaml:8:12: expected `true` or `false`
+    sample.yaml:8:22: expected a whole number
+    sample.yaml:9:1: the key is given twice, first in line 6
+    ");
+    assert!(!format!("{:?}", attempt.mistakes).contains("Secret"));
+}
+
+#[test]
+fn what_a_mistake_leaves_of_a_document_can_be_checked() {
+    let text = "format: 1\nsmall: {1: true, 2: maybe}\ncolour: {mixed: {red: 1}}\ntexts: [a, {b: c}]\nshare: 0.5\n";
+    let attempt = Attempt::<Sample>::read(&Source::new("sample.yaml", text), 1);
+    assert_eq!(attempt.mistakes.len(), 2);
+    assert_eq!(attempt.value.as_ref().map(|sample| sample.small.len()), Some(1));
+    for (path, sound) in [("small", false), ("small/1", true), ("small/2", false), ("colour/mixed/red", true)] {
+        assert_eq!(attempt.is_sound(path), sound, "{path}");
+    }
+    assert_eq!((attempt.is_sound("share"), attempt.is_sound("texts"), attempt.is_sound("")), (true, false, false));
+    let place = |mistake: Mistake| mistake.place().map(|place| (place.line, place.column, place.length));
+    assert_eq!(place(attempt.mistake("colour/mixed", "")), Some((3, 10, 5)));
+    assert_eq!(place(attempt.mistake("colour/mixed/red", "")), Some((3, 23, 1)));
+    assert_eq!(place(attempt.mistake_at_key("colour/mixed/red", "")), Some((3, 18, 3)));
+}

@@ -33,6 +33,17 @@ pub(super) struct Node {
     span: Range<usize>,
 }
 
+/// An entry of a mapping, by its places.
+#[derive(Debug)]
+pub struct Entry<'t> {
+    /// The keys that lead to it, its own the last.
+    pub path: &'t [&'t str],
+    /// The bytes of its key.
+    pub key: Range<usize>,
+    /// The bytes of its value, if that is a scalar.
+    pub value: Option<Range<usize>>,
+}
+
 /// All nodes of a document. The root is the first of them.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
@@ -106,24 +117,18 @@ impl Tree {
             .any(|node| std::iter::successors(Some(node), |node| self.nodes[*node].parent).any(|at| at == id))
     }
 
-    /// Calls `seen` with every entry of every mapping: the keys that lead to it, the bytes of the last
-    /// of them, and the bytes of its value if that is a scalar.
-    pub(super) fn visit(&self, seen: &mut dyn FnMut(&[&str], Range<usize>, Option<Range<usize>>)) {
+    /// Calls `seen` with every entry of every mapping.
+    pub(super) fn visit(&self, seen: &mut dyn FnMut(Entry<'_>)) {
         self.visit_below(Self::ROOT, &mut Vec::new(), seen);
     }
 
-    fn visit_below<'t>(
-        &'t self,
-        id: NodeId,
-        path: &mut Vec<&'t str>,
-        seen: &mut dyn FnMut(&[&str], Range<usize>, Option<Range<usize>>),
-    ) {
+    fn visit_below<'t>(&'t self, id: NodeId, path: &mut Vec<&'t str>, seen: &mut dyn FnMut(Entry<'_>)) {
         match &self.nodes[id].kind {
             Kind::Mapping(entries) => {
                 for (key, value) in entries {
                     path.push(self.text(*key).unwrap_or_default());
-                    let scalar = self.text(*value).map(|_| self.range(*value));
-                    seen(path, self.range(*key), scalar);
+                    let value_range = self.text(*value).map(|_| self.range(*value));
+                    seen(Entry { path, key: self.range(*key), value: value_range });
                     self.visit_below(*value, path, seen);
                     path.pop();
                 }

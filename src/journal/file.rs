@@ -1,10 +1,15 @@
 //! A journal on disk: `journal.jsonl` in the run's directory, one record a line, each flushed to the
 //! disk before [`Journal::append`] returns.
+//!
+//! A line ends in `,"sum":"…"}`: the first eight digits of the SHA-256 of the bytes before that. A disk
+//! that turns one digit into another leaves a record that can be read and is wrong; with the sum it is
+//! refused. A line without one is read as it is, so that a journal can be written and mended by hand.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest, Sha256};
 
 use super::{IllegalRecord, Record, RecordBody, RunState};
 
@@ -122,8 +127,7 @@ impl Journal {
         let record = Record { format: Record::FORMAT, sequence: self.state.sequence + 1, time, body };
         self.state.apply(&record).map_err(|source| JournalError::Illegal { path: self.path.clone(), source })?;
         let disk = |source| JournalError::Disk { action: "write", path: self.path.clone(), source };
-        let mut line = serde_json::to_vec(&record).map_err(|error| disk(error.into()))?;
-        line.push(b'\n');
+        let line = line_of(&record).map_err(|error| disk(error.into()))?;
         self.file.write_all(&line).and_then(|()| self.file.sync_data()).map_err(disk)?;
         Ok(record)
     }
@@ -169,9 +173,41 @@ pub fn parse(path: &Utf8Path, bytes: &[u8]) -> Result<Contents, JournalError> {
             }
             _ => return Err(damaged("it has no `format`, so it is not a record of leapfrog".to_owned())),
         }
+        if !sum_fits(line) {
+            return Err(damaged("its `sum` does not fit: the line is not what leapfrog wrote".to_owned()));
+        }
         let record: Record = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
         state.apply(&record).map_err(|source| JournalError::Illegal { path: path.to_owned(), source })?;
         records.push(record);
     }
     Ok(Contents { records, state, torn: (bytes.len() - whole) as u64 })
+}
+
+/// What stands between a record and its sum.
+const BEFORE_SUM: &[u8] = b",\"sum\":\"";
+/// What stands behind it.
+const AFTER_SUM: &[u8] = b"\"}\n";
+
+/// A record as a line of a journal.
+pub(super) fn line_of(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
+    let mut line = serde_json::to_vec(record)?;
+    // The brace comes again behind the sum.
+    line.pop();
+    let sum = sum_of(&line);
+    line.extend_from_slice(BEFORE_SUM);
+    line.extend_from_slice(sum.as_bytes());
+    line.extend_from_slice(AFTER_SUM);
+    Ok(line)
+}
+
+/// Whether a line is what its sum says. A line without a sum is.
+fn sum_fits(line: &[u8]) -> bool {
+    let rest = line.strip_suffix(AFTER_SUM).and_then(|rest| rest.split_last_chunk::<8>());
+    let Some((rest, sum)) = rest else { return true };
+    rest.strip_suffix(BEFORE_SUM).is_none_or(|record| sum_of(record).as_bytes() == sum)
+}
+
+/// Eight hexadecimal digits.
+fn sum_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }

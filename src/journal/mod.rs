@@ -11,6 +11,8 @@ mod file;
 mod record;
 mod state;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Event, Progress};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};

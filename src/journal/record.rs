@@ -129,6 +129,7 @@ pub enum RecordBody {
     },
     /// A record of a later version that this program does not know.
     #[serde(other)]
+    #[schemars(skip)]
     Unknown,
 }
 

@@ -67,6 +67,10 @@ pub struct StepState {
     pub rows: u64,
     /// When this attempt began.
     pub began: jiff::Timestamp,
+    /// Which of the run's processes began this attempt, from 1.
+    pub process: u32,
+    /// Whether this attempt began by watching a task of an earlier attempt.
+    pub adopted: bool,
 }
 
 /// A record that cannot follow the ones before it.
@@ -135,7 +139,7 @@ impl RunState {
                     _ => return illegal(format!("hop {series} ended and had not begun")),
                 }
             }
-            RecordBody::StepStarted { step, attempt, .. } => {
+            RecordBody::StepStarted { step, attempt, adopted, .. } => {
                 if !self.hops.last().is_some_and(|hop| hop.series == step.series && hop.ended.is_none()) {
                     return illegal(format!("step {step} began outside its hop"));
                 }
@@ -143,11 +147,22 @@ impl RunState {
                 if before.is_some_and(|before| before.outcome == Some(Outcome::Done)) {
                     return illegal(format!("step {step} was done before it began again"));
                 }
+                if before.is_some_and(|before| before.outcome.is_none() && before.process == self.processes) {
+                    return illegal(format!("step {step} began again while it was running"));
+                }
                 if *attempt != before.map_or(0, |before| before.attempt) + 1 {
                     return illegal(format!("attempt {attempt} of step {step} is out of turn"));
                 }
                 let rows = before.map_or(0, |before| before.rows);
-                let state = StepState { attempt: *attempt, rounds: 0, outcome: None, rows, began: record.time };
+                let state = StepState {
+                    attempt: *attempt,
+                    rounds: 0,
+                    outcome: None,
+                    rows,
+                    began: record.time,
+                    process: self.processes,
+                    adopted: *adopted,
+                };
                 self.steps.insert(step.clone(), state);
             }
             RecordBody::RoundEnded { step, attempt, round, counts, .. } => {

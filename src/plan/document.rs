@@ -168,11 +168,11 @@ pub enum OptionValue {
 }
 
 impl Action {
-    /// The words of the command as they are shown: with the placeholder for the count.
-    pub fn command(&self) -> Option<String> {
+    /// The words of the command, with `batch` or the playbook's own number for the rows of a round.
+    pub fn command(&self, batch: Option<u64>) -> Option<String> {
         match self {
             Self::Run { command, .. } => Some(command.to_string()),
-            Self::Drain(migration) => Some(migration.command.to_string()),
+            Self::Drain(migration) => Some(migration.command.words(batch.or(Some(migration.count))).join(" ")),
             Self::Verify(_) => None,
         }
     }

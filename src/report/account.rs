@@ -131,7 +131,7 @@ impl Account {
         account
     }
 
-    /// From now on nothing counts as running: the process is over, whatever it recorded last.
+    /// Nothing counts as running, whatever was recorded last, until another process goes on.
     pub(super) fn closed(mut self) -> Self {
         self.closed = true;
         self
@@ -192,6 +192,7 @@ impl Account {
     }
 
     fn sit(&mut self, time: Timestamp, host: &str, pid: u32) {
+        self.closed = false;
         self.sittings.push(Sitting { began: time, last: time, host: host.to_owned(), pid, ended: None, failure: None });
     }
 

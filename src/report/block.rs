@@ -1,8 +1,8 @@
 //! Texts that stay: what a run says once, in lines that the terminal keeps.
 //!
-//! Words are wrapped at the terminal's width with their indent kept; what a command printed is
-//! wrapped too, never cut short of three lines, because the cause stands at the end as often as at
-//! the start.
+//! Words are wrapped at the terminal's width with their indent kept. What a command printed is wrapped
+//! too; of a very long line, start and end are shown, because the cause stands in either. What is to be
+//! copied, a path or a command, is never broken.
 
 use camino::Utf8Path;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::model::{StepId, Verdict};
 use super::account::{Account, End};
 use super::line::Line;
 use super::look::{Ink, Look, Mark};
-use super::text::{clean, counted, left, listed, time_of_day, took, width, wrap};
+use super::text::{ascii, clean, counted, left, level_and_gist, listed, time_of_day, took, width, wrap};
 
 /// The most lines of the screen that one line of a command's output takes.
 const OUTPUT_LINES: usize = 4;
@@ -31,6 +31,12 @@ pub struct Paper {
 }
 
 impl Paper {
+    /// Lines as one text that ends with a line feed.
+    pub(super) fn text(self, lines: &[String]) -> String {
+        let text = lines.join("\n") + "\n";
+        if self.look.unicode { text } else { ascii(&text) }
+    }
+
     /// `text` wrapped behind `first`, later lines under its start; `first` has no ink.
     pub(super) fn hang(self, first: &str, text: &str) -> Vec<String> {
         let indent = width(first);
@@ -61,7 +67,7 @@ impl Paper {
 pub(super) fn path(account: &Account, look: Look) -> String {
     let plan = account.plan();
     if plan.from == plan.to {
-        format!("completes {}", plan.to)
+        format!("{} only", plan.to)
     } else {
         format!("{} {} {}", plan.from, look.arrow(), plan.to)
     }
@@ -148,12 +154,14 @@ pub(super) fn failure_fields(failure: &Failure, directory: &Utf8Path, indent: us
     if let Some(command) = &failure.command {
         lines.push(paper.label(indent, "command", &clean(command)));
     }
-    if let Some(exit) = failure.exit {
+    if let Some(exit) = failure.exit
+        && !failure.what.contains(&format!("exit code {exit}"))
+    {
         lines.push(paper.label(indent, "exit", &exit.to_string()));
     }
     let mut label = "output";
     for line in &failure.last_lines {
-        let mut shown = paper.field(indent, label, &clean(line));
+        let mut shown = paper.field(indent, label, &level_and_gist(&clean(line)));
         if shown.len() > OUTPUT_LINES {
             // The head says where it comes from, the tail what it is about.
             let tail = shown.split_off(shown.len() - OUTPUT_LINES / 2);

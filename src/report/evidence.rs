@@ -32,21 +32,21 @@ fn residue(migration: &str, rows: u64) -> String {
 
 /// Rows that stay, each kind of them once with its reason and the releases that found it.
 pub(super) fn residues(account: &Account) -> Vec<String> {
-    let mut kinds: Vec<(String, Vec<String>)> = Vec::new();
+    let mut kinds: Vec<(String, &str, Vec<String>)> = Vec::new();
     for place in account.lanes().flat_map(|(hop, lane)| account.lane_places(hop, lane)) {
         let end = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref());
         for piece in end.into_iter().flat_map(|end| &end.evidence) {
             let Evidence::Residue { migration, why, .. } = piece else { continue };
             let step = &account.step(place).id;
-            let kind = format!("{} {migration}: {}", step.service, why.trim());
-            match kinds.iter_mut().find(|(other, _)| *other == kind) {
-                Some((_, series)) if series.last().map(String::as_str) == Some(step.series.as_str()) => {}
-                Some((_, series)) => series.push(step.series.to_string()),
-                None => kinds.push((kind, vec![step.series.to_string()])),
+            let (kind, series) = (format!("{} {migration}", step.service), step.series.to_string());
+            match kinds.iter_mut().find(|(other, reason, _)| *other == kind && *reason == why) {
+                Some((_, _, all)) if all.contains(&series) => {}
+                Some((_, _, all)) => all.push(series),
+                None => kinds.push((kind, why, vec![series])),
             }
         }
     }
-    kinds.into_iter().map(|(kind, series)| format!("{kind} (in {})", listed(&series))).collect()
+    kinds.into_iter().map(|(kind, why, series)| format!("{kind}, in {}: {}", listed(&series), why.trim())).collect()
 }
 
 /// What proves a lane complete: a sentence on heads and data, then one for each thing that an operator

@@ -20,8 +20,9 @@ use crate::journal::Outcome;
 use super::lane_line::{LaneRow, lane_lines};
 use super::line::Line;
 use super::look::{Ink, Look, Mark};
-use super::text::{bytes, clock, count};
-use super::view::{Pull, Shown, View};
+use super::pulls::{before_the_run, beside};
+use super::text::{clock, count};
+use super::view::{Shown, View};
 
 /// The room for a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +33,21 @@ pub(super) struct Size {
 
 /// The lines of the frame; none once there is nothing left to watch.
 pub(super) fn frame(view: &View, look: Look, size: Size, now: Timestamp) -> Vec<String> {
-    let account = view.account();
-    let Some(hop) = view.shown_hop() else { return Vec::new() };
-    if account.opening().is_none() && view.pulls().next().is_none() || account.outcome().is_some() {
-        return Vec::new();
-    }
     // The last column stays free: some terminals wrap when it is written.
     let columns = size.columns.saturating_sub(1).max(10);
+    let lines = if view.is_open() {
+        run(view, look, Size { columns, ..size }, now)
+    } else {
+        before_the_run(view, look, Size { columns, ..size }, now)
+    };
+    // A line without any text would not be drawn at all.
+    let rendered = lines.iter().map(|line| line.render(look, columns));
+    rendered.map(|line| if line.is_empty() { " ".to_owned() } else { line }).take(size.rows.max(1)).collect()
+}
+
+fn run(view: &View, look: Look, size: Size, now: Timestamp) -> Vec<Line> {
+    let (account, columns) = (view.account(), size.columns);
+    let Some(hop) = view.shown_hop().filter(|_| account.outcome().is_none()) else { return Vec::new() };
     let mut lines = vec![Line::new().plain(" "), head(view, hop, look, columns, now)];
     let rows: Vec<LaneRow> = view
         .lanes(hop, now)
@@ -50,9 +59,7 @@ pub(super) fn frame(view: &View, look: Look, size: Size, now: Timestamp) -> Vec<
     let room = size.rows.saturating_sub(lines.len() + usize::from(beside.is_some()) + 1).max(1);
     lines.extend(lane_lines(rows, look, columns, room));
     lines.extend(beside);
-    // A line without any text would not be drawn at all.
-    let rendered = lines.iter().map(|line| line.render(look, columns));
-    rendered.map(|line| if line.is_empty() { " ".to_owned() } else { line }).take(size.rows.max(1)).collect()
+    lines
 }
 
 fn head(view: &View, hop: usize, look: Look, columns: usize, now: Timestamp) -> Line {
@@ -126,45 +133,6 @@ pub(super) fn outcome_mark(outcome: Outcome) -> Mark {
         Outcome::Stuck => Mark::Stuck,
         Outcome::Interrupted => Mark::Stopped,
     }
-}
-
-/// Downloads for lanes that are not shown, in one line.
-fn beside(view: &View, hop: usize, look: Look, now: Timestamp) -> Option<Line> {
-    let pulls = view.pulls_beside(hop);
-    let (first, rest) = pulls.split_first()?;
-    let all = rest.iter().fold(first.1, |sum, (_, pull)| Pull {
-        since: sum.since.min(pull.since),
-        done: sum.done.saturating_add(pull.done),
-        // One unknown total makes the sum unknown.
-        total: if sum.total == 0 || pull.total == 0 { 0 } else { sum.total.saturating_add(pull.total) },
-    });
-    let what = match pulls.len() {
-        1 => first.0.name().rsplit('/').next().unwrap_or_default().to_owned(),
-        images => format!("{images} images"),
-    };
-    let mark = Mark::Pulling;
-    let line = Line::new().plain(" ").ink(mark.ink(), look.mark(mark)).plain(format!(" ahead: pulling {what}  "));
-    Some(pull_text(all, look, now).after(line))
-}
-
-/// How far a download is: a bar where the engine says how much there is, else a turning mark.
-pub(super) fn pull_text(pull: Pull, look: Look, now: Timestamp) -> Line {
-    const COLUMNS: u64 = 16;
-    let seconds = super::text::seconds_between(pull.since, now);
-    if pull.total == 0 {
-        let turning = if look.unicode { ["◐", "◓", "◑", "◒"] } else { ["|", "/", "-", "\\"] };
-        let place = (now.as_millisecond() / 500).rem_euclid(4) as usize;
-        let done = if pull.done == 0 { String::new() } else { format!("  {}", bytes(pull.done)) };
-        return Line::new().ink(Ink::Busy, turning[place]).plain(done).ink(Ink::Dim, format!("  {}", clock(seconds)));
-    }
-    let done = pull.done.min(pull.total);
-    let full = (u128::from(done) * u128::from(COLUMNS) / u128::from(pull.total)) as usize;
-    let (on, off) = if look.unicode { ("━", "─") } else { ("#", "-") };
-    Line::new()
-        .ink(Ink::Busy, on.repeat(full))
-        .ink(Ink::Dim, off.repeat(COLUMNS as usize - full))
-        .plain(format!("  {} of {}", bytes(done), bytes(pull.total)))
-        .ink(Ink::Dim, format!("  {}", clock(seconds)))
 }
 
 /// Whether two lanes may share a line when there is no room for both.

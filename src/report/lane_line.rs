@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::journal::Outcome;
 
-use super::frame::{kind, outcome_mark, pull_text};
+use super::frame::{kind, outcome_mark};
 use super::line::Line;
 use super::look::{Ink, Look, Mark};
+use super::pulls::pull_text;
 use super::text::{clock, count, cut, left, rate, right, took, width};
 use super::view::{Running, Shown};
 

@@ -1,7 +1,7 @@
 //! One line of a screen: pieces of text, each in its ink, cut to a width as a whole.
 
 use super::look::{Ink, Look};
-use super::text::{cut, width};
+use super::text::{ascii, cut, width};
 
 /// Pieces of text side by side.
 #[derive(Debug, Clone, Default)]
@@ -39,10 +39,13 @@ impl Line {
     pub(super) fn render(&self, look: Look, columns: usize) -> String {
         let mark = look.ellipsis();
         let mut pieces = self.0.clone();
+        if !look.unicode {
+            pieces.iter_mut().for_each(|(_, text)| *text = ascii(text));
+        }
         if self.width() > columns {
             let mut room = columns;
             for (place, (_, text)) in pieces.iter_mut().enumerate() {
-                let rest: usize = self.0[place + 1..].iter().map(|(_, text)| width(text)).sum();
+                let rest: usize = self.0[place + 1..].iter().map(|(_, text)| width(text.trim_end())).sum();
                 // The piece that does not fit carries the mark; so does one that fills the room
                 // while something visible follows.
                 if width(text) > room || (width(text) == room && rest > 0) {
@@ -60,7 +63,15 @@ impl Line {
             }
             pieces.pop();
         }
-        pieces.into_iter().map(|(ink, text)| ink.map_or(text.clone(), |ink| look.ink(ink, &text))).collect()
+        // Pieces in the same ink share it: every colour costs bytes on a slow link. Spaces have none.
+        let mut merged: Vec<(Option<Ink>, String)> = Vec::new();
+        for (ink, text) in pieces {
+            match merged.last_mut() {
+                Some((before, all)) if *before == ink || text.trim().is_empty() => all.push_str(&text),
+                _ => merged.push((ink, text)),
+            }
+        }
+        merged.into_iter().map(|(ink, text)| ink.map_or(text.clone(), |ink| look.ink(ink, &text))).collect()
     }
 }
 
@@ -79,6 +90,8 @@ mod tests {
         assert_eq!(line.render(UNICODE, 12), "nova  migra…");
         assert_eq!(line.render(Look::PLAIN, 4), "nov~");
         assert_eq!(line.render(Look { color: true, unicode: true }, 9), "nova  \u{1b}[2mmi…\u{1b}[0m");
+        let dim = Line::new().ink(Ink::Dim, "a").plain("  ").ink(Ink::Dim, "b");
+        assert_eq!(dim.render(Look { color: true, unicode: true }, 9), "\u{1b}[2ma  b\u{1b}[0m");
     }
 
     proptest! {

@@ -92,8 +92,14 @@ impl Look {
     }
 }
 
+/// Whether lines can be drawn over on standard error: it is a terminal, and one that can move its
+/// cursor. Where they cannot, the plain reporter is the one to use.
+pub fn can_redraw(terminal: bool, environment: impl Fn(&str) -> Option<String>) -> bool {
+    terminal && !is_dumb(&environment)
+}
+
 /// Whether the terminal cannot move its cursor.
-pub(super) fn is_dumb(environment: &impl Fn(&str) -> Option<String>) -> bool {
+fn is_dumb(environment: &impl Fn(&str) -> Option<String>) -> bool {
     environment("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
@@ -162,6 +168,8 @@ mod tests {
         assert!(look(&[term, ("NO_COLOR", "")]).color, "an empty variable counts as unset");
         assert!(!look(&[term, ("NO_COLOR", "1")]).color);
         assert!(!look(&[("TERM", "dumb")]).color && !look(&[]).color);
+        assert!(!can_redraw(true, |_| Some("dumb".to_owned())) && !can_redraw(true, |_| None));
+        assert!(can_redraw(true, |_| Some("xterm".to_owned())) && !can_redraw(false, |_| Some("xterm".to_owned())));
         assert!(Look::detect(false, ColorChoice::Always, |_| None).color);
         assert!(!Look::detect(false, ColorChoice::Auto, |_| None).color);
     }

@@ -25,6 +25,7 @@ mod line;
 mod look;
 mod outlet;
 mod plain;
+mod pulls;
 mod screen;
 mod status;
 #[cfg(test)]
@@ -40,7 +41,7 @@ use jiff::Timestamp;
 
 pub use block::Paper;
 pub use jsonl::JsonLinesReporter;
-pub use look::{ColorChoice, Look};
+pub use look::{ColorChoice, Look, can_redraw};
 pub use outlet::Outlet;
 pub use plain::PlainReporter;
 pub use status::{Process, RunEntry, runs, status};

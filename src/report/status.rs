@@ -27,7 +27,7 @@ pub enum Process {
 
 /// What is done, what runs, what failed and why, and what to do next.
 pub fn status(about: &About<'_>, process: Process, now: Timestamp, paper: Paper) -> String {
-    let mut view = View::resumed(Arc::new(about.plan.clone()), about.records);
+    let mut view = View::of(Arc::new(about.plan.clone()), about.records);
     if process == Process::Gone {
         view = view.closed();
     }
@@ -76,7 +76,7 @@ pub fn status(about: &About<'_>, process: Process, now: Timestamp, paper: Paper)
         lines.extend(troubles(account, about, paper));
         lines.extend(closing(account, about, paper));
     }
-    lines.join("\n") + "\n"
+    paper.text(&lines)
 }
 
 fn state(account: &Account) -> (Mark, &'static str) {
@@ -130,7 +130,7 @@ pub fn runs(entries: &[RunEntry], now: Timestamp, paper: Paper) -> String {
         });
         lines.push(cells.collect::<Vec<_>>().join("  ").trim_end().to_owned());
     }
-    lines.join("\n") + "\n"
+    paper.text(&lines)
 }
 
 fn run_cells(entry: &RunEntry, now: Timestamp, paper: Paper) -> [(Option<Mark>, String); 6] {

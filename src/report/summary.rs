@@ -49,7 +49,7 @@ pub fn summary(about: &About<'_>, paper: Paper) -> String {
     }
     lines.extend(troubles(&account, about, paper));
     lines.extend(closing(&account, about, paper));
-    lines.join("\n") + "\n"
+    paper.text(&lines)
 }
 
 fn title(account: &Account, now: Timestamp, paper: Paper) -> String {

@@ -2,8 +2,8 @@
 //!
 //! What happens once becomes permanent lines: how the run began, a hop that is complete, a failure
 //! with all that is known of it, what the operator should read. What changes is the frame, drawn
-//! through indicatif about three times in two seconds (at once when a step begins or ends): over a slow
-//! link that is less than a kilobyte a second. Output of steps is not scrolled past; it is in the steps' logs, and
+//! through indicatif about once a second (at once when a step begins or ends): over a slow link that is
+//! less than a kilobyte a second. Output of steps is not scrolled past; it is in the steps' logs, and
 //! its last line stands in the frame where there is room.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::view::View;
 use super::{Reporter, text};
 
 /// How long a frame stands at least, in seconds, if nothing durable happened.
-const CALM: f64 = 0.65;
+const CALM: f64 = 0.85;
 
 /// How long a frame stands at least in any case, in seconds.
 const SHORTEST: f64 = 0.09;
@@ -159,8 +159,12 @@ impl TerminalReporter {
 impl Reporter for TerminalReporter {
     fn see(&mut self, event: &Event, now: Timestamp) {
         self.view.see(event, now);
-        self.news |= matches!(event, Event::Record(_));
-        let lines = self.permanent(event, now);
+        // Rounds may end many times a second.
+        self.news |= matches!(event, Event::Record(record) if !matches!(record.body, RecordBody::RoundEnded { .. }));
+        let mut lines = self.permanent(event, now);
+        if !self.look.unicode {
+            lines.iter_mut().for_each(|line| *line = text::ascii(line));
+        }
         if !lines.is_empty() {
             self.screen.keep(&lines);
             self.draw(now);

@@ -61,28 +61,44 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
+/// `text` with a question mark for every character beyond ASCII.
+pub(super) fn ascii(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+}
+
 /// What a log line says, without what every line begins with: oslo.log's date, time, process, level,
 /// module and context (`2026-11-22 03:15:20.248 9357 INFO alembic.runtime.migration [-] `).
 pub(super) fn gist(line: &str) -> &str {
-    let mut rest = line;
-    for place in 0..5 {
-        let Some((word, after)) = rest.split_once(' ') else { return line };
-        let fits = match place {
-            0 => word.len() == 10 && word.chars().all(|c| c.is_ascii_digit() || c == '-'),
-            1 => word.len() >= 8 && word.chars().all(|c| c.is_ascii_digit() || ":.,".contains(c)),
-            2 => !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()),
-            3 => ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "AUDIT", "TRACE"].contains(&word),
-            _ => !word.is_empty(),
-        };
-        if !fits {
-            return line;
-        }
-        rest = after;
+    oslo(line).map_or(line, |(_, said)| said)
+}
+
+/// As [`gist`], with the level where it is no ordinary one.
+pub(super) fn level_and_gist(line: &str) -> String {
+    match oslo(line) {
+        Some(("DEBUG" | "INFO" | "TRACE", said)) => said.to_owned(),
+        Some((level, said)) => format!("{level} {said}"),
+        None => line.to_owned(),
     }
-    match rest.strip_prefix('[').and_then(|context| context.split_once("] ")) {
-        Some((_, said)) => said,
-        None => rest,
-    }
+}
+
+/// A line's level and what it says, if it is one of oslo.log.
+fn oslo(line: &str) -> Option<(&str, &str)> {
+    const LEVELS: [&str; 7] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "AUDIT", "TRACE"];
+    let (date, rest) = line.split_once(' ')?;
+    let (time, rest) = rest.split_once(' ')?;
+    let (process, rest) = rest.split_once(' ')?;
+    let (level, rest) = rest.split_once(' ')?;
+    let (module, rest) = rest.split_once(' ')?;
+    let made_of =
+        |text: &str, more: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || more.contains(c));
+    let fits = date.len() == 10
+        && made_of(date, "-")
+        && made_of(time, ":.,")
+        && made_of(process, "")
+        && LEVELS.contains(&level)
+        && !module.is_empty();
+    let said = rest.strip_prefix('[').and_then(|context| context.split_once("] ")).map_or(rest, |(_, said)| said);
+    fits.then_some((level, said))
 }
 
 /// At most `columns` of `text`, the cut marked with `mark`.
@@ -247,6 +263,8 @@ mod tests {
             "50 rows matched query populate_user_id, 0 migrated"
         );
         assert_eq!(gist("2026-11-22"), "2026-11-22");
+        assert_eq!(level_and_gist(migration), "Running upgrade a -> b");
+        assert_eq!(level_and_gist("2026-11-22 03:15:20.311 9357 ERROR cinder Traceback"), "ERROR Traceback");
     }
 
     #[test]

@@ -39,6 +39,12 @@ pub(super) struct View {
     account: Account,
     pulls: BTreeMap<ImageReference, Pull>,
     live: BTreeMap<Place, Live>,
+    /// How many images this process found or brought here.
+    ready: u64,
+    /// When this process was first heard of.
+    present: Option<Timestamp>,
+    /// Whether this process works on the run already: images come first.
+    open: bool,
     stopping: bool,
 }
 
@@ -98,16 +104,29 @@ pub(super) enum Shown<'v> {
 
 impl View {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
-        Self { account: Account::new(plan), pulls: BTreeMap::new(), live: BTreeMap::new(), stopping: false }
+        Self {
+            account: Account::new(plan),
+            pulls: BTreeMap::new(),
+            live: BTreeMap::new(),
+            ready: 0,
+            present: None,
+            open: false,
+            stopping: false,
+        }
     }
 
-    /// A view of a run that goes on: what earlier processes recorded is part of it.
-    pub(super) fn resumed(plan: Arc<Plan>, history: &[Record]) -> Self {
+    /// A view of a run from its records alone.
+    pub(super) fn of(plan: Arc<Plan>, records: &[Record]) -> Self {
         let mut view = Self::new(plan);
-        for record in history {
+        for record in records {
             view.record(record);
         }
         view
+    }
+
+    /// A view for a process that is about to go on with a run.
+    pub(super) fn resumed(plan: Arc<Plan>, history: &[Record]) -> Self {
+        Self { open: false, ..Self::of(plan, history).closed() }
     }
 
     /// From now on nothing counts as running.
@@ -117,6 +136,7 @@ impl View {
     }
 
     pub(super) fn see(&mut self, event: &Event, now: Timestamp) {
+        self.present.get_or_insert(now);
         match event {
             Event::Record(record) => self.record(record),
             Event::Progress(progress) => self.progress(progress, now),
@@ -138,7 +158,7 @@ impl View {
         match &record.body {
             RecordBody::RunStarted { .. } | RecordBody::RunResumed { .. } => {
                 self.live.clear();
-                self.pulls.clear();
+                self.open = true;
                 self.stopping = false;
             }
             RecordBody::StepStarted { step, .. } => {
@@ -164,7 +184,11 @@ impl View {
                 let pull = self.pulls.entry(image.clone()).or_insert(Pull { since: now, done: 0, total: 0 });
                 (pull.done, pull.total) = (*done, *total);
             }
-            Progress::Fetched { image, .. } | Progress::NotFetched { image, .. } => {
+            Progress::Fetched { image, .. } => {
+                self.pulls.remove(image);
+                self.ready += 1;
+            }
+            Progress::NotFetched { image, .. } => {
                 self.pulls.remove(image);
             }
             Progress::Rows { step, moved, rate, .. } => {
@@ -194,9 +218,19 @@ impl View {
         self.stopping
     }
 
-    /// Seconds since this process began to work on the run.
+    /// Whether the process works on the run already.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// How many images this process found or brought here.
+    pub(super) fn ready(&self) -> u64 {
+        self.ready
+    }
+
+    /// Seconds since this process was first heard of.
     pub(super) fn seconds(&self, now: Timestamp) -> f64 {
-        self.account.sittings().last().map_or(0.0, |sitting| seconds_between(sitting.began, now))
+        self.present.map_or(0.0, |present| seconds_between(present, now))
     }
 
     /// The hop whose lanes are shown: the one that is worked on, or the next that will be.

@@ -201,8 +201,10 @@ async fn programs_are_looked_for_without_running_anything_and_without_a_trace() 
     let containers = Containers::connect(ContainerSettings { cloud: cloud.clone(), ..bed.settings() }).unwrap();
     containers.fetch(&image, &|_| ()).await.unwrap();
     let set = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|name| (*name).to_owned()).collect() };
-    // A link counts even if its target is elsewhere; a directory and a file without the right to be run do not.
-    let present = ["sh", "/bin/sh", "busybox", "dangling", "bin/cat"];
+    // Docker does not follow links, Podman does, so one that leads nowhere is not asked for there.
+    let dangling = if containers.identify().await.unwrap().name.starts_with("Docker") { "dangling" } else { "sh" };
+    // A directory and a file without the right to be run do not count.
+    let present = ["sh", "/bin/sh", "busybox", dangling, "bin/cat"];
     let lacking = ["nova-manage", "/usr/bin/sh", "/etc", "etc/no-program", "keystone"];
     let all: Vec<&str> = present.iter().chain(&lacking).copied().collect();
     assert_eq!(containers.lacking(&image, &set(&all)).await.unwrap(), set(&lacking));

@@ -167,13 +167,13 @@ async fn a_task_that_obeys_ends_at_once_and_one_that_does_not_ends_after_the_gra
 async fn another_process_finds_a_task_and_watches_it_from_its_beginning() {
     let bed = bed().await;
     let (run, image) = (bed.run(), bed.image().await);
-    let running = run.shell(&image, 1, "echo one; sleep 2; echo two; exit 6");
+    let running = run.shell(&image, 1, "echo one; sleep 4; echo two; exit 6");
     let ended = run.shell(&image, 2, "echo quick; exit 7");
     {
         let first = bed.containers();
-        first.launch(&running).await.unwrap();
         let handle = first.launch(&ended).await.unwrap();
         watch(&first, &handle).await;
+        first.launch(&running).await.unwrap();
     }
     let second = bed.containers();
     let found = second.find(&run.id).await.unwrap();
@@ -193,7 +193,7 @@ async fn another_process_finds_a_task_and_watches_it_from_its_beginning() {
 async fn who_stops_watching_leaves_the_task_alone() {
     let bed = bed().await;
     let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    let handle = containers.launch(&run.shell(&image, 1, "echo one; sleep 2; echo two; exit 8")).await.unwrap();
+    let handle = containers.launch(&run.shell(&image, 1, "echo one; sleep 4; echo two; exit 8")).await.unwrap();
     let (sender, _receiver) = tokio::sync::mpsc::channel(8);
     let broken_off = tokio::time::timeout(Duration::from_millis(700), containers.watch(&handle, sender)).await;
     assert!(broken_off.is_err());

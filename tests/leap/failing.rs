@@ -20,21 +20,21 @@ fn a_data_migration_that_cannot_get_on_stops_its_lane_and_the_mended_database_co
     // One volume that cannot be changed.
     cloud.sql(
         "cinder",
-        "CREATE TRIGGER broken BEFORE UPDATE ON volumes FOR EACH ROW
-         IF NEW.display_name = 'volume-77' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'volume-77 is broken'; END IF",
+        "DELIMITER //
+         CREATE TRIGGER broken BEFORE UPDATE ON volumes FOR EACH ROW IF NEW.display_name = 'volume-77' THEN
+           SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'volume-77 is broken'; END IF //",
     );
     let told = cloud.leapfrog(&LEAP).ended(5).said(&[
         "2023.1/cinder/online-data-migrations",
-        "cinder-manage db online_data_migrations --max_count",
+        "cinder-manage db online_data_migrations --max_count 1000",
         "volume-77 is broken",
         "run the same command again",
-        "logs/2023.1/cinder/online-data-migrations.1.1.log",
+        "online-data-migrations.1.1.log",
     ]);
     assert!(!told.stderr.contains(&cloud.password));
     let journal = cloud.journal();
     let begun = steps(&journal, "step-started");
     assert!(begun.iter().all(|step| step.starts_with("2023.1/")), "the next hop began: {begun:?}");
-    assert_eq!(begun.last().map(|_| ()), Some(()));
     assert!(!begun.contains(&"2023.1/cinder/verify-heads".to_owned()), "cinder's lane went on");
     for service in ["barbican", "glance", "placement"] {
         let verified = format!("2023.1/{service}/verify-heads");

@@ -1,6 +1,8 @@
 //! Stories told to every reporter, kept as snapshots.
 
+mod any;
 mod json_lines;
 mod plain;
 mod terminal;
 mod texts;
+mod view;

@@ -22,8 +22,8 @@ fn log(story: &Story, from: f64, to: f64) -> String {
 #[test]
 fn a_leap_of_two_hops() {
     let mut story = Story::new(stories::plan(&["2023.1", "2023.2"], &["cinder", "keystone"]));
-    story.begin();
     let at = story.fetch("2023.1", 0.2);
+    story.begin_at(at);
     let (at, _) = story.hop("2023.1", at);
     let (at, _) = story.hop("2023.2", at);
     story.end(at, crate::journal::Outcome::Done);

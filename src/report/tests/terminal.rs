@@ -76,6 +76,27 @@ fn a_leap_begins_with_its_images() {
 }
 
 #[test]
+fn images_that_come_while_a_hop_waits_for_them_stand_in_their_lanes() {
+    let mut story = Story::new(stories::plan(&["2023.1"], &["cinder", "keystone", "neutron", "nova"]));
+    story.begin();
+    story.record(0.1, crate::journal::RecordBody::HopStarted { series: story.plan.hops[0].series.clone() });
+    story.fetch("2023.1", 0.2);
+    insta::assert_snapshot!(screen_at(&story, 5.0, 80, PLAIN));
+}
+
+#[test]
+fn an_engine_that_gives_no_sizes_gets_no_bar() {
+    let mut story = Story::new(stories::plan(&["2023.1"], &["cinder", "keystone"]));
+    for lane in story.plan.hops[0].lanes.clone() {
+        story.say(0.0, crate::journal::Progress::Fetching { image: lane.image, done: 0, total: 0 });
+    }
+    let mut rig = Rig::new(&story, 0.0, 80, 24, PLAIN);
+    insta::assert_snapshot!(rig.tell(&story, 0.0, 31.0));
+    let before = rig.screen();
+    assert_ne!(rig.tell(&story, 31.1, 32.0), before, "nothing moved");
+}
+
+#[test]
 fn a_leap_in_the_middle_of_its_second_hop() {
     insta::assert_snapshot!(screen_at(&stories::leap(), 180.0, 80, PLAIN));
 }
@@ -165,7 +186,8 @@ fn a_frame_costs_little_over_a_slow_link() {
     let outlet = page.outlet();
     let size = || Size { columns: 80, rows: 24 };
     let plan = Arc::clone(&story.plan);
-    let mut reporter = TerminalReporter::new(plan, &[], stories::directory(), PLAIN, outlet.clone(), Box::new(size));
+    let look = Look { color: true, unicode: true };
+    let mut reporter = TerminalReporter::new(plan, &[], stories::directory(), look, outlet.clone(), Box::new(size));
     story.tell(&mut reporter, 0.0, 180.0, |_| outlet.drain());
     let bytes = page.take().len();
     assert!(bytes < 180 * 1024, "{bytes} bytes in 180 seconds");

@@ -47,11 +47,27 @@ impl Containers {
             }),
             Err(error) if podman && registry::engine_cannot(&error) => {
                 self.download(reference, &login, &|_| ()).await?;
-                self.local_digest(reference, None).await
+                self.downloaded_digest(reference, &login).await
             }
             Err(error) if !super::trouble::is_answer(&error) => Err(self.address.unreachable(error)),
             Err(error) => Err(registry::refused(reference, &login, error)),
         }
+    }
+
+    /// The digest that the registry has for an image that was just downloaded by its tag.
+    ///
+    /// An image that was also built or loaded here has a second digest, which no registry knows; asking for each by
+    /// its digest tells them apart, and downloads nothing that is here already.
+    async fn downloaded_digest(&self, reference: &ImageReference, login: &Login) -> Result<Digest, RunnerError> {
+        let found = self.inspect_image(&reference.to_string()).await?;
+        let mut known = found.map(|found| repository_digests(&found, reference)).unwrap_or_default();
+        while known.len() > 1 {
+            let digest = known.remove(0);
+            if self.download(&reference.pinned(&digest), login, &|_| ()).await.is_ok() {
+                return Ok(digest);
+            }
+        }
+        known.pop().ok_or_else(|| not_here(reference))
     }
 
     /// The digest of an image that is here: the one that its registry knows, or else its id.

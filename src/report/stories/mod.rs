@@ -3,19 +3,22 @@
 //! A story is written on a time line. Each lane of a hop goes through its steps by itself; a [`Fate`]
 //! says where something else than success waits. Nothing is random: what is shown can be kept.
 
+mod plans;
+mod tales;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
+pub(crate) use plans::{image, plan};
+pub(crate) use tales::{failing, interrupted, leap, resumed, stuck};
+
 use super::Reporter;
-use crate::catalog::OutputFormat;
 use crate::journal::{Event, Evidence, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
-use crate::model::{
-    Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, StepId, Stream, Verdict,
-};
-use crate::plan::{Action, DataMigration, Hop, Lane, Plan, Standing, Step, StepConfiguration, Verification};
+use crate::model::{Phase, Series, StepId, Stream, Verdict};
+use crate::plan::{Action, Plan, Step};
 
 /// What waits for a step.
 #[derive(Debug, Clone)]
@@ -62,152 +65,6 @@ pub(crate) fn directory() -> Utf8PathBuf {
     Utf8PathBuf::from("/var/lib/leapfrog/runs/20261122-031502-7f3a")
 }
 
-fn words(text: &str) -> Command {
-    let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-    Command::try_from(words).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn databases(service: &str) -> Vec<DatabaseId> {
-    match service {
-        "nova" => ["nova.api", "nova.cell0", "nova.cells.cell1"].map(parse).to_vec(),
-        _ => vec![parse(service)],
-    }
-}
-
-/// Phase, step and command of each of a service's steps; a `{count}` makes it a drain.
-fn steps_of(service: &str) -> Vec<(Phase, &'static str, &'static str)> {
-    use Phase::{Contract, Expand, Migrate};
-    match service {
-        "keystone" => vec![
-            (Expand, "db-expand", "keystone-manage db_sync --expand"),
-            (Migrate, "db-migrate", "keystone-manage db_sync --migrate"),
-            (Contract, "db-contract", "keystone-manage db_sync --contract"),
-        ],
-        "glance" => vec![
-            (Expand, "db-expand", "glance-manage db expand"),
-            (Migrate, "db-migrate", "glance-manage db migrate"),
-            (Contract, "db-contract", "glance-manage db contract"),
-        ],
-        "nova" => vec![
-            (Expand, "api-db-sync", "nova-manage api_db sync"),
-            (Expand, "db-sync@cell0", "nova-manage db sync --local_cell"),
-            (Expand, "db-sync@cell1", "nova-manage db sync --local_cell"),
-            (Migrate, "online-data-migrations@cell0", "nova-manage db online_data_migrations --max-count {count}"),
-            (Migrate, "online-data-migrations@cell1", "nova-manage db online_data_migrations --max-count {count}"),
-        ],
-        "cinder" => vec![
-            (Expand, "db-sync", "cinder-manage db sync --bump-versions"),
-            (Migrate, "online-data-migrations", "cinder-manage db online_data_migrations --max_count {count}"),
-        ],
-        "placement" => vec![
-            (Expand, "db-sync", "placement-manage db sync"),
-            (Migrate, "online-data-migrations", "placement-manage db online_data_migrations --max-count {count}"),
-        ],
-        _ => vec![
-            (Expand, "db-expand", "neutron-db-manage upgrade --expand"),
-            (Contract, "db-contract", "neutron-db-manage upgrade --contract"),
-        ],
-    }
-}
-
-fn heads(service: &str, series: &str) -> Heads {
-    // Twelve digits that depend on both, as alembic's do.
-    let seed = service
-        .bytes()
-        .chain(series.bytes())
-        .fold(7u64, |sum, byte| sum.wrapping_mul(1_099_511).wrapping_add(byte.into()));
-    Heads::alembic([format!("{:012x}", seed & 0xffff_ffff_ffff)])
-}
-
-fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
-    let id = |step: &str| parse::<StepId>(&format!("{series}/{service}/{step}"));
-    let configuration = StepConfiguration { path: format!("/etc/{service}.conf").into(), options: BTreeMap::new() };
-    let mut steps: Vec<Step> = steps_of(service)
-        .into_iter()
-        .map(|(phase, name, command)| Step {
-            id: id(name),
-            phase,
-            why: "because".to_owned(),
-            effect: Effect::Idempotent,
-            action: if command.contains("{count}") {
-                Action::Drain(Box::new(DataMigration {
-                    command: words(command),
-                    count: 1000,
-                    exits: ExitTable([(0, Verdict::Done), (1, Verdict::More)].into()),
-                    failure_texts: Vec::new(),
-                    output: OutputFormat::Table,
-                    database: databases(service)[databases(service).len() - 1].clone(),
-                    residues: Vec::new(),
-                    remainders: Vec::new(),
-                    configuration: configuration.clone(),
-                }))
-            } else {
-                Action::Run {
-                    command: words(command),
-                    exits: ExitTable::default(),
-                    failure_texts: Vec::new(),
-                    configuration: configuration.clone(),
-                }
-            },
-        })
-        .collect();
-    let reached: BTreeMap<DatabaseId, Heads> =
-        databases(service).into_iter().map(|id| (id.clone(), heads(&id.to_string(), series))).collect();
-    steps.push(Step {
-        id: id("verify-heads"),
-        phase: Phase::Verify,
-        why: "exit codes are claims".to_owned(),
-        effect: Effect::ReadOnly,
-        action: Action::Verify(Verification { heads: reached.clone() }),
-    });
-    let standing = reached.into_iter().map(|(id, to)| {
-        let from = before.map(|before| heads(&id.to_string(), before));
-        let standing =
-            from.map_or(Standing::AtHeads { heads: to.clone() }, |from| Standing::Moves { from, to: to.clone() });
-        (id, standing)
-    });
-    Lane { service: parse(service), image: image(service, series), standing: standing.collect(), steps }
-}
-
-pub(crate) fn image(service: &str, series: &str) -> ImageReference {
-    parse(&format!("quay.io/openstack.kolla/{service}:{series}-ubuntu-jammy"))
-}
-
-/// A plan for these services through these series.
-pub(crate) fn plan(series: &[&str], services: &[&str]) -> Plan {
-    let hops = series.iter().enumerate().map(|(n, name)| Hop {
-        series: parse(name),
-        reason: "the path leads through it".to_owned(),
-        notes: Vec::new(),
-        lanes: services
-            .iter()
-            .map(|service| lane(name, service, n.checked_sub(1).map(|before| series[before])))
-            .collect(),
-    });
-    Plan {
-        format: Plan::FORMAT,
-        cloud: "production".to_owned(),
-        from: parse(series[0]),
-        to: parse(series[series.len() - 1]),
-        reasons: Vec::new(),
-        hops: hops.collect(),
-    }
-}
-
-/// A failure as a command's end makes it.
-pub(crate) fn failure(what: &str, command: &str, exit: i64, lines: &[&str], log: &str) -> Failure {
-    Failure {
-        what: what.to_owned(),
-        command: Some(command.to_owned()),
-        exit: Some(exit),
-        last_lines: lines.iter().map(|line| (*line).to_owned()).collect(),
-        log: Some(log.to_owned()),
-        advice: "read the last lines and the log, mend the cause, then run the same command again: it goes on with \
-                 this step"
-            .to_owned(),
-    }
-}
-
 /// How long a step takes, and in how many rounds it moves how many rows.
 fn usual(step: &StepId) -> (f64, u32, u64) {
     match (step.service.as_str(), step.short().as_str()) {
@@ -251,9 +108,13 @@ impl Story {
     }
 
     pub(crate) fn begin(&mut self) -> &mut Self {
+        self.begin_at(0.0)
+    }
+
+    pub(crate) fn begin_at(&mut self, at: f64) -> &mut Self {
         let plan = Arc::clone(&self.plan);
         self.record(
-            0.0,
+            at,
             RecordBody::RunStarted {
                 run: parse("20261122-031502-7f3a"),
                 cloud: plan.cloud.clone(),
@@ -338,7 +199,7 @@ impl Story {
         let fate = self.fates.get(&id.to_string()).cloned();
         let attempt = *self.attempts.entry(id.clone()).and_modify(|attempt| *attempt += 1).or_insert(1);
         let adopted = attempt > 1 && step.phase == Phase::Migrate;
-        let command = step.action.command();
+        let command = step.action.command(None);
         self.record(at, RecordBody::StepStarted { step: id.clone(), attempt, command, adopted });
         let (takes, rounds, rows) = usual(id);
         let (takes, rounds) = match fate {
@@ -485,95 +346,4 @@ impl Story {
     pub(crate) fn length(&self) -> f64 {
         self.beats.iter().map(|(at, _)| *at).fold(0.0, f64::max)
     }
-}
-
-pub(crate) const SERVICES: [&str; 6] = ["cinder", "glance", "keystone", "neutron", "nova", "placement"];
-
-/// Two hops, and all goes well.
-pub(crate) fn leap() -> Story {
-    let mut story = Story::new(plan(&["2023.1", "2023.2", "2024.1", "2024.2"], &SERVICES));
-    story.begin();
-    let mut at = story.fetch("2023.1", 0.2);
-    for series in ["2023.1", "2023.2", "2024.1", "2024.2"] {
-        if series == "2023.1" {
-            story.fetch("2023.2", at + 1.0);
-        }
-        at = story.hop(series, at).0;
-    }
-    story.end(at, Outcome::Done);
-    story
-}
-
-/// Cinder's schema migration fails in the second hop.
-pub(crate) fn failing() -> Story {
-    let what = failure(
-        "the command failed with exit code 1",
-        "cinder-manage db sync --bump-versions",
-        1,
-        &[
-            "2026-11-22 03:17:20.293 9357 INFO alembic.runtime.migration [-] Running upgrade 921e1a36b076 -> c92a3e68beed, Make shared_targets nullable\u{1b}[00m",
-            "2026-11-22 03:17:20.311 9357 ERROR cinder oslo_db.exception.DBError: (pymysql.err.OperationalError) (1205, 'Lock wait timeout exceeded; try restarting transaction')",
-            "2026-11-22 03:17:20.311 9357 ERROR cinder [SQL: ALTER TABLE volumes MODIFY shared_targets BOOL NULL]",
-        ],
-        "logs/2023.2/cinder/db-sync.1.log",
-    );
-    let mut story = Story::new(plan(&["2023.1", "2023.2"], &SERVICES))
-        .fate("2023.2/cinder/db-sync", Fate::Ends(Outcome::Failed, Some(what)));
-    story.begin();
-    let (at, _) = story.hop("2023.1", 0.5);
-    let (at, _) = story.hop("2023.2", at);
-    story.end(at, Outcome::Failed);
-    story
-}
-
-/// Nova's data migration cannot get on in its first hop.
-pub(crate) fn stuck() -> Story {
-    let what = Failure {
-        advice: "find out in the log why populate_user_id finds rows and moves none, mend them, then run the same \
-                 command again"
-            .to_owned(),
-        ..failure(
-            "a round found 50 rows of populate_user_id and moved none",
-            "nova-manage db online_data_migrations --max-count {count}",
-            2,
-            &["Error attempting to run populate_user_id", "50 rows matched query populate_user_id, 0 migrated"],
-            "logs/2023.1/nova/online-data-migrations@cell1.1.9.log",
-        )
-    };
-    let mut story = Story::new(plan(&["2023.1", "2023.2"], &SERVICES))
-        .fate("2023.1/nova/online-data-migrations@cell1", Fate::Ends(Outcome::Stuck, Some(what)));
-    story.begin();
-    let (at, _) = story.hop("2023.1", 0.5);
-    story.end(at, Outcome::Stuck);
-    story
-}
-
-/// The operator presses Ctrl-C in the second hop; two steps are not complete.
-pub(crate) fn interrupted() -> Story {
-    let mut story = Story::new(plan(&["2023.1", "2023.2", "2024.1"], &SERVICES))
-        .fate("2023.2/cinder/online-data-migrations", Fate::Ends(Outcome::Interrupted, None))
-        .fate("2023.2/nova/online-data-migrations@cell0", Fate::Ends(Outcome::Interrupted, None));
-    story.begin();
-    let (at, _) = story.hop("2023.1", 0.5);
-    let text = "stopping after the steps that run now; Ctrl-C again stops them at once".to_owned();
-    story.say(at + 10.0, Progress::Stopping { text });
-    let (at, _) = story.hop("2023.2", at);
-    story.end(at, Outcome::Interrupted);
-    story
-}
-
-/// The process dies in the second hop; hours later another goes on and finds a command that still
-/// runs.
-pub(crate) fn resumed() -> (Story, f64) {
-    let mut story = Story::new(plan(&["2023.1", "2023.2"], &SERVICES))
-        .fate("2023.2/cinder/online-data-migrations", Fate::CutOff)
-        .fate("2023.2/nova/db-sync@cell1", Fate::CutOff);
-    story.begin();
-    let (at, _) = story.hop("2023.1", 0.5);
-    let (at, _) = story.hop("2023.2", at);
-    let again = (at + 7200.0).floor();
-    story.resume(again);
-    let (at, _) = story.hop("2023.2", again + 0.5);
-    story.end(at, Outcome::Done);
-    (story, again)
 }
