@@ -192,6 +192,10 @@ impl Reporter for TerminalReporter {
         }
         let _ = self.lines.clear();
         self.screen.release();
+        if self.view.is_open() {
+            // Apart from what is said when the run is over.
+            self.screen.keep(&[String::new()]);
+        }
         self.screen.outlet().drain();
     }
 }
