@@ -31,8 +31,8 @@ pub struct CatalogError {
 impl fmt::Display for CatalogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mistakes.len() {
-            1 => f.write_str("the catalog has a mistake"),
-            count => write!(f, "the catalog has {count} mistakes"),
+            1 => f.write_str("the catalogue has a mistake"),
+            count => write!(f, "the catalogue has {count} mistakes"),
         }
     }
 }

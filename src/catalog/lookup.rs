@@ -6,7 +6,7 @@ use crate::model::{Series, Service};
 
 /// A text that names no release of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no release in the catalog{}; known are {known}", self.meant.as_ref().map(|meant| format!(", did you mean {meant}?")).unwrap_or_default())]
+#[error("`{text}` is no release in the catalogue{}; known are {known}", self.meant.as_ref().map(|meant| format!(", did you mean {meant}?")).unwrap_or_default())]
 pub struct UnknownSeries {
     text: String,
     meant: Option<String>,
@@ -105,11 +105,11 @@ mod tests {
         let error = catalog().find_series("Caracall").expect_err("misspelt");
         assert_eq!(
             error.to_string(),
-            "`Caracall` is no release in the catalog, did you mean caracal?; known are 2023.1 (antelope), \
+            "`Caracall` is no release in the catalogue, did you mean caracal?; known are 2023.1 (antelope), \
              2023.2 (bobcat), 2024.1 (caracal), 2024.2 (dalmatian), 2025.1 (epoxy)"
         );
         let error = catalog().find_series("2022.1").expect_err("never existed").to_string();
-        assert!(error.starts_with("`2022.1` is no release in the catalog; known are 2023.1"), "{error}");
+        assert!(error.starts_with("`2022.1` is no release in the catalogue; known are 2023.1"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line.
 
 use camino::Utf8PathBuf;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit::Exit;
@@ -48,6 +49,13 @@ Examples:
   leapfrog catalog check my-catalog -o json";
 
 const SCHEMA_EXAMPLES: &str = "\
+Documents:
+  cloud     the cloud file, leapfrog.yaml
+  release   a release of the catalogue
+  playbook  a playbook of the catalogue
+  plan      what `leapfrog plan --output json` prints
+  events    a line of `--output jsonl`
+
 Examples:
   leapfrog schema cloud > cloud.json            for the editor that leapfrog.yaml is written in
   leapfrog schema events                        for the program that reads --output jsonl";
@@ -89,11 +97,16 @@ pub struct Arguments {
     pub common: Common,
 }
 
+/// A path, which is never empty.
+fn path() -> impl TypedValueParser<Value = Utf8PathBuf> {
+    NonEmptyStringValueParser::new().map(Utf8PathBuf::from)
+}
+
 /// Options of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = COMMON)]
 pub struct Common {
-    /// The cloud file: databases, images, limits
+    /// The cloud file
     #[arg(
         long,
         short,
@@ -101,15 +114,23 @@ pub struct Common {
         value_name = "FILE",
         default_value = "leapfrog.yaml",
         env = "LEAPFROG_CONFIG",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = path()
     )]
     pub config: Utf8PathBuf,
 
-    /// A directory with releases and playbooks that replace built-in ones or add to them
-    #[arg(long, global = true, value_name = "DIR", env = "LEAPFROG_CATALOG", hide_env_values = true)]
+    /// Releases and playbooks of your own
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "LEAPFROG_CATALOG",
+        hide_env_values = true,
+        value_parser = path()
+    )]
     pub catalog: Option<Utf8PathBuf>,
 
-    /// What is printed: text for people, json for one document, jsonl for an event a line
+    /// Form: text, json (one document) or jsonl (an event a line)
     #[arg(
         long,
         short,
@@ -121,7 +142,7 @@ pub struct Common {
     )]
     pub output: Output,
 
-    /// When to use colour: auto, always or never; NO_COLOR is respected
+    /// Colour: auto, always or never; NO_COLOR is respected
     #[arg(
         long,
         global = true,
@@ -172,7 +193,7 @@ pub struct Selection {
     #[arg(long, value_name = "SERIES", allow_negative_numbers = true)]
     pub from: String,
 
-    /// Where they are to stand: 2024.2, dalmatian, or +3 for three releases further
+    /// Where they shall stand: 2024.2, dalmatian, or +1 for the next release
     #[arg(long, value_name = "SERIES", allow_negative_numbers = true)]
     pub to: String,
 
@@ -188,7 +209,7 @@ pub struct LeapArguments {
     #[arg(long, value_name = "SERIES", requires = "to", allow_negative_numbers = true)]
     pub from: Option<String>,
 
-    /// Where they are to stand: 2024.2, dalmatian, or +3 for three releases further
+    /// Where they shall stand: 2024.2, dalmatian, or +1 for the next release
     #[arg(long, value_name = "SERIES", requires = "from", allow_negative_numbers = true)]
     pub to: Option<String>,
 
@@ -200,11 +221,11 @@ pub struct LeapArguments {
     #[arg(long, short, requires = "from")]
     pub yes: bool,
 
-    /// Services side by side, 1 to 256; default: limits.jobs of the cloud file, else the cores
+    /// Services side by side (1 to 256); default: as the cloud file says
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "from")]
     pub jobs: Option<u16>,
 
-    /// Pull images a release ahead (next) or all of them first (all); default: as the cloud file says
+    /// Pull images a release ahead (next) or all beforehand (all)
     #[arg(long, value_enum, value_name = "WHEN", requires = "from", hide_possible_values = true)]
     pub prefetch: Option<Prefetch>,
 
@@ -280,8 +301,8 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document
-        #[arg(value_enum)]
+        /// Of which document: cloud, release, playbook, plan or events
+        #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
     /// Print a completion script for a shell

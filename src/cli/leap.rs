@@ -78,7 +78,7 @@ pub(super) async fn leap(
     let runner = preflight::runner(&world)?;
     let again = again(&world, &wanted);
     let ready = match latest {
-        Some(latest) if !latest.state.is_complete() => resume(latest, &wanted, &observation, &*runner, &again).await?,
+        Some(latest) if !latest.state.is_complete() => resume(latest, &world, &wanted, &observation, &*runner).await?,
         Some(latest)
             if fits(&latest.state, &latest.plan, &wanted) && plan::stands_at_the_end(&latest.plan, &observation) =>
         {
@@ -127,28 +127,31 @@ async fn begin(
 /// Takes up an interrupted run, if it is the one that was asked for and the databases agree.
 async fn resume(
     latest: Latest,
+    world: &World,
     wanted: &Wanted,
     observation: &Observation,
     runner: &dyn Runner,
-    again: &str,
 ) -> Result<Ready, Stop> {
     let Latest { run, plan, records, state } = latest;
     if !fits(&state, &plan, wanted) {
-        let services: Vec<String> = services(&plan).iter().map(ToString::to_string).collect();
+        let unfinished = services(&plan);
+        let services: Vec<&str> = unfinished.iter().map(Service::as_str).collect();
         return Err(Stop::refused(vec![Refusal {
             kind: RefusalKind::Unfinished,
             database: None,
             what: format!("run {run} of this cloud is unfinished and does something else"),
             found: Some(format!("{} to {}, {}", plan.from, plan.to, services.join(", "))),
-            expected: Some(again.to_owned()),
+            expected: Some(again(world, wanted)),
             next: format!(
-                "finish it first: `leapfrog --from {} --to {}`; or begin anew with --fresh, which checks where every \
+                "finish it first: `leapfrog --from {} --to {}{}`; or begin anew with --fresh, which checks where every \
                  database stands",
-                plan.from, plan.to
+                plan.from,
+                plan.to,
+                world.options(&unfinished)
             ),
         }]));
     }
-    let refusals = plan::reconcile(&plan, &state, observation);
+    let refusals = plan::reconcile(&plan, &state, observation, &world.options(&wanted.services));
     if !refusals.is_empty() {
         return Err(Stop::refused(refusals));
     }

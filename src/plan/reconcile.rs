@@ -6,14 +6,21 @@ use crate::journal::RunState;
 use crate::model::{DatabaseId, Heads, Observation};
 
 /// Why a run cannot go on where its journal says it was: every database that does not stand where the
-/// journal, or a step that was cut off, left it.
-pub fn reconcile(plan: &Plan, state: &RunState, observation: &Observation) -> Vec<Refusal> {
+/// journal, or a step that was cut off, left it. `options` is how a command line continues that means the
+/// same cloud, for advice.
+pub fn reconcile(plan: &Plan, state: &RunState, observation: &Observation, options: &str) -> Vec<Refusal> {
     let databases =
         plan.hops.first().into_iter().flat_map(|hop| hop.lanes.iter().flat_map(|lane| lane.standing.keys()));
-    databases.filter_map(|id| reconcile_one(plan, state, observation, id)).collect()
+    databases.filter_map(|id| reconcile_one(plan, state, observation, options, id)).collect()
 }
 
-fn reconcile_one(plan: &Plan, state: &RunState, observation: &Observation, id: &DatabaseId) -> Option<Refusal> {
+fn reconcile_one(
+    plan: &Plan,
+    state: &RunState,
+    observation: &Observation,
+    options: &str,
+    id: &DatabaseId,
+) -> Option<Refusal> {
     let found = match observation.databases.get(id)? {
         Ok(seen) => &seen.heads,
         Err(unreachable) => {
@@ -56,8 +63,8 @@ fn reconcile_one(plan: &Plan, state: &RunState, observation: &Observation, id: &
         found: Some(found.to_string()),
         expected: Some(proved.to_string()),
         next: format!(
-            "find out what changed or restored it (`leapfrog detect` shows all databases); to begin anew from where they \
-             stand: `leapfrog --from auto --to {} --fresh`",
+            "find out what changed or restored it (`leapfrog detect{options}` shows the databases); to begin anew from \
+             where they stand: `leapfrog --from auto --to {} --fresh{options}`",
             plan.to
         ),
     })
