@@ -22,7 +22,7 @@ use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunS
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
 use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
-use crate::runner::{PinnedImage, Runner};
+use crate::runner::{FoundState, PinnedImage, Runner};
 
 /// How long a command that is stopped may take to end by itself.
 const GRACE: Duration = Duration::from_secs(30);
@@ -73,14 +73,18 @@ pub(super) async fn leap(
     let host = host_name();
     let pid = std::process::id();
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
-    let latest = if arguments.fresh { None } else { latest(&store)? };
+    let latest = latest(&store)?;
     let observation = world.observe(&wanted.services).await;
     let runner = preflight::runner(&world)?;
+    let latest = if arguments.fresh { nothing_runs(latest, &*runner).await? } else { latest };
     let again = again(&world, &wanted);
     let ready = match latest {
         Some(latest) if !latest.state.is_complete() => resume(latest, &world, &wanted, &observation, &*runner).await?,
         Some(latest)
-            if fits(&latest.state, &latest.plan, &wanted) && plan::stands_at_the_end(&latest.plan, &observation) =>
+            // From wherever they stand, so many releases further: that is another leap each time.
+            if !matches!((&wanted.from, &wanted.to), (Start::Auto, Target::Further(_)))
+                && fits(&latest.state, &latest.plan, &wanted)
+                && plan::stands_at_the_end(&latest.plan, &observation) =>
         {
             let to = &latest.plan.to;
             show.complain(&format!(
@@ -95,6 +99,29 @@ pub(super) async fn leap(
         return Ok(Exit::Interrupted);
     }
     carry_out(&world, arguments, ready, store, runner, show, &again).await
+}
+
+/// Sets an unfinished run aside, unless one of its commands still works on the databases.
+async fn nothing_runs(latest: Option<Latest>, runner: &dyn Runner) -> Result<Option<Latest>, Stop> {
+    let Some(latest) = latest.filter(|latest| !latest.state.is_complete()) else { return Ok(None) };
+    let refused = |error| Stop::refused(vec![preflight::refusal(error)]);
+    let tasks = runner.find(&latest.run).await.map_err(refused)?;
+    let running: Vec<String> = tasks
+        .iter()
+        .filter(|task| task.state == FoundState::Running)
+        .map(|task| format!("{} ({})", task.id.step, task.handle.0.chars().take(12).collect::<String>()))
+        .collect();
+    if running.is_empty() {
+        return Ok(None);
+    }
+    Err(Stop::refused(vec![Refusal {
+        kind: RefusalKind::Unfinished,
+        database: None,
+        what: format!("commands of the unfinished run {} still work on the databases", latest.run),
+        found: Some(running.join(", ")),
+        expected: Some("none".to_owned()),
+        next: "continue that run without --fresh: it watches them; or wait until they end".to_owned(),
+    }]))
 }
 
 /// Makes a new run's plan and looks at its images.
@@ -317,7 +344,8 @@ async fn carry_out(
     );
     let conclusion = conductor.conduct(signals).await;
     telling.await.map_err(|error| Stop::internal(error.into()))?;
-    let conclusion = conclusion.map_err(|error| Stop::internal(error.into()))?;
+    // The journal's disk, or an engine that went away: both can be mended, and then the run goes on.
+    let conclusion = conclusion.map_err(|error| Stop { exit: Exit::Failed, ..Stop::internal(error.into()) })?;
     if show.output == Output::Text {
         let records = crate::journal::read(&directory)?.records;
         show.complain(&super::records::summary(&plan, &records, &directory, again, show));
