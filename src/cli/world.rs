@@ -129,7 +129,7 @@ impl World {
     fn services(&self, only: &[Service]) -> anyhow::Result<BTreeSet<Service>> {
         let all: BTreeSet<Service> = self.cloud.services().cloned().collect();
         let known: Vec<&str> = all.iter().map(Service::as_str).collect();
-        for service in only.iter().filter(|service| !all.contains(service)) {
+        if let Some(service) = only.iter().find(|service| !all.contains(service)) {
             let meant = meant(service.as_str(), &known);
             bail!("--only {service}: the cloud file has no such service{meant}; it has {}", known.join(", "));
         }

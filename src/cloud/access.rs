@@ -109,7 +109,10 @@ impl Resolver<'_> {
     fn doubt_readers(&mut self, place: &str, file: Utf8PathBuf) {
         if fs::metadata(&file).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0) {
             let message = format!("the file {file} holds a password and every user of this machine can read it");
-            self.doubts.push(Flaw::new(place, message, format!("chmod o= {file}")));
+            // Once, however many databases share it.
+            if !self.doubts.iter().any(|doubt| doubt.message == message) {
+                self.doubts.push(Flaw::new(place, message, format!("chmod o= {file}")));
+            }
         }
     }
 }

@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::found::{LeftOver, sort_out};
 use super::schedule::{InHand, Next, next};
 use super::step::{Performance, StepMessage};
 use super::{Connections, DatabaseReader, Signal, StopLevel};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
 use crate::model::{Effect, ImageReference, RunId, StepId};
 use crate::plan::{Lane, Plan, Step};
-use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
+use crate::runner::{FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
 
 /// Where the conductor sends events. Sending never waits: whoever receives them has no way to hold up
 /// a run.
@@ -92,7 +93,8 @@ pub struct Conductor {
     downloads: JoinSet<()>,
     /// Removals of finished containers; a run waits for them.
     reaping: JoinSet<()>,
-    fetch_failures: BTreeMap<ImageReference, Failure>,
+    /// What keeps lanes from going on, besides steps.
+    failures: Vec<Failure>,
     outcomes: Vec<Outcome>,
 }
 
@@ -131,7 +133,7 @@ impl Conductor {
             fetching: BTreeSet::new(),
             downloads: JoinSet::new(),
             reaping: JoinSet::new(),
-            fetch_failures: BTreeMap::new(),
+            failures: Vec::new(),
             outcomes: Vec::new(),
         }
     }
@@ -147,6 +149,7 @@ impl Conductor {
         let redactor = Arc::new(self.connections.redactor());
         let mut tasks = JoinSet::new();
         self.find_left_over().await?;
+        self.miss_unpinned();
         loop {
             // Everything that may begin now.
             let outcome = loop {
@@ -156,6 +159,11 @@ impl Conductor {
                     Next::EndHop(series) => self.record(RecordBody::HopEnded { series: series.clone() })?,
                     Next::Begin(steps) => {
                         for (lane, step) in steps {
+                            if let Some(failure) = self.forbids(step) {
+                                self.hand.halted.insert(lane.service.clone());
+                                self.failures.push(failure);
+                                continue;
+                            }
                             let performance = self.begin(lane, step, &redactor, &stop, &tell)?;
                             tasks.spawn(performance.perform());
                         }
@@ -169,7 +177,7 @@ impl Conductor {
                 }
             };
             if let Some(outcome) = outcome {
-                let failure = self.fetch_failures.values().next().cloned().filter(|_| outcome == Outcome::Failed);
+                let failure = self.failures.first().cloned().filter(|_| outcome == Outcome::Failed);
                 self.record(RecordBody::RunEnded { outcome, failure })?;
                 while self.reaping.join_next().await.is_some() {}
                 return Ok(Conclusion { outcome, abandoned: false });
@@ -177,6 +185,12 @@ impl Conductor {
             tokio::select! {
                 message = told.recv() => if let Some(message) = message {
                     self.hear(message)?;
+                },
+                joined = tasks.join_next(), if !tasks.is_empty() => if let Some(Err(error)) = joined
+                    && error.is_panic()
+                {
+                    // Its step would never end. As after any other death, it stays in doubt.
+                    std::panic::resume_unwind(error.into_panic());
                 },
                 Some((image, result)) = fetched.recv() => self.hear_fetched(image, result),
                 Some(signal) = signals.recv() => {
@@ -196,28 +210,46 @@ impl Conductor {
 
     /// Looks for tasks of an earlier process, so that their steps watch them instead of launching.
     async fn find_left_over(&mut self) -> Result<(), ConductError> {
-        if self.journal.state().in_doubt().next().is_none() {
+        if self.journal.state().steps.is_empty() {
             return Ok(());
         }
-        let mut tasks = self.runner.find(&self.run).await.map_err(ConductError::Find)?;
-        // The last one launched for a step comes last: only that one can be unfinished.
-        tasks.sort_by(|one, two| one.id.cmp(&two.id));
-        for task in tasks {
-            let in_doubt = self.journal.state().steps.get(&task.id.step).is_some_and(|step| {
-                let judged = step.attempt == task.id.attempt && task.id.round <= step.rounds;
-                step.outcome.is_none() && !judged
-            });
-            let unfinished = if in_doubt && task.state != FoundState::NeverStarted {
-                self.found.insert(task.id.step.clone(), task)
-            } else {
-                Some(task)
-            };
-            // A command that runs is never removed; nobody but its end decides over it.
-            if let Some(task) = unfinished.filter(|task| task.state != FoundState::Running) {
-                self.reap_later(task.handle);
-            }
+        let tasks = self.runner.find(&self.run).await.map_err(ConductError::Find)?;
+        let LeftOver { unfinished, over } = sort_out(tasks, self.journal.state());
+        self.found = unfinished;
+        for task in over {
+            self.reap_later(task.handle);
         }
         Ok(())
+    }
+
+    /// Notes which of the plan's images were never pinned: a plan beside a journal that is not its own.
+    fn miss_unpinned(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        for image in plan.images().into_keys().filter(|image| !self.images.contains_key(image)).cloned() {
+            let what = format!("the run's journal does not say which content {image} had when it began");
+            let advice = "restore the run's plan.json and journal.jsonl from one copy, or begin anew with `--from auto \
+                          --fresh`";
+            self.hand.ready.remove(&image);
+            self.hand.missing.insert(image);
+            self.failures.push(failure(what, advice.to_owned()));
+        }
+    }
+
+    /// Why the step must not begin again, where that is so: it must not be run twice, and nobody saw how
+    /// it ended.
+    fn forbids(&self, step: &Step) -> Option<Failure> {
+        let state = self.journal.state().steps.get(&step.id)?;
+        let unseen = state.outcome.is_none() && !self.found.contains_key(&step.id);
+        (unseen && step.effect == Effect::Once).then(|| Failure {
+            what: format!("step {} must not be run twice, and nobody saw how it ended", step.id),
+            command: step.action.command(self.settings.batch),
+            exit: None,
+            last_lines: Vec::new(),
+            log: Some(format!("logs/{}/{}", step.id.series, step.id.service)),
+            advice: "find out from its log and from the database whether it was complete; restore the database from \
+                     before it if it was not, then begin anew with `--from auto --fresh`"
+                .to_owned(),
+        })
     }
 
     /// Records that a step begins and returns its task.
@@ -230,8 +262,13 @@ impl Conductor {
         tell: &mpsc::Sender<StepMessage>,
     ) -> Result<Performance, ConductError> {
         let attempt = self.journal.state().steps.get(&step.id).map_or(0, |state| state.attempt) + 1;
-        // A command that only reads is simply run again; the old one is removed by the next sweep.
-        let adopt = self.found.remove(&step.id).filter(|_| step.effect != Effect::ReadOnly);
+        // A command that only reads is simply run again.
+        let mut adopt = self.found.remove(&step.id);
+        if step.effect == Effect::ReadOnly
+            && let Some(old) = adopt.take()
+        {
+            self.stop_later(old.handle);
+        }
         self.record(RecordBody::StepStarted {
             step: step.id.clone(),
             attempt,
@@ -315,6 +352,17 @@ impl Conductor {
         });
     }
 
+    /// Ends a command that nobody waits for, and removes what is left of it.
+    fn stop_later(&mut self, handle: TaskHandle) {
+        let (runner, grace) = (Arc::clone(&self.runner), self.settings.grace);
+        self.reaping.spawn(async move {
+            // What cannot be stopped now is found again by the next process.
+            if runner.stop(&handle, grace).await.is_ok() {
+                let _ = runner.reap(&handle).await;
+            }
+        });
+    }
+
     /// Fetches the images of the hop that works, then those of the next one.
     fn fetch_ahead(&mut self, fetched: &mpsc::UnboundedSender<Fetched>) {
         let plan = Arc::clone(&self.plan);
@@ -353,8 +401,8 @@ impl Conductor {
             Err(failure) => {
                 let text = format!("{}: {}", failure.what, failure.advice);
                 self.say(Progress::NotFetched { image: image.clone(), text });
-                self.hand.missing.insert(image.clone());
-                self.fetch_failures.insert(image, failure);
+                self.hand.missing.insert(image);
+                self.failures.push(failure);
             }
         }
     }
@@ -396,14 +444,6 @@ pub async fn obtain(
     programs: &BTreeSet<String>,
     events: &EventSink,
 ) -> Result<bool, Failure> {
-    let failure = |what: String, advice: String| Failure {
-        what,
-        command: None,
-        exit: None,
-        last_lines: Vec::new(),
-        log: None,
-        advice,
-    };
     let refuse = |error: RunnerError| failure(error.to_string(), error.advice);
     let cached = runner.has(image).await.map_err(refuse)?;
     if !cached {
@@ -426,6 +466,11 @@ pub async fn obtain(
         format!("the image {} ({}) has no {}", image.reference, image.digest.short(), lacking.join(", no ")),
         "name an image that holds these commands under `images` in the cloud file".to_owned(),
     ))
+}
+
+/// What went wrong outside any step.
+fn failure(what: String, advice: String) -> Failure {
+    Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, advice }
 }
 
 /// Seconds, to the millisecond.

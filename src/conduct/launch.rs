@@ -38,19 +38,9 @@ impl Connections {
 
     /// What hides these databases' passwords in text that goes to a log or a screen.
     pub fn redactor(&self) -> Redactor {
-        let mut secrets = Vec::new();
-        for url in self.0.values() {
-            if let Some(password) = url.password().filter(|password| !password.expose().is_empty()) {
-                let service = url.for_service();
-                let written = service.expose().split_once("://").map_or("", |(_, rest)| rest);
-                let written = written.split_once('@').map_or("", |(user, _)| user);
-                if let Some((_, written)) = written.split_once(':') {
-                    secrets.push(Secret::new(written));
-                }
-                secrets.push(password.clone());
-            }
-        }
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        let passwords = self.0.values().filter_map(ConnectionUrl::password);
+        let mut secrets: Vec<Secret> = passwords.flat_map(|password| spellings(password.expose())).collect();
+        secrets.sort_by(|one, two| (two.expose().len(), two.expose()).cmp(&(one.expose().len(), one.expose())));
         secrets.dedup();
         Redactor { secrets }
     }
@@ -59,6 +49,52 @@ impl Connections {
 /// oslo.config replaces `$name` in values; a doubled dollar sign stands for itself.
 fn escape(value: &str) -> String {
     value.replace('$', "$$")
+}
+
+/// The ways in which programs write a password: as it is, and as part of a URL. SQLAlchemy 1.4 escapes
+/// `:`, `@` and `/` only, 2.0 all but a space and `+`; Python's `quote` leaves `/`, `quote_plus` makes `+` of
+/// a space; configuration files double a percent sign. leapfrog's own files escape all they can.
+fn spellings(password: &str) -> Vec<Secret> {
+    let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let all = escaped(password, unreserved);
+    let mut forms = vec![
+        password.to_owned(),
+        all.replace("%20", "+"),
+        escaped(password, |c| unreserved(c) || c == '/'),
+        escaped(password, |c| unreserved(c) || c == ' ' || c == '+'),
+        escaped(password, |c| !":@/".contains(c)),
+        all,
+    ];
+    forms.retain(|form| !form.is_empty());
+    forms.extend(forms.clone().iter().skip(1).map(|form| lower_digits(form)));
+    forms.extend(forms.clone().iter().map(|form| form.replace('%', "%%")));
+    forms.into_iter().map(Secret::new).collect()
+}
+
+/// `text` with every character escaped that `keeps` does not keep.
+fn escaped(text: &str, keeps: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if keeps(c) {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")));
+        }
+    }
+    escaped
+}
+
+/// `%2F` as `%2f`.
+fn lower_digits(escaped: &str) -> String {
+    let mut parts = escaped.split('%');
+    let mut lower = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        lower.push('%');
+        lower.push_str(&digits.to_ascii_lowercase());
+        lower.push_str(rest);
+    }
+    lower
 }
 
 /// Hides known secrets in text.
@@ -115,11 +151,30 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_hidden_as_it_is_and_as_it_is_escaped() {
+    fn a_password_is_hidden_however_a_program_writes_it() {
         let redactor = connections().redactor();
-        for text in ["using p$ss@w%rd here", "mysql://nova:p%24ss%40w%25rd@db/nova"] {
+        for text in [
+            "using p$ss@w%rd here",
+            "mysql://nova:p%24ss%40w%25rd@db/nova",
+            "mysql://nova:p$ss%40w%rd@db/nova",
+            "mysql://nova:p%24ss%40w%25rd@db/nova and p%%24ss%%40w%%25rd",
+        ] {
             let shown = redactor.redact(text.to_owned());
-            assert!(shown.contains("(hidden)") && !shown.contains("ss@w") && !shown.contains("%24ss"), "{shown}");
+            assert!(shown.contains("(hidden)") && !shown.contains("ss") && !shown.contains("rd"), "{shown}");
         }
+        let url = "mysql://n@db/n".parse::<ConnectionUrl>().expect("valid").with_password(Secret::new("a/b c+d\u{e9}"));
+        let redactor = Connections::new([("nova.api".parse().expect("valid"), url)].into()).redactor();
+        for text in
+            ["a/b c+d\u{e9}", "a%2Fb+c%2Bd%C3%A9", "a%2fb%20c%2bd%c3%a9", "a/b%20c%2Bd%C3%A9", "a%2Fb c+d%C3%A9"]
+        {
+            assert_eq!(redactor.redact(format!("<{text}>")), "<(hidden)>");
+        }
+    }
+
+    #[test]
+    fn without_a_password_nothing_is_hidden() {
+        let empty = "mysql://n@db/n".parse::<ConnectionUrl>().expect("valid").with_password(Secret::new(""));
+        let redactor = Connections::new([("nova.api".parse().expect("valid"), empty)].into()).redactor();
+        assert_eq!(redactor.redact("any text".into()), "any text");
     }
 }

@@ -9,8 +9,10 @@
 
 mod cancel;
 mod conductor;
+mod found;
 mod judge;
 mod launch;
+mod listen;
 mod output;
 mod schedule;
 mod step;

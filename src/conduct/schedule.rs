@@ -61,10 +61,15 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         }
         if !hand.ready.contains(&lane.image) {
             fetching = true;
-        } else if hand.running.len() + begin.len() < jobs && !hand.stopping {
-            begin.push((lane, step));
+        } else if !hand.stopping {
+            let left = lane.steps.iter().filter(|step| !state.is_done(&step.id)).count();
+            begin.push((left, lane, step));
         }
     }
+    // The lane with the most steps left decides when the hop ends, so it goes first.
+    begin.sort_by_key(|(left, ..)| std::cmp::Reverse(*left));
+    begin.truncate(jobs.saturating_sub(hand.running.len()));
+    let begin: Vec<(&Lane, &Step)> = begin.into_iter().map(|(_, lane, step)| (lane, step)).collect();
     if complete {
         Next::EndHop(&hop.series)
     } else if !begin.is_empty() {

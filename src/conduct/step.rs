@@ -12,15 +12,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::judge::{Harmless, Judgement, Round, judge};
 use super::launch::{Connections, Redactor};
+use super::listen::Listener;
 use super::output::CountReader;
 use super::{DatabaseReader, StopLevel};
 use crate::journal::{Evidence, Failure, MigrationCount, Outcome};
-use crate::model::{RunId, StepId, Stream, Verdict};
+use crate::model::{DatabaseId, RunId, StepId, Stream, Unreachable, Verdict};
 use crate::plan::{Action, DataMigration, Step, StepConfiguration, Verification};
 use crate::runner::{Exit, FoundTask, OutputLine, PinnedImage, Runner, RunnerError, Task, TaskHandle, TaskId};
-
-/// How many of the last lines of output a failure repeats.
-const LAST_LINES: usize = 12;
 
 /// What a step's task tells the conductor.
 #[derive(Debug)]
@@ -120,10 +118,11 @@ struct Finished {
     took: Duration,
 }
 
-/// What is watched for in the output of a command.
-struct Listening<'a> {
-    failure_texts: &'a [String],
-    counts: Option<CountReader>,
+/// A command that could not be started, or whose end could not be seen.
+struct Unseen {
+    error: RunnerError,
+    last_lines: Vec<String>,
+    log: Option<String>,
 }
 
 impl Performance {
@@ -133,13 +132,13 @@ impl Performance {
         let (end, handle) = match &action {
             Action::Run { command, exits, failure_texts, configuration } => {
                 let words = command.words(None);
-                let listening = Listening { failure_texts, counts: None };
-                match self.command(1, words, configuration, listening).await {
+                let listener = Listener::new(failure_texts, None);
+                match self.command(1, words, configuration, listener).await {
                     Ok(finished) => {
                         let verdict = exits.verdict(finished.exit.code);
                         (self.judge_run(&finished, verdict), Some(finished.handle))
                     }
-                    Err(error) => (self.not_run(&error), None),
+                    Err(unseen) => (self.unseen(unseen), None),
                 }
             }
             Action::Drain(migration) => self.drain(migration).await,
@@ -153,14 +152,15 @@ impl Performance {
     fn judge_run(&self, finished: &Finished, verdict: Verdict) -> StepEnd {
         let code = finished.exit.code;
         let evidence = vec![Evidence::Exit { code, verdict }];
-        if let Some(alarm) = &finished.alarm {
+        let well = matches!(verdict, Verdict::Done | Verdict::Warning);
+        if let Some(alarm) = finished.alarm.as_ref().filter(|_| well || !finished.stopped) {
             let what = format!("the output says that it failed, whatever its exit code {code} says: {alarm}");
             return StepEnd::failed(Outcome::Failed, self.failure(finished, what, None));
         }
         match verdict {
-            Verdict::Done | Verdict::Warning => StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None },
+            _ if well => StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None },
             _ if finished.stopped => StepEnd::interrupted(),
-            Verdict::More | Verdict::Stuck | Verdict::Failed => {
+            _ => {
                 let what = if finished.exit.out_of_memory {
                     format!("the kernel ended the command for want of memory (exit code {code})")
                 } else {
@@ -179,18 +179,21 @@ impl Performance {
         for number in 1.. {
             // Harmless rows are found again in every round; a round must be able to see past them.
             let harmless = match self.harmless(migration).await {
-                Ok(harmless) => harmless,
+                Ok(Some(harmless)) => harmless,
+                Ok(None) => return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None),
                 Err(failure) => {
                     return (StepEnd { rows: Some(rows), ..StepEnd::failed(Outcome::Failed, failure) }, None);
                 }
             };
+            if self.adopt.is_none() && *self.stop.borrow() > StopLevel::None {
+                return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None);
+            }
             let count = batch.saturating_add(harmless.iter().map(|harmless| harmless.rows).sum());
             let words = migration.command.words(Some(count));
-            let listening =
-                Listening { failure_texts: &migration.failure_texts, counts: Some(CountReader::new(migration.output)) };
-            let finished = match self.command(number, words, &migration.configuration, listening).await {
+            let listener = Listener::new(&migration.failure_texts, Some(CountReader::new(migration.output)));
+            let finished = match self.command(number, words, &migration.configuration, listener).await {
                 Ok(finished) => finished,
-                Err(error) => return (StepEnd { rows: Some(rows), ..self.not_run(&error) }, None),
+                Err(unseen) => return (StepEnd { rows: Some(rows), ..self.unseen(unseen) }, None),
             };
             let round = Round {
                 number,
@@ -206,7 +209,7 @@ impl Performance {
             }
             let message = StepMessage::Round {
                 step: self.step.id.clone(),
-                round: round.clone(),
+                round: self.without_secrets(round.clone()),
                 took: finished.took,
                 handle: finished.handle.clone(),
             };
@@ -235,11 +238,21 @@ impl Performance {
         (StepEnd::interrupted(), None)
     }
 
-    /// Counts the rows that are found and never moved.
-    async fn harmless(&self, migration: &DataMigration) -> Result<Vec<Harmless>, Failure> {
+    /// Counts rows; nothing if the run is stopped meanwhile, for a count can take half an hour.
+    async fn count(&self, database: &DatabaseId, query: &str) -> Option<Result<u64, Unreachable>> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            rows = self.reader.count(database, query) => Some(rows),
+            () = reached(&mut stop, StopLevel::Stop) => None,
+        }
+    }
+
+    /// Counts the rows that are found and never moved; nothing if the run is stopped meanwhile.
+    async fn harmless(&self, migration: &DataMigration) -> Result<Option<Vec<Harmless>>, Failure> {
         let mut harmless = Vec::new();
         for residue in &migration.residues {
-            let rows = self.reader.count(&migration.database, &residue.query).await;
+            let Some(rows) = self.count(&migration.database, &residue.query).await else { return Ok(None) };
             let rows = rows.map_err(|unreachable| Failure {
                 what: format!(
                     "the rows that {} leaves could not be counted: {}",
@@ -253,14 +266,16 @@ impl Performance {
             })?;
             harmless.push(Harmless { migration: residue.migration.clone(), rows, why: residue.why.clone() });
         }
-        Ok(harmless)
+        Ok(Some(harmless))
     }
 
     /// Holds the command's word that it is done against the database.
     async fn none_remain(&self, migration: &DataMigration, mut evidence: Vec<Evidence>) -> Judgement {
         for remainder in &migration.remainders {
             let database = &migration.database;
-            match self.reader.count(database, &remainder.query).await {
+            // Stopped meanwhile: nothing is proved.
+            let Some(rows) = self.count(database, &remainder.query).await else { return Judgement::Again };
+            match rows {
                 Ok(0) => {
                     evidence.push(Evidence::NoneRemain { what: remainder.what.clone(), database: database.clone() });
                 }
@@ -326,8 +341,8 @@ impl Performance {
         round: u32,
         words: Vec<String>,
         configuration: &StepConfiguration,
-        listening: Listening<'_>,
-    ) -> Result<Finished, RunnerError> {
+        mut listener: Listener<'_>,
+    ) -> Result<Finished, Unseen> {
         let began = Instant::now();
         let (mut log, log_name) = self.open_log(round, &words);
         let command = words.join(" ");
@@ -337,10 +352,10 @@ impl Performance {
                 let id = TaskId { run: self.run.clone(), step: self.step.id.clone(), attempt: self.attempt, round };
                 let files = vec![self.connections.render(configuration)];
                 let task = Task { id, image: self.image.clone(), command: words, files };
-                self.runner.launch(&task).await?
+                let launched = self.runner.launch(&task).await;
+                launched.map_err(|error| Unseen { error, last_lines: Vec::new(), log: None })?
             }
         };
-        let mut listener = Listener::new(listening);
         let runner = Arc::clone(&self.runner);
         let (lines, mut output) = mpsc::channel::<OutputLine>(256);
         let watched = handle.clone();
@@ -355,17 +370,17 @@ impl Performance {
                 line = output.recv(), if open => match line {
                     Some(line) => {
                         silent_since = Instant::now();
-                        let text = self.redactor.redact(line.text);
+                        let text = self.redactor.redact(line.text.clone());
                         if let Some(log) = &mut log {
                             // A full disk must not fail a migration that goes well; the journal will tell.
                             let _ = writeln!(log, "{text}");
                         }
-                        listener.hear(&text);
+                        listener.hear(&line.text, &text);
                         let _ = self.tell.send(StepMessage::Line(self.step.id.clone(), line.stream, text)).await;
                     }
                     None => open = false,
                 },
-                ended = &mut watching, if exit.is_none() => exit = Some(ended?),
+                ended = &mut watching, if exit.is_none() => exit = Some(ended),
                 () = reached(&mut self.stop, StopLevel::Stop), if !stopped && exit.is_none() => {
                     stopped = true;
                     let (runner, handle, grace) = (Arc::clone(&self.runner), handle.clone(), self.grace);
@@ -380,6 +395,12 @@ impl Performance {
             }
         }
         let Some(exit) = exit else { unreachable!("the loop ends with an exit") };
+        let exit = match exit {
+            Ok(exit) => exit,
+            Err(error) => {
+                return Err(Unseen { error, last_lines: listener.last_lines.into(), log: Some(log_name) });
+            }
+        };
         let took = began.elapsed();
         if let Some(log) = &mut log {
             let _ = writeln!(log, "# exit {} after {:.1} s", exit.code, took.as_secs_f64());
@@ -417,9 +438,17 @@ impl Performance {
         (open().ok(), name)
     }
 
+    /// The round as it may be kept.
+    fn without_secrets(&self, mut round: Round) -> Round {
+        for count in round.counts.iter_mut().flatten() {
+            count.migration = self.redactor.redact(std::mem::take(&mut count.migration));
+        }
+        round
+    }
+
     fn failure(&self, finished: &Finished, what: String, advice: Option<String>) -> Failure {
         Failure {
-            what,
+            what: self.redactor.redact(what),
             command: Some(finished.command.clone()),
             exit: Some(finished.exit.code),
             last_lines: finished.last_lines.clone(),
@@ -432,7 +461,7 @@ impl Performance {
         }
     }
 
-    fn not_run(&self, error: &RunnerError) -> StepEnd {
+    fn unseen(&self, Unseen { error, last_lines, log }: Unseen) -> StepEnd {
         let mut what = error.what.clone();
         if let Some(source) = &error.source {
             what.push_str(&format!(" ({source})"));
@@ -441,9 +470,9 @@ impl Performance {
             what: self.redactor.redact(what),
             command: self.step.action.command(self.batch),
             exit: None,
-            last_lines: Vec::new(),
-            log: None,
-            advice: error.advice.clone(),
+            last_lines,
+            log,
+            advice: error.advice,
         };
         StepEnd::failed(Outcome::Failed, failure)
     }
@@ -453,35 +482,5 @@ impl Performance {
 async fn reached(stop: &mut watch::Receiver<StopLevel>, level: StopLevel) {
     if stop.wait_for(|now| *now >= level).await.is_err() {
         std::future::pending().await
-    }
-}
-
-/// Remembers what matters of a command's output.
-struct Listener<'a> {
-    failure_texts: &'a [String],
-    counts: Option<CountReader>,
-    last_lines: std::collections::VecDeque<String>,
-    alarm: Option<String>,
-}
-
-impl<'a> Listener<'a> {
-    fn new(listening: Listening<'a>) -> Self {
-        let Listening { failure_texts, counts } = listening;
-        Self { failure_texts, counts, last_lines: std::collections::VecDeque::new(), alarm: None }
-    }
-
-    fn hear(&mut self, text: &str) {
-        if let Some(counts) = &mut self.counts {
-            counts.line(text);
-        }
-        if self.alarm.is_none() && self.failure_texts.iter().any(|failure| text.contains(failure.as_str())) {
-            self.alarm = Some(text.to_owned());
-        }
-        if !text.trim().is_empty() {
-            if self.last_lines.len() == LAST_LINES {
-                self.last_lines.pop_front();
-            }
-            self.last_lines.push_back(text.to_owned());
-        }
     }
 }

@@ -58,7 +58,15 @@ fn unreachable_or_file(url: &ConnectionUrl, error: io::Error) -> ConnectError {
         return ConnectError::Resolve { host: host(url).to_owned(), source: error.into() };
     }
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => ConnectError::Refused { server, source: error.into() },
+        // What rustls has against a certificate or an answer.
+        io::ErrorKind::InvalidData => ConnectError::Encryption { server, source: error.into() },
+        // A socket that is not there; or, over the network, a file of the URL's ssl parameters.
+        io::ErrorKind::NotFound if !server.starts_with('/') => {
+            ConnectError::Encryption { server, source: error.into() }
+        }
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+            ConnectError::Refused { server, source: error.into() }
+        }
         _ => ConnectError::Unreachable { server, source: error.into() },
     }
 }

@@ -28,28 +28,24 @@ pub fn render(plan: &Plan) -> String {
     text
 }
 
-/// The plan in a screenful, for the question whether to begin: a line a hop and service.
+/// The plan in a few lines, for the question whether to begin: what moves in each hop.
 pub fn render_brief(plan: &Plan) -> String {
     let mut text = String::new();
-    let width = plan.steps().map(|(_, lane, _)| lane.service.as_str().len()).max().unwrap_or(0);
+    let width = plan.hops.iter().map(|hop| hop.series.as_str().len()).max().unwrap_or(0);
     for hop in &plan.hops {
-        let _ = writeln!(text, "{} ({})", hop.series, hop.reason);
-        for lane in &hop.lanes {
-            let moves: Vec<&str> = lane
-                .standing
-                .iter()
-                .filter(|(_, standing)| matches!(standing, Standing::Moves { .. }))
-                .map(|(id, _)| if lane.standing.len() > 1 { id.short() } else { "schema" })
-                .collect();
-            let schema = if moves.is_empty() {
-                "at its heads already".to_owned()
-            } else {
-                format!("{} moves", moves.join(", "))
-            };
-            let drains = lane.steps.iter().filter(|step| matches!(step.action, Action::Drain(_))).count();
-            let data = if drains > 0 { ", data migrations until done" } else { "" };
-            let _ = writeln!(text, "  {:<width$}  {schema}{data}", lane.service.as_str());
-        }
+        let moves = |lane: &&Lane| lane.standing.values().any(|standing| matches!(standing, Standing::Moves { .. }));
+        let drains = |lane: &&Lane| lane.steps.iter().any(|step| matches!(step.action, Action::Drain(_)));
+        let names = |lanes: Vec<&Lane>| lanes.iter().map(|lane| lane.service.as_str()).collect::<Vec<_>>().join(", ");
+        let schema = match names(hop.lanes.iter().filter(moves).collect()) {
+            names if names.is_empty() => "every schema is at its heads already".to_owned(),
+            names => format!("schema moves in {names}"),
+        };
+        let data = match names(hop.lanes.iter().filter(drains).collect()) {
+            names if names.is_empty() => "no data migrations".to_owned(),
+            names => format!("data migrations of {names}, until done"),
+        };
+        let _ = writeln!(text, "  {:<width$}  {schema}", hop.series);
+        let _ = writeln!(text, "  {:<width$}  {data}", "");
     }
     text
 }

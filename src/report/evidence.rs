@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::journal::{Evidence, Outcome};
-use crate::model::{DatabaseId, Heads, Verdict};
+use crate::model::{DatabaseId, Heads, Slot, Verdict};
 
 use super::account::Account;
 use super::text::{counted, listed};
@@ -19,15 +19,16 @@ fn phrase(evidence: &Evidence) -> String {
     match evidence {
         Evidence::Exit { code, verdict } => format!("exit {code} ({verdict})"),
         Evidence::NothingLeft { round } => format!("nothing left in round {round}"),
-        Evidence::Residue { migration, rows, why } => format!("{}: {}", residue(migration, *rows), why.trim()),
+        Evidence::Residue { migration, rows, why } => format!("{}: {}", residue(migration, *rows, None), why.trim()),
         Evidence::NoneRemain { what, database } => format!("no {what} left in {database}"),
         Evidence::Heads { database, heads } => format!("{database} at {heads}"),
     }
 }
 
-fn residue(migration: &str, rows: u64) -> String {
+fn residue(migration: &str, rows: u64, target: Option<&Slot>) -> String {
     let verb = if rows == 1 { "stays" } else { "stay" };
-    format!("{} of {migration} {verb}", counted(rows, "row", "rows"))
+    let place = target.map(|target| format!(" in {target}")).unwrap_or_default();
+    format!("{} of {migration} {verb}{place}", counted(rows, "row", "rows"))
 }
 
 /// Rows that stay, each kind of them once with its reason and the releases that found it.
@@ -65,7 +66,7 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::Heads { database, heads: reached } => heads.entry(reached).or_default().push(database),
                 Evidence::NothingLeft { round } => drained.push((step.target.as_ref(), *round)),
                 Evidence::NoneRemain { what, .. } => gone.push(what.clone()),
-                Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows)),
+                Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows, step.target.as_ref())),
                 Evidence::Exit { code, verdict: Verdict::Warning } => {
                     read.push(format!("{} ended with a warning (exit {code}): read its log", step.short()));
                 }

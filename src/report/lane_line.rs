@@ -84,6 +84,10 @@ impl LaneRow {
         };
         match &shown {
             Shown::Waiting => words(Mark::Waiting, "waiting".to_owned()),
+            Shown::NotBegun => words(Mark::Waiting, "not begun".to_owned()),
+            Shown::Stopped { step, number, of } => {
+                words(Mark::Stopped, format!("stopped before {} ({number}/{of})", step.id.short()))
+            }
             Shown::ImageElsewhere => words(Mark::Waiting, "waiting for its image".to_owned()),
             Shown::Between { done, of } => words(Mark::Running, format!("{done} of {of} steps done")),
             Shown::Pulling(pull) => {

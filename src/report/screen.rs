@@ -3,8 +3,8 @@
 //! indicatif ends a line by filling it with spaces up to the margin. A terminal then takes all lines
 //! for one long one: when it is made wider, the lines flow together, fewer rows are left than were
 //! drawn, and the next clearing takes permanent lines with it; and whoever copies an error copies the
-//! filling. This screen ends lines with a line feed instead, erases the rest of them, sends a whole
-//! frame in one write, and sends nothing while the terminal does not take what it was given.
+//! filling. This screen ends lines with a line feed instead, knows how many rows they take after the
+//! terminal has become narrower, and sends a whole frame in one write.
 //!
 //! It relies on how indicatif draws (version 0.18): the lines of the frame before are cleared one by
 //! one, then each new line is written, followed by its filling, then all is flushed. Tests hold that.
@@ -72,10 +72,7 @@ impl Screen {
     /// Writes lines that stay, above the frame. The frame is drawn again by whoever holds it.
     pub(super) fn keep(&self, lines: &[String]) {
         let mut state = self.state();
-        let mut text = home(&state.shown, self.size().columns);
-        if !text.is_empty() {
-            text.push_str("\x1b[J");
-        }
+        let mut text = erase(&state.shown, self.size().columns);
         state.shown.clear();
         for line in lines {
             text.push_str(line);
@@ -93,16 +90,20 @@ impl Screen {
         if state.held || (state.shown.is_empty() && state.next.is_empty()) {
             return;
         }
-        let mut text = home(&state.shown, self.size().columns);
-        text.push_str(&state.next.join("\x1b[K\r\n"));
-        text.push_str("\x1b[J");
+        // Shown as one by terminals that know how; the others ignore the marks around it.
+        let text =
+            format!("\x1b[?2026h{}{}\x1b[?2026l", erase(&state.shown, self.size().columns), state.next.join("\r\n"));
         state.shown = state.next.clone();
         self.0.outlet.say(text);
     }
 }
 
-/// Moves the cursor from the end of the frame to its start.
-fn home(shown: &[String], columns: usize) -> String {
+/// Moves the cursor from the end of the frame to its start and erases it.
+///
+/// Erased as a whole, not line by line as it is written over: some terminals (tmux) remember how far a
+/// line was once written and wrap it accordingly when they become narrower, and how many rows a frame
+/// takes then could not be told.
+fn erase(shown: &[String], columns: usize) -> String {
     if shown.is_empty() {
         return String::new();
     }
@@ -110,10 +111,8 @@ fn home(shown: &[String], columns: usize) -> String {
     let rows: usize = shown.iter().map(|line| visible(line).div_ceil(columns.max(1)).max(1)).sum();
     // Some terminals cut lines instead of wrapping them. The frame's first line is empty: leaving it
     // behind costs nothing in the ones that wrap and saves a permanent line in the others.
-    let wrapped = rows > shown.len();
-    let above = rows - 1 - usize::from(wrapped);
-    let up = if above > 0 { format!("\x1b[{above}A") } else { String::new() };
-    if wrapped { format!("{up}\r\x1b[J") } else { format!("{up}\r") }
+    let above = rows - 1 - usize::from(rows > shown.len());
+    if above > 0 { format!("\x1b[{above}A\r\x1b[J") } else { "\r\x1b[J".to_owned() }
 }
 
 /// The columns of a line without its inks.

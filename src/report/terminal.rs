@@ -90,7 +90,9 @@ impl TerminalReporter {
         };
         match &record.body {
             RecordBody::RunStarted { .. } | RecordBody::RunResumed { .. } => {
-                let mut lines = block::opening(account, &record.body, paper);
+                // Apart from what stood on the terminal before.
+                let mut lines = vec![String::new()];
+                lines.extend(block::opening(account, &record.body, paper));
                 let done = (0..account.plan().hops.len()).filter(|hop| account.hop_is_done(*hop));
                 lines.extend(done.map(|hop| block::hop_done(account, hop, record.time, paper)));
                 lines
@@ -190,6 +192,10 @@ impl Reporter for TerminalReporter {
         }
         let _ = self.lines.clear();
         self.screen.release();
+        if self.view.is_open() {
+            // Apart from what is said when the run is over.
+            self.screen.keep(&[String::new()]);
+        }
         self.screen.outlet().drain();
     }
 }

@@ -73,6 +73,14 @@ pub(super) struct Running<'v> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Shown<'v> {
     Waiting,
+    /// No process works on the run, and no step has begun.
+    NotBegun,
+    /// No process works on the run; this step would be next.
+    Stopped {
+        step: &'v Step,
+        number: usize,
+        of: usize,
+    },
     /// Waits for an image that is being pulled for it.
     Pulling(Pull),
     /// Waits for an image whose download another lane shows.
@@ -263,6 +271,10 @@ impl View {
         let plan = self.account.lane(hop, lane);
         let of = plan.steps.len();
         match self.account.lane_state(hop, lane) {
+            LaneState::Waiting if !self.account.works() => Shown::NotBegun,
+            LaneState::Between(step) if !self.account.works() => {
+                Shown::Stopped { step: &plan.steps[step], number: step + 1, of }
+            }
             LaneState::Waiting => match self.pulls.get(&plan.image) {
                 Some(pull) if pulling.insert(&plan.image) => Shown::Pulling(*pull),
                 Some(_) => Shown::ImageElsewhere,

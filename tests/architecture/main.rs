@@ -59,8 +59,7 @@ const FOLD: &[&str] = &["RunState", "HopState", "StepState", "Start", "Outcome"]
 const LONGEST: usize = 500;
 
 /// Files that are longer, and why they may be.
-const LONG: &[(&str, &str)] =
-    &[("src/report/stories.rs", "the made-up runs that reporters are tested with; part of no program")];
+const LONG: &[(&str, &str)] = &[];
 
 /// A file of the program.
 struct SourceFile {

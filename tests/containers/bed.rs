@@ -3,7 +3,6 @@
 //! The image is made here: a static busybox, a few links and a user, without anything from a public
 //! registry. It is the same to the byte each time, so tests that run side by side do not disturb each other.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -278,18 +277,19 @@ fn busybox() -> Vec<u8> {
     if let Some(content) = own.iter().filter_map(|path| std::fs::read(path).ok()).find(|content| is_static(content)) {
         return content;
     }
-    let directory = tempfile::tempdir().expect("a directory");
-    let script = "apt-get -q download busybox-static && dpkg-deb -x busybox-static_*.deb . && cat bin/busybox > static";
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("busybox-static");
+    if let Ok(content) = std::fs::read(&kept) {
+        return content;
+    }
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let script = "apt-get -q download busybox-static && dpkg-deb -x busybox-static_*.deb .";
     let made = Command::new("sh").args(["-c", script]).current_dir(&directory).output().expect("a shell");
-    let mut content = Vec::new();
-    let found =
-        std::fs::File::open(directory.path().join("static")).and_then(|mut file| file.read_to_end(&mut content));
-    assert!(
-        found.is_ok_and(|size| size > 0),
-        "these tests need a static busybox: install the package busybox-static.\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    content
+    // Renamed, so that tests which run side by side never see half of it.
+    let _ = std::fs::rename(directory.path().join("bin/busybox"), &kept);
+    std::fs::read(&kept).unwrap_or_else(|_| {
+        let complaint = String::from_utf8_lossy(&made.stderr);
+        panic!("these tests need a static busybox: install the package busybox-static.\n{complaint}")
+    })
 }
 
 /// Whether a program needs no loader: nothing else is in the image.

@@ -10,6 +10,7 @@ mod postgresql;
 mod sqlite;
 
 use std::future::Future;
+use std::io::Write;
 use std::time::Duration;
 
 use leapfrog::database::{ConnectError, Connection, Purpose, chain, connect, connect_for};
@@ -95,6 +96,46 @@ fn a_server_that_never_answers_is_given_up_in_time() {
         assert_eq!(text, format!("reach 127.0.0.1:{port} within 0.3 s"));
         assert!(began.elapsed() < Duration::from_secs(5));
     }
+}
+
+#[test]
+fn a_server_of_another_kind_is_survived() {
+    for greeting in ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "\0\0\0\0", "N"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let answering = std::thread::spawn(move || {
+            for stream in listener.incoming().take(2) {
+                let _ = stream.and_then(|mut stream| stream.write_all(greeting.as_bytes()));
+            }
+        });
+        for scheme in ["mysql", "postgresql"] {
+            let url = url(&format!("{scheme}://u:Secret@127.0.0.1:{port}/d"));
+            let (_, text) = wait(refusal(&url, TIMEOUT));
+            assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+        }
+        answering.join().expect("it answered");
+    }
+}
+
+#[test]
+fn files_that_the_url_names_and_that_are_not_there_are_no_matter_of_the_network() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let gone = url("mysql://u:Secret@h/d?unix_socket=/nowhere/mysql.sock");
+    let (error, text) = wait(refusal(&gone, TIMEOUT));
+    assert!(matches!(error, ConnectError::Refused { .. }), "{text}");
+    assert!(text.starts_with("reach /nowhere/mysql.sock: No such file"), "{text}");
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        // PostgreSQL's yes to the question for encryption.
+        stream.write_all(b"S").expect("an answer");
+        stream
+    });
+    let gone =
+        url(&format!("postgresql://u:Secret@127.0.0.1:{port}/d?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"));
+    let (error, text) = wait(refusal(&gone, TIMEOUT));
+    assert!(matches!(error, ConnectError::Encryption { .. }), "{text}");
+    drop(answering.join());
 }
 
 #[test]

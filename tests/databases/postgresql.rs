@@ -1,7 +1,7 @@
 //! PostgreSQL: a cluster of the tests' own, made in a temporary directory and gone afterwards.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -55,12 +55,17 @@ impl Cluster {
                 format!("--pgdata={}", data.display()),
             ]));
         assert!(made.status.success(), "initdb failed:\n{}", String::from_utf8_lossy(&made.stderr));
+        cluster.certify("server");
         let rules = "host all stranger all reject\nhost all all all scram-sha-256\n";
         fs::write(data.join("pg_hba.conf"), rules).expect("a file");
         let log = fs::File::create(cluster.path("log")).expect("a file");
         let mut server = program("postgres");
         server.args(["-D".as_ref(), data.as_os_str(), "-k".as_ref(), cluster.directory.path().as_os_str()]);
         server.args(["-p", &cluster.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        server.args(["-c".to_owned(), "ssl=on".to_owned()]);
+        for (setting, file) in [("ssl_cert_file", "server.crt"), ("ssl_key_file", "server.key")] {
+            server.args(["-c".to_owned(), format!("{setting}={}", cluster.path(file).display())]);
+        }
         server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         cluster.server = Some(server.spawn().expect("the server starts"));
         let began = Instant::now();
@@ -70,6 +75,21 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(50));
         }
         cluster
+    }
+
+    /// Makes a certificate for this address that vouches for itself, and its key.
+    fn certify(&self, name: &str) {
+        let (certificate, key) = (self.path(&format!("{name}.crt")), self.path(&format!("{name}.key")));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=leapfrog"]);
+        command.args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        command.args(["-out".as_ref(), certificate.as_os_str(), "-keyout".as_ref(), key.as_os_str()]);
+        let made = output(&mut command);
+        assert!(made.status.success(), "openssl failed:\n{}", String::from_utf8_lossy(&made.stderr));
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("permissions");
+        if let Some((user, group)) = postgres() {
+            chown(&key, Some(user), Some(group)).expect("the key given away");
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -132,7 +152,7 @@ fn program(name: &str) -> Command {
 
 fn output(command: &mut Command) -> Output {
     let program = command.get_program().to_owned();
-    command.output().unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()))
+    command.output().unwrap_or_else(|error| panic!("{} cannot be run, install it: {error}", program.display()))
 }
 
 #[test]
@@ -201,4 +221,32 @@ fn a_user_without_rights_does_not_make_a_database_look_empty() {
     // Without a right to the schema the server does not even admit that the tables are there.
     wait(run(&database, &["REVOKE ALL ON SCHEMA public FROM PUBLIC"]));
     assert_eq!(wait(seen(&guest)), ("none / ".to_owned(), 5));
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn a_session_is_encrypted_if_the_server_can_and_verified_if_the_url_asks_for_it() {
+    let cluster = Cluster::shared();
+    cluster.certify("stranger");
+    let path = |name: &str| cluster.path(name).display().to_string();
+    let login = |parameters: &str| {
+        let text = format!("postgresql://owner@127.0.0.1:{}/postgres?{parameters}", cluster.port);
+        url(&text).with_password(Secret::new(PASSWORD))
+    };
+    let encrypted = |parameters: &str| {
+        wait(async {
+            let mut connection = connect(&login(parameters), TIMEOUT).await.unwrap_or_else(|e| panic!("{}", chain(&e)));
+            let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            let rows = connection.rows(query).await.expect("a row");
+            connection.close().await;
+            rows[0][0].as_deref() == Some("t")
+        })
+    };
+    assert!(encrypted("application_name=x"), "encryption is preferred");
+    assert!(!encrypted("sslmode=disable"));
+    assert!(encrypted(&format!("sslmode=verify-full&sslrootcert={}", path("server.crt"))));
+    let strange = login(&format!("sslmode=verify-full&sslrootcert={}", path("stranger.crt")));
+    let (error, text) = wait(refusal(&strange, TIMEOUT));
+    assert!(matches!(error, ConnectError::Encryption { .. }), "{text}");
+    assert!(text.starts_with("agree on encryption with 127.0.0.1:"), "{text}");
 }
