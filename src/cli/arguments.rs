@@ -218,7 +218,7 @@ pub struct LeapArguments {
     pub only: Vec<Service>,
 
     /// Do not ask; needed where there is no terminal to ask on
-    #[arg(long, short, requires = "from")]
+    #[arg(long, short, requires_all = ["from", "to"])]
     pub yes: bool,
 
     /// Services side by side (1 to 256); default: as the cloud file says

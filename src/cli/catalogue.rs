@@ -54,7 +54,12 @@ pub(super) fn check(directory: &Utf8Path, show: &Show) -> Result<Exit, Stop> {
             Ok(_) => show.print(&text::check(&outcome)),
             Err(error) => show.complain(&show.diagnostic(error)),
         },
-        Output::Json | Output::Jsonl => show.print_json(&text::CheckResult::new(&outcome))?,
+        Output::Json | Output::Jsonl => {
+            show.print_json(&text::CheckResult::new(&outcome))?;
+            if let Err(error) = &outcome {
+                show.complain(&format!("leapfrog: {error}\n"));
+            }
+        }
     }
     Ok(if outcome.is_ok() { Exit::Done } else { Exit::Usage })
 }

@@ -45,7 +45,13 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
         Output::Text => show.print(&plan::detect::render(&detection)),
         Output::Json | Output::Jsonl => show.print_json(&detection)?,
     }
-    Ok(if observation.databases.values().all(Result::is_ok) { Exit::Done } else { Exit::Refused })
+    let unread: Vec<String> =
+        observation.databases.iter().filter(|(_, seen)| seen.is_err()).map(|(id, _)| id.to_string()).collect();
+    if unread.is_empty() {
+        return Ok(Exit::Done);
+    }
+    show.complain(&format!("leapfrog: could not read {}\n", unread.join(", ")));
+    Ok(Exit::Refused)
 }
 
 /// `leapfrog pull`.

@@ -71,7 +71,10 @@ pub enum JournalError {
         known: u32,
     },
     /// A record that cannot follow the ones before it.
-    #[error("the journal {path} contradicts itself")]
+    #[error(
+        "the journal {path} contradicts itself. Nothing was changed; restore the file from a copy, or move the run's \
+         directory away and start anew with `--from auto`"
+    )]
     Illegal {
         /// The journal.
         path: Utf8PathBuf,

@@ -1,0 +1,16 @@
+//! The command line as its users meet it: the program itself is run, on SQLite databases and closed ports.
+//!
+//! `pages/` holds what needs no cloud, as `trycmd` transcripts; everything about a cloud is told in
+//! Rust, and reviewed as `insta` snapshots. Every run of the program in here is also searched for
+//! panics, backtraces and passwords: see [`lab::Lab::run`].
+
+mod arguments;
+mod cloud_file;
+mod data;
+mod lab;
+mod pages;
+mod refusals;
+mod runs;
+mod secrets;
+mod state;
+mod streams;
