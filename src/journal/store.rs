@@ -85,7 +85,7 @@ impl Store {
             .mode(0o600)
             .open(&path)
             .map_err(|e| disk("open", e))?;
-        match file.try_lock() {
+        match lock_soon(&file) {
             Ok(()) => {
                 let written =
                     file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
@@ -190,6 +190,17 @@ impl Store {
             source,
         })
     }
+}
+
+/// Locks the file, passing over those who only look who holds it ([`Store::holder`]): that takes an instant.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..4 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(25)),
+            answer => return answer,
+        }
+    }
+    file.try_lock()
 }
 
 #[cfg(test)]
