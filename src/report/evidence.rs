@@ -19,7 +19,9 @@ fn phrase(evidence: &Evidence) -> String {
     match evidence {
         Evidence::Exit { code, verdict } => format!("exit {code} ({verdict})"),
         Evidence::NothingLeft { round } => format!("nothing left in round {round}"),
-        Evidence::Residue { migration, rows, why } => format!("{}: {}", residue(migration, *rows, None), why.trim().trim_end_matches('.')),
+        Evidence::Residue { migration, rows, why } => {
+            format!("{}: {}", residue(migration, *rows, None), why.trim().trim_end_matches('.'))
+        }
         Evidence::NoneRemain { what, database } => format!("no {what} left in {database}"),
         Evidence::Heads { database, heads } => format!("{database} at {heads}"),
     }
