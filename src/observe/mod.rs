@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 
 use crate::catalog::{Playbook, PlaybookCheck, StoredUrls};
 use crate::cloud::Cloud;
-use crate::database::{self, Connection, QueryError, connect};
+use crate::database::{self, ConnectError, Connection, QueryError, connect};
 use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Observation, ObservedDatabase, StoredUrl, Unreachable};
 
 pub use heads::heads;
@@ -84,8 +84,7 @@ async fn ask<T>(
     question: impl AsyncFnOnce(&mut Connection) -> Result<T, QueryError>,
 ) -> Result<T, Unreachable> {
     let connection = connect(url, timeout).await;
-    let mut connection = connection
-        .map_err(|error| Unreachable { reason: database::chain(&error), advice: error.advice().to_owned() })?;
+    let mut connection = connection.map_err(|error| away(&error))?;
     let found = answer(url, patience, question(&mut connection)).await;
     let _ = tokio::time::timeout(PARTING, connection.close()).await;
     found
@@ -96,7 +95,7 @@ async fn look(cloud: &Cloud, playbooks: &[&Playbook], id: &DatabaseId, url: &Con
     let mut connection = match connect(url, timeout).await {
         Ok(connection) => connection,
         Err(error) => {
-            let unreachable = Unreachable { reason: database::chain(&error), advice: error.advice().to_owned() };
+            let unreachable = away(&error);
             let stored = (!checks.is_empty()).then(|| Err(unreachable.clone()));
             return Seen { id: id.clone(), database: Err(unreachable), stored };
         }
@@ -116,6 +115,11 @@ async fn look(cloud: &Cloud, playbooks: &[&Playbook], id: &DatabaseId, url: &Con
     Seen { id: id.clone(), database, stored }
 }
 
+/// Why there is no connection.
+fn away(error: &ConnectError) -> Unreachable {
+    Unreachable { reason: format!("failed to {}", database::chain(error)), advice: error.advice().to_owned() }
+}
+
 /// What `question` finds, or why there is no answer within `timeout`.
 async fn answer<T>(
     url: &ConnectionUrl,
@@ -125,11 +129,15 @@ async fn answer<T>(
     match tokio::time::timeout(timeout, question).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(Unreachable {
-            reason: format!("read {url}: {}", database::chain(&error)),
-            advice: error.advice().to_owned(),
+            reason: format!("failed to read {url}: {}", database::chain(&error)),
+            advice: match (&error, url.engine()) {
+                (QueryError::Failed { .. }, Engine::Sqlite) => "check that the path leads to a sound SQLite file",
+                _ => error.advice(),
+            }
+            .to_owned(),
         }),
         Err(_) => Err(Unreachable {
-            reason: format!("read {url}: no answer within {} s", timeout.as_secs_f32()),
+            reason: format!("failed to read {url}: no answer within {} s", timeout.as_secs_f32()),
             advice: "a schema change or a lock may hold the tables: look at the server's list of running queries"
                 .to_owned(),
         }),

@@ -12,5 +12,6 @@ mod pages;
 mod refusals;
 mod runs;
 mod secrets;
+mod selection;
 mod state;
 mod streams;

@@ -10,6 +10,7 @@ fn help_and_mistakes_read_as_reviewed() {
         .env("DOCKER_HOST", "tcp://127.0.0.1:1")
         .env("LANG", "C.UTF-8")
         .env("TERM", "xterm")
+        .env("COLUMNS", "100")
         .case("tests/cli/pages/*.md");
 }
 
