@@ -125,6 +125,7 @@ impl Cloud {
             trusted: self.trusted.clone(),
             from: self.from.clone(),
             to: valid(&self.to),
+            whole: self.only.is_empty(),
             options: String::new(),
         })
     }
