@@ -183,7 +183,8 @@ impl World {
             trusted: wanted.services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
             from: wanted.from.clone(),
             to: self.newest(),
-            options: self.options(&wanted.services),
+            whole: self.cloud.services().count() == wanted.services.len(),
+            options: self.options.clone(),
         };
         brief.to = match &wanted.to {
             Target::At(series) => series.clone(),

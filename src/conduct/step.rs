@@ -157,18 +157,18 @@ impl Performance {
             let what = format!("the output says that it failed, whatever its exit code {code} says: {alarm}");
             return StepEnd::failed(Outcome::Failed, self.failure(finished, what, None));
         }
-        match verdict {
-            _ if well => StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None },
-            _ if finished.stopped => StepEnd::interrupted(),
-            _ => {
-                let what = if finished.exit.out_of_memory {
-                    format!("the kernel ended the command for want of memory (exit code {code})")
-                } else {
-                    format!("the command failed with exit code {code}")
-                };
-                StepEnd::failed(Outcome::Failed, self.failure(finished, what, None))
-            }
+        if well {
+            return StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None };
         }
+        if finished.stopped {
+            return StepEnd::interrupted();
+        }
+        let what = if finished.exit.out_of_memory {
+            format!("the kernel ended the command for want of memory (exit code {code})")
+        } else {
+            format!("the command failed with exit code {code}")
+        };
+        StepEnd::failed(Outcome::Failed, self.failure(finished, what, None))
     }
 
     /// Rounds until done, stuck, failed or interrupted.

@@ -35,8 +35,27 @@ pub struct Brief<'a> {
     pub from: Start,
     /// Where to end.
     pub to: Series,
-    /// How a command line continues that asks for the same, for advice: ` --config …`.
+    /// Whether every service of the cloud file takes part.
+    pub whole: bool,
+    /// How a command line continues that means the same files, for advice: ` --config …`.
     pub options: String,
+}
+
+impl Brief<'_> {
+    /// How a command line continues that asks for the same services and files.
+    pub(super) fn same(&self) -> String {
+        if self.whole {
+            return self.options.clone();
+        }
+        let services: Vec<&Service> = self.playbooks.iter().map(|playbook| &playbook.service).collect();
+        self.only(&services)
+    }
+
+    /// How a command line continues that asks for these services.
+    pub(super) fn only(&self, services: &[&Service]) -> String {
+        let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
+        format!(" --only {}{}", names.join(","), self.options)
+    }
 }
 
 /// Makes the plan.
@@ -55,8 +74,8 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
     }
     if path.len() > 1 {
         reasons.push(format!(
-            "every release between them is a stop: {} steps from one to the next with its own code",
-            path.iter().map(|release| release.series.as_str()).collect::<Vec<_>>().join(", ")
+            "no release is skipped: {} each do their part with their own code",
+            and(&path.iter().map(|release| release.series.as_str()).collect::<Vec<_>>())
         ));
     }
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
@@ -65,7 +84,7 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
         let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads)).collect();
         let last = index + 1 == path.len();
         let reason = match (index, last) {
-            (0, true) => "the databases stand here; its data migrations are completed",
+            (0, true) => "the databases stand here; its data migrations are run until done",
             (0, false) => "the databases stand here; its data migrations must be complete before the next release",
             (_, true) => "the target",
             (_, false) => "its fixes and its data migrations come before the next release's schema",
@@ -223,8 +242,8 @@ fn unreadable_urls(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
                     found: Some("a user or password with characters that are escaped with % in a URL".to_owned()),
                     expected: Some("letters, digits and - . _ ~ only".to_owned()),
                     next: format!(
-                        "give the leap a database user of its own for {} with such a password, name it in the cloud \
-                         file, and run the same command again",
+                        "make a database user for the leap whose name and password need no escaping, with all rights \
+                         on this database; name it in the cloud file under {}, and run the same command again",
                         id.service
                     ),
                 });
@@ -246,7 +265,12 @@ fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
                 Some(last) => format!(
                     "the last release that works on it is {}: `leapfrog --from {} --to {}{}`; then move {} to an engine \
                      that {} supports",
-                    last.series, path[0].series, last.series, brief.options, id.service, path[stop].series
+                    last.series,
+                    path[0].series,
+                    last.series,
+                    brief.same(),
+                    id.service,
+                    path[stop].series
                 ),
                 None => format!(
                     "move {} to an engine that it supports: `leapfrog playbooks show {}`",
@@ -257,7 +281,7 @@ fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
                 kind: RefusalKind::Engine,
                 database: Some(id.clone()),
                 what: format!(
-                    "{} {} does not support {engine}, and database {id} is one",
+                    "{} {} does not support {engine}, the engine of database {id}",
                     id.service, path[stop].series
                 ),
                 found: Some(engine.to_string()),
@@ -302,18 +326,37 @@ fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
                 expected: Some(expected.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", ")),
                 next: check.mend.trim().to_owned(),
             };
-            for url in stored {
-                if !url.database.as_ref().is_some_and(|database| expected.contains(database)) {
-                    let what = format!("{owner} sends the service's commands to a database outside the cloud file");
-                    refusals.push(refusal(what, format!("{} leads to {}", url.name, url.leads_to)));
-                }
+            let strays = stored.iter().filter(|url| !url.database.as_ref().is_some_and(|id| expected.contains(id)));
+            let strays: Vec<String> = strays.map(|url| format!("{} leads to {}", url.name, url.leads_to)).collect();
+            let missing: Vec<&DatabaseId> = expected
+                .iter()
+                .copied()
+                .filter(|id| !stored.iter().any(|url| url.database.as_ref() == Some(*id)))
+                .collect();
+            if !strays.is_empty() {
+                let what = format!("{owner} sends the service's commands to a database outside the cloud file");
+                refusals.push(refusal(what, strays.join(", ")));
             }
-            for missing in expected.iter().filter(|id| !stored.iter().any(|url| url.database.as_ref() == Some(**id))) {
-                let what = format!("{owner} does not lead to {missing}, which the cloud file names");
-                let found = stored.iter().map(|url| format!("{} leads to {}", url.name, url.leads_to));
-                refusals.push(refusal(what, found.collect::<Vec<_>>().join(", ")));
+            // Each stray explains one that is missing.
+            if missing.len() > strays.len() {
+                let names: Vec<String> = missing.iter().map(|id| id.to_string()).collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let what = format!("{owner} does not lead to {}, which the cloud file names", and(&names));
+                let found: Vec<String> =
+                    stored.iter().map(|url| format!("{} leads to {}", url.name, url.leads_to)).collect();
+                let found = if found.is_empty() { "no stored URL at all".to_owned() } else { found.join(", ") };
+                refusals.push(refusal(what, found));
             }
         }
     }
     refusals
+}
+
+/// `a, b and c`.
+pub(super) fn and(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }

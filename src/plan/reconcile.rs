@@ -46,6 +46,11 @@ fn reconcile_one(
     if found.stand_at(proved) {
         return None;
     }
+    let named = |heads: &Heads| match plan.hops.iter().zip(&lanes).find(|(_, lane)| reached(lane, id) == Some(heads)) {
+        Some((hop, _)) => format!("{heads} ({})", hop.series),
+        None => heads.to_string(),
+    };
+    let mut expected = named(proved);
     // A lane that is under way may have left the database anywhere between two releases, but at no third.
     let under_way = lanes.get(complete).filter(|lane| lane.steps.iter().any(|step| state.steps.contains_key(&step.id)));
     if let Some(lane) = under_way {
@@ -55,13 +60,16 @@ fn reconcile_one(
         if found.stand_at(next) || !(elsewhere || found.is_empty()) {
             return None;
         }
+        if next != proved {
+            expected = format!("{expected}, or on the way to {}", named(next));
+        }
     }
     Some(Refusal {
         kind: RefusalKind::Drift,
         database: Some(id.clone()),
         what: format!("database {id} does not stand where the interrupted run left it: something else changed it"),
-        found: Some(found.to_string()),
-        expected: Some(proved.to_string()),
+        found: Some(named(found)),
+        expected: Some(expected),
         next: format!(
             "find out what changed or restored it (`leapfrog detect{options}` shows the databases); to begin anew from \
              where they stand: `leapfrog --from auto --to {} --fresh{options}`",

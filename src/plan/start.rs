@@ -1,11 +1,11 @@
 //! Where a leap starts: what `--from` says against what the databases show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::Brief;
-use super::detect::{Detected, Verdict, detect, interval};
+use super::build::{Brief, and};
+use super::detect::{Detected, Group, Standing, Verdict, detect, interval};
 use super::refusal::{Refusal, RefusalKind, Refused};
-use crate::model::{DatabaseId, Heads, Observation, Series};
+use crate::model::{DatabaseId, Heads, Observation, Series, Service};
 
 /// Where to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +38,11 @@ pub(super) fn check(brief: &Brief<'_>) -> Result<(Series, Vec<String>), Refused>
         Start::At(series) => Some(series),
         Start::Auto => common.first(),
     };
-    let judge = Judge { brief, from, common: &common };
+    let judge = Judge { brief, from, common: &common, places };
     let mut refusals: Vec<Refusal> = places.iter().filter_map(|(id, detected)| judge.refusal(id, detected)).collect();
     let Some(from) = from.filter(|_| refusals.is_empty()) else {
         if refusals.is_empty() {
-            refusals.push(mixed(brief, places.iter()));
+            refusals.push(mixed(brief, &detection.standing));
         }
         return Err(Refused(refusals));
     };
@@ -54,9 +54,12 @@ pub(super) fn check(brief: &Brief<'_>) -> Result<(Series, Vec<String>), Refused>
     }];
     let others: Vec<&str> = common.iter().filter(|series| *series != from).map(Series::as_str).collect();
     if !others.is_empty() {
-        let chosen =
-            if brief.from == Start::Auto { "the earliest is where data may be unfinished" } else { "as asked" };
-        reasons.push(format!("the same heads belong to {}, too; {from} was taken: {chosen}", others.join(", ")));
+        let chosen = if brief.from == Start::Auto {
+            ", the earliest, because data migrations may be unfinished from there on"
+        } else {
+            ", as asked"
+        };
+        reasons.push(format!("the same heads fit {} as well; the leap starts at {from}{chosen}", and(&others)));
     }
     Ok((from.clone(), reasons))
 }
@@ -76,12 +79,13 @@ struct Judge<'b> {
     brief: &'b Brief<'b>,
     from: Option<&'b Series>,
     common: &'b BTreeSet<Series>,
+    places: &'b BTreeMap<DatabaseId, Detected>,
 }
 
 impl Judge<'_> {
     /// The refusal that a database is worth, if any. Without a start, only what is wrong wherever it is.
     fn refusal(&self, id: &DatabaseId, detected: &Detected) -> Option<Refusal> {
-        let options = &self.brief.options;
+        let options = &self.brief.same();
         let found = detected.found.as_ref().map(Heads::to_string);
         let (kind, what, found, next) = match &detected.verdict {
             Verdict::At { series } => return self.elsewhere(id, series, found.unwrap_or_default()),
@@ -108,7 +112,9 @@ impl Judge<'_> {
             ),
             Verdict::Legacy => (
                 RefusalKind::Behind,
-                format!("database {id} is older than every release of this catalogue: it is not under alembic"),
+                format!(
+                    "database {id} is older than every release of this catalogue: its version is a number from before alembic"
+                ),
                 found,
                 format!(
                     "bring it to {} with that release's own tools first: every path from older releases leads through \
@@ -121,6 +127,7 @@ impl Judge<'_> {
                 let part = |series: &[Series]| if series.is_empty() { None } else { Some(interval(series, &known)) };
                 let between = match (part(behind), part(ahead)) {
                     (Some(behind), Some(ahead)) => format!(", one part at {behind} and one at {ahead}"),
+                    (Some(behind), None) => format!("; it set out from {behind}"),
                     _ => String::new(),
                 };
                 (
@@ -128,8 +135,9 @@ impl Judge<'_> {
                     format!("database {id} stands between releases: a migration was begun and not finished{between}"),
                     found,
                     format!(
-                        "finish it with the release that began it (all of its schema commands for {}), or restore a copy \
-                         from before; then `leapfrog detect{options}`",
+                        "if a leap was interrupted, run it again where its state directory is. Else finish the \
+                         migration with the release that began it (all of {}'s schema commands), or restore a copy from \
+                         before; then `leapfrog detect{options}`",
                         id.service
                     ),
                 )
@@ -152,17 +160,26 @@ impl Judge<'_> {
     /// The refusal of a database that stands at `series`, if the leap does not start at one of them.
     fn elsewhere(&self, id: &DatabaseId, series: &[Series], found: String) -> Option<Refusal> {
         let from = self.from.filter(|from| !series.contains(from))?;
-        let Brief { to, options, releases, .. } = self.brief;
+        let Brief { to, releases, .. } = self.brief;
+        let options = self.brief.same();
         let known: Vec<Series> = releases.iter().map(|release| release.series.clone()).collect();
         let at = interval(series, &known);
         let behind = series.iter().all(|series| series < from);
-        let next = match (self.common.first(), series.first()) {
-            (Some(common), _) if common <= to => format!("run `leapfrog --from {common} --to {to}{options}`"),
-            (Some(_), _) => format!("nothing is left to do on the way to {to}: `leapfrog detect{options}` shows it"),
-            (None, Some(first)) if behind => format!(
-                "bring it up first: `leapfrog --from {first} --to {from} --only {}{options}`, or see all of them with \
-                 `leapfrog detect{options}`",
-                id.service
+        let next = match (self.common.first(), series.first(), self.laggards(from)) {
+            (Some(common), ..) if common <= to => format!("run `leapfrog --from {common} --to {to}{options}`"),
+            (Some(_), ..) => format!(
+                "nothing is left to do on the way to {to}, and databases only go forwards: name a later `--to`, or see \
+                 where they stand with `leapfrog detect{options}`"
+            ),
+            (None, Some(first), _) if behind => format!(
+                "bring it up first: `leapfrog --from {first} --to {from}{}`, or see all of them with `leapfrog \
+                 detect{options}`",
+                self.brief.only(&[&id.service])
+            ),
+            (None, _, Some((others, first))) => format!(
+                "if a leap was interrupted, run it again where its state directory is. Else bring the others up first: \
+                 `leapfrog --from {from} --to {first}{}`",
+                self.brief.only(&others)
             ),
             _ => format!("`leapfrog detect{options}` shows where every database stands"),
         };
@@ -177,6 +194,23 @@ impl Judge<'_> {
         })
     }
 
+    /// The services that stand at `from` while all others are further, and how far they may go: as far as the
+    /// nearest of the others, if that is on the way.
+    fn laggards(&self, from: &Series) -> Option<(Vec<&Service>, &Series)> {
+        let mut behind: BTreeSet<&Service> = self.places.keys().map(|id| &id.service).collect();
+        let mut nearest: Option<&Series> = None;
+        for (id, detected) in self.places {
+            let Verdict::At { series } = &detected.verdict else { return None };
+            if !series.contains(from) {
+                let first = series.first().filter(|first| *first > from)?;
+                nearest = Some(nearest.map_or(first, |nearest| nearest.min(first)));
+                behind.remove(&id.service);
+            }
+        }
+        let nearest = nearest.filter(|nearest| **nearest <= self.brief.to)?;
+        (!behind.is_empty()).then(|| (behind.into_iter().collect(), nearest))
+    }
+
     /// The heads that the start expects in a database.
     fn expected(&self, id: &DatabaseId) -> Option<String> {
         let from = self.from?;
@@ -188,22 +222,40 @@ impl Judge<'_> {
     }
 }
 
-fn mixed<'d>(brief: &Brief<'_>, places: impl Iterator<Item = (&'d DatabaseId, &'d Detected)>) -> Refusal {
+/// The databases stand at releases that have none in common.
+fn mixed(brief: &Brief<'_>, standing: &Standing) -> Refusal {
     let known: Vec<Series> = brief.releases.iter().map(|release| release.series.clone()).collect();
-    let stands = places.filter_map(|(id, detected)| match &detected.verdict {
-        Verdict::At { series } => Some(format!("{id} at {}", interval(series, &known))),
-        _ => None,
+    let groups: &[Group] = if let Standing::Mixed(groups) = standing { groups } else { &[] };
+    let stands = groups.iter().map(|group| {
+        let names: Vec<String> = group.databases.iter().map(DatabaseId::to_string).collect();
+        format!("{}: {}", interval(&group.series, &known), names.join(", "))
     });
-    let options = &brief.options;
     Refusal {
         kind: RefusalKind::Mixed,
         database: None,
-        what: "the databases stand at different releases, so no one release is where they start".to_owned(),
-        found: Some(stands.collect::<Vec<_>>().join(", ")),
+        what: "the databases stand at different releases, so there is no one release to start at".to_owned(),
+        found: Some(stands.collect::<Vec<_>>().join("; ")),
         expected: Some("one release that fits them all".to_owned()),
         next: format!(
-            "bring the ones behind up first, with `leapfrog --from THEIRS --to THE_OTHERS --only SERVICE`; `leapfrog \
-             detect{options}` shows the groups"
+            "if a leap was interrupted, run it again where its state directory is. Else {}",
+            catch_up(brief, groups).unwrap_or_else(|| format!(
+                "bring the ones behind up with their own release's tools; `leapfrog detect{}` shows them",
+                brief.same()
+            ))
         ),
     }
+}
+
+/// How the databases that are behind reach the others, if whole services are.
+fn catch_up(brief: &Brief<'_>, groups: &[Group]) -> Option<String> {
+    let [first, second, ..] = groups else { return None };
+    let services: BTreeSet<&Service> = first.databases.iter().map(|id| &id.service).collect();
+    let split = groups[1..].iter().flat_map(|group| &group.databases).any(|id| services.contains(&id.service));
+    let (from, to) = first.series.first().zip(second.series.first())?;
+    let only = brief.only(&services.into_iter().collect::<Vec<_>>());
+    (!split).then(|| {
+        format!(
+            "bring the ones behind up first: `leapfrog --from {from} --to {to}{only}`; then run the same command again"
+        )
+    })
 }

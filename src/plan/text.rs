@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::document::{Action, Hop, Lane, Plan, Standing};
+use crate::model::DatabaseId;
 
 /// The plan as a person reads it: the path, then every hop with its lanes, steps, images and reasons.
 pub fn render(plan: &Plan) -> String {
@@ -22,8 +23,9 @@ pub fn render(plan: &Plan) -> String {
     for reason in &plan.reasons {
         let _ = writeln!(text, "  {reason}");
     }
+    let width = plan.steps().map(|(_, _, step)| step.id.short().chars().count()).max().unwrap_or(0);
     for (number, hop) in plan.hops.iter().enumerate() {
-        render_hop(&mut text, number + 1, plan.hops.len(), hop);
+        render_hop(&mut text, number + 1, plan.hops.len(), hop, width);
     }
     text
 }
@@ -50,7 +52,7 @@ pub fn render_brief(plan: &Plan) -> String {
     text
 }
 
-fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop) {
+fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop, width: usize) {
     let _ = writeln!(text, "\nhop {number} of {of}: {} ({})", hop.series, hop.reason);
     for note in &hop.notes {
         let mut lines = wrap(note, 96).into_iter();
@@ -65,19 +67,20 @@ fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop) {
         let _ = writeln!(text, "  image {image}");
     }
     for lane in &hop.lanes {
-        render_lane(text, lane, images.len() > 1);
+        render_lane(text, lane, images.len() > 1, width);
     }
 }
 
-fn render_lane(text: &mut String, lane: &Lane, name_image: bool) {
+fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
     let _ = writeln!(text, "  {}", lane.service);
     if name_image {
         let _ = writeln!(text, "    image     {}", lane.image);
     }
     for (id, standing) in &lane.standing {
+        let name = if id.slot.as_str() == DatabaseId::MAIN { "schema" } else { id.short() };
         let _ = match standing {
-            Standing::AtHeads { heads } => writeln!(text, "    {:<9} at {heads} already", id.short()),
-            Standing::Moves { from, to } => writeln!(text, "    {:<9} {from} → {to}", id.short()),
+            Standing::AtHeads { heads } => writeln!(text, "    {name:<9} at {heads} already"),
+            Standing::Moves { from, to } => writeln!(text, "    {name:<9} {from} → {to}"),
         };
     }
     for step in &lane.steps {
@@ -88,7 +91,7 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool) {
             }
             Action::Verify(_) => "heads are read and compared".to_owned(),
         };
-        let _ = writeln!(text, "    {:<9} {:<28} {what}", step.phase, step.id.short());
+        let _ = writeln!(text, "    {:<9} {:<width$}  {what}", step.phase, step.id.short());
     }
 }
 

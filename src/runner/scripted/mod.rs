@@ -202,6 +202,10 @@ fn error(kind: RunnerErrorKind, what: &str) -> RunnerError {
     RunnerError { what: what.into(), advice: "Look at the test's script.".into(), kind, source: None }
 }
 
+fn missing(image: &ImageReference) -> RunnerError {
+    error(RunnerErrorKind::ImageMissing, &format!("the registry has no image {image}"))
+}
+
 #[async_trait::async_trait]
 impl Runner for Scripted {
     async fn identify(&self) -> Result<RunnerIdentity, RunnerError> {
@@ -211,7 +215,7 @@ impl Runner for Scripted {
 
     async fn resolve(&self, reference: &ImageReference) -> Result<PinnedImage, RunnerError> {
         if self.present()?.missing.contains(reference) {
-            return Err(error(RunnerErrorKind::ImageMissing, &format!("the registry has no image {reference}")));
+            return Err(missing(reference));
         }
         Ok(PinnedImage { reference: reference.clone(), digest: Self::digest(reference) })
     }
@@ -226,6 +230,9 @@ impl Runner for Scripted {
         progress: &(dyn Fn(FetchProgress) + Send + Sync),
     ) -> Result<(), RunnerError> {
         let mut state = self.present()?;
+        if state.missing.contains(&image.reference) {
+            return Err(missing(&image.reference));
+        }
         if state.here.insert(image.reference.clone()) {
             state.calls.push(Call::Fetch(image.reference.clone()));
             drop(state);

@@ -1,0 +1,9 @@
+//! Whole leaps of the conductor: a real journal in a directory of its own, a scripted runner in the place
+//! of containers, and databases that stand where the commands that ran would have brought them.
+
+mod bed;
+mod data;
+mod deaths;
+mod leaps;
+mod secrets;
+mod stops;

@@ -1,0 +1,145 @@
+//! A cloud with seven services and two cells, as it would be observed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leapfrog::catalog::{Catalog, Playbook, Release};
+use leapfrog::model::{
+    ConnectionUrl, DatabaseId, Engine, Heads, ImageReference, Observation, ObservedDatabase, Secret, Service,
+    StoredUrl, Unreachable,
+};
+use leapfrog::plan::{self, Brief, Plan, Refused, Start};
+
+pub(crate) fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
+
+/// The databases and their names on the server.
+const DATABASES: &[(&str, &str)] = &[
+    ("barbican", "barbican"),
+    ("cinder", "cinder"),
+    ("glance", "glance"),
+    ("keystone", "keystone"),
+    ("neutron", "neutron"),
+    ("nova.api", "nova_api"),
+    ("nova.cell0", "nova_cell0"),
+    ("nova.cells.cell1", "nova"),
+    ("nova.cells.cell2", "nova_cell2"),
+    ("placement", "placement"),
+];
+
+pub(crate) struct Cloud {
+    catalog: Catalog,
+    pub(crate) urls: BTreeMap<DatabaseId, ConnectionUrl>,
+    pub(crate) seen: Observation,
+    pub(crate) from: Start,
+    pub(crate) to: String,
+    pub(crate) trusted: BTreeSet<Service>,
+    /// The services that take part; none: all.
+    pub(crate) only: Vec<&'static str>,
+}
+
+impl Cloud {
+    /// A cloud that stands at `series` and is to go to 2024.2.
+    pub(crate) fn at(series: &str) -> Self {
+        let catalog = Catalog::embedded().unwrap_or_else(|error| panic!("{error}"));
+        let mut cloud = Self {
+            catalog,
+            urls: BTreeMap::new(),
+            seen: Observation::default(),
+            from: Start::At(valid(series)),
+            to: "2024.2".into(),
+            trusted: BTreeSet::new(),
+            only: Vec::new(),
+        };
+        for (id, name) in DATABASES {
+            let url: ConnectionUrl = valid(&format!("mysql+pymysql://leapfrog@10.0.0.5/{name}"));
+            cloud.urls.insert(valid(id), url.with_password(Secret::new("Secret99")));
+            let heads = cloud.heads(series, id);
+            cloud.shows(id, heads);
+        }
+        let cells = [("cell0", "nova.cell0"), ("cell1", "nova.cells.cell1"), ("cell2", "nova.cells.cell2")];
+        cloud.stores(&cells.map(|(name, id)| (name, "mysql+pymysql://nova@10.0.0.5/…", Some(id))));
+        cloud
+    }
+
+    /// The heads of a release in a database.
+    pub(crate) fn heads(&self, series: &str, id: &str) -> Heads {
+        let id: DatabaseId = valid(id);
+        let playbook = self.catalog.playbook(&id.service).expect("a playbook");
+        let schema = &playbook.databases.iter().find(|slot| slot.slot == id.slot).expect("a slot").schema;
+        self.catalog.release(&valid(series)).expect("a release").services[&id.service].heads[schema].clone()
+    }
+
+    pub(crate) fn shows(&mut self, id: &str, heads: Heads) {
+        self.shows_tables(id, heads, 60);
+    }
+
+    pub(crate) fn shows_tables(&mut self, id: &str, heads: Heads, tables: u64) {
+        let version = "10.11.14-MariaDB".into();
+        let seen = ObservedDatabase { engine: Engine::Mysql, version, heads, tables };
+        self.seen.databases.insert(valid(id), Ok(seen));
+    }
+
+    /// The database shows what it shows at another release.
+    pub(crate) fn stands(&mut self, id: &str, series: &str) {
+        let heads = self.heads(series, id);
+        self.shows(id, heads);
+    }
+
+    pub(crate) fn does_not_answer(&mut self, id: &str) {
+        let unreachable = Unreachable {
+            reason: "reach 10.0.0.5:3306: Connection refused".into(),
+            advice: "check host and port in the cloud file, and that the server listens there".into(),
+        };
+        self.seen.databases.insert(valid(id), Err(unreachable));
+    }
+
+    /// What nova's cell mappings say.
+    pub(crate) fn stores(&mut self, urls: &[(&str, &str, Option<&str>)]) {
+        let stored = urls.iter().map(|(name, leads_to, database)| StoredUrl {
+            name: (*name).into(),
+            leads_to: (*leads_to).into(),
+            database: database.map(valid),
+        });
+        self.seen.stored_urls.insert(valid("nova.api"), Ok(stored.collect()));
+    }
+
+    fn takes_part(&self, service: &Service) -> bool {
+        self.only.is_empty() || self.only.contains(&service.as_str())
+    }
+
+    pub(crate) fn plan(&self) -> Result<Plan, Refused> {
+        let image = |service: &Service, release: &Release| -> ImageReference {
+            valid(&format!("quay.io/openstack.kolla/{service}-api:{}-ubuntu-jammy", release.series))
+        };
+        let databases = self.urls.iter().filter(|(id, _)| self.takes_part(&id.service));
+        let playbooks: Vec<&Playbook> =
+            self.catalog.playbooks().filter(|playbook| self.takes_part(&playbook.service)).collect();
+        plan::build(&Brief {
+            cloud: "ewr1",
+            releases: self.catalog.releases().collect(),
+            playbooks,
+            databases: databases.map(|(id, url)| (id.clone(), url.clone())).collect(),
+            image: &image,
+            observation: &self.seen,
+            trusted: self.trusted.clone(),
+            from: self.from.clone(),
+            to: valid(&self.to),
+            whole: self.only.is_empty(),
+            options: String::new(),
+        })
+    }
+
+    /// The plan, or what is told in its place.
+    pub(crate) fn told(&self) -> String {
+        let told = match self.plan() {
+            Ok(plan) => plan::render(&plan),
+            Err(refused) => {
+                let refusals: Vec<String> = refused.0.iter().map(ToString::to_string).collect();
+                format!("{refused}\n\n{}\n", refusals.join("\n\n"))
+            }
+        };
+        assert!(!told.contains("Secret99"), "no password is shown");
+        told
+    }
+}
