@@ -17,7 +17,7 @@ use super::preflight;
 use super::reader::LiveReader;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
-use crate::conduct::{Conductor, Connections, EventSink, Settings, Signal};
+use crate::conduct::{ConductError, Conductor, Connections, EventSink, Settings, Signal};
 use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
@@ -344,8 +344,14 @@ async fn carry_out(
     );
     let conclusion = conductor.conduct(signals).await;
     telling.await.map_err(|error| Stop::internal(error.into()))?;
-    // The journal's disk, or an engine that went away: both can be mended, and then the run goes on.
-    let conclusion = conclusion.map_err(|error| Stop { exit: Exit::Failed, ..Stop::internal(error.into()) })?;
+    let conclusion = conclusion.map_err(|error| {
+        let exit = match &error {
+            ConductError::Find(_) => Exit::Refused,
+            // A full disk can be mended, and then the run goes on.
+            ConductError::Journal(_) => Exit::Failed,
+        };
+        Stop { exit, ..Stop::internal(error.into()) }
+    })?;
     if show.output == Output::Text {
         let records = crate::journal::read(&directory)?.records;
         show.complain(&super::records::summary(&plan, &records, &directory, again, show));
