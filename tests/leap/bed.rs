@@ -41,8 +41,10 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// A cloud of this name with so many nova instances.
+    /// A cloud of this name with so many nova instances. The process makes the name its own: another run
+    /// of these tests may work on the same test bed.
     pub(crate) fn new(name: &str, rows: u32) -> Self {
+        let name = &format!("{name}{}", std::process::id());
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().to_str().expect("UTF-8").to_owned();
         let told = testbed(&["cloud", name, "--dir", &path, "--rows", &rows.to_string()], "");

@@ -218,7 +218,8 @@ fn a_second_run_does_nothing(cloud: &Cloud) {
     events.kill().expect("ours");
     let seen = events.wait_with_output().expect("ended").stdout;
     let seen = String::from_utf8_lossy(&seen).into_owned();
-    let own: Vec<&str> = seen.lines().filter(|line| line.contains("leapfrog.cloud:whole")).collect();
+    let label = format!("leapfrog.cloud:{}", cloud.name);
+    let own: Vec<&str> = seen.lines().filter(|line| line.contains(&label)).collect();
     assert_eq!(own, Vec::<&str>::new(), "a container was started");
     assert_eq!(cloud.journal().len(), records, "a record was written");
     assert!(environment()["image"].is_string());
