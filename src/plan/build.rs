@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{
-    Action, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
 use super::start::{self, Start};
@@ -168,12 +168,13 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
         }
         let configuration = configure(brief, service, configuration, target);
         let action = match step {
-            PlaybookStep::Run(run) => Action::Run {
+            PlaybookStep::Run(run) => Action::Run(Box::new(CommandRun {
                 command: run.command.clone(),
                 exits: run.exits.clone(),
                 failure_texts: run.failure_texts.clone(),
                 configuration,
-            },
+                schema: None,
+            })),
             PlaybookStep::Drain(drain) => Action::Drain(Box::new(DataMigration {
                 command: drain.command.clone(),
                 count: drain.count,

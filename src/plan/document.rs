@@ -88,20 +88,50 @@ pub struct Step {
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Runs a command once.
-    Run {
-        /// The command.
-        command: Command,
-        /// What its exit codes mean.
-        exits: ExitTable,
-        /// Texts in its output that mean failure.
-        failure_texts: Vec<String>,
-        /// The file that tells it where the databases are.
-        configuration: StepConfiguration,
-    },
+    Run(Box<CommandRun>),
     /// Runs a command until its work is done.
     Drain(Box<DataMigration>),
     /// Reads heads and compares them; runs no command.
     Verify(Verification),
+}
+
+/// A command that is run once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CommandRun {
+    /// The command.
+    pub command: Command,
+    /// What its exit codes mean.
+    pub exits: ExitTable,
+    /// Texts in its output that mean failure.
+    pub failure_texts: Vec<String>,
+    /// The file that tells it where the databases are.
+    pub configuration: StepConfiguration,
+    /// The schema it migrates, where it is a schema migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaMove>,
+}
+
+/// What a schema migration does to the schema of its databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SchemaMove {
+    /// By database.
+    pub databases: BTreeMap<DatabaseId, SchemaTarget>,
+    /// Whether the step is skipped where every one of these databases stands at the release's heads
+    /// already, because the command does nothing else.
+    pub skippable: bool,
+}
+
+/// What one database must show after a schema migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SchemaTarget {
+    /// Where the hop takes the database in the end.
+    pub heads: Heads,
+    /// Alembic heads that must be among the database's after this step: all of them, or those of the
+    /// branch that the step takes. Empty where that is not known.
+    pub reaches: BTreeSet<String>,
+    /// How many tables the revisions on the way drop; absent where the image was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_drop: Option<u64>,
 }
 
 /// A data migration that is repeated until done.
@@ -171,7 +201,7 @@ impl Action {
     /// The words of the command, with `batch` or the playbook's own number for the rows of a round.
     pub fn command(&self, batch: Option<u64>) -> Option<String> {
         match self {
-            Self::Run { command, .. } => Some(command.to_string()),
+            Self::Run(run) => Some(run.command.to_string()),
             Self::Drain(migration) => Some(migration.command.words(batch.or(Some(migration.count))).join(" ")),
             Self::Verify(_) => None,
         }
@@ -180,7 +210,7 @@ impl Action {
     /// The program the step needs in its image.
     pub fn program(&self) -> Option<&str> {
         match self {
-            Self::Run { command, .. } => Some(command.program()),
+            Self::Run(run) => Some(run.command.program()),
             Self::Drain(migration) => Some(migration.command.program()),
             Self::Verify(_) => None,
         }

@@ -85,7 +85,7 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
     }
     for step in &lane.steps {
         let what = match &step.action {
-            Action::Run { command, .. } => command.to_string(),
+            Action::Run(run) => run.command.to_string(),
             Action::Drain(migration) => {
                 format!("{}  (until done)", migration.command.words(Some(migration.count)).join(" "))
             }

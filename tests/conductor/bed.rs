@@ -14,7 +14,7 @@ use leapfrog::model::{
     Unreachable, Verdict,
 };
 use leapfrog::plan::{
-    Action, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
 };
 use leapfrog::runner::scripted::{Call, Script, Scripted};
 use leapfrog::runner::{FoundState, PinnedImage, TaskId};
@@ -65,12 +65,13 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
     };
     let step = |name: &str, phase, effect, action| Step { id: id(name), phase, why: "because".into(), effect, action };
     let failure_texts = vec!["Error attempting to run".to_owned()];
-    let sync = Action::Run {
+    let sync = Action::Run(Box::new(CommandRun {
         command: command(&format!("{service}-manage db sync")),
         exits: ExitTable::default(),
         failure_texts: failure_texts.clone(),
         configuration: configuration(service),
-    };
+        schema: None,
+    }));
     let drain = Action::Drain(Box::new(DataMigration {
         command: command(&format!("{service}-manage db online_data_migrations --max-count {{count}}")),
         count: 1000,

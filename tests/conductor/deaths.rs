@@ -23,7 +23,7 @@ enum Left {
 fn script(bed: &Bed, step: &StepId, rounds: u32) -> Option<Script> {
     let (_, _, planned) = bed.plan.steps().find(|(_, _, planned)| planned.id == *step)?;
     match planned.action {
-        Action::Run { .. } => Some(Script::ends(0).out("moved")),
+        Action::Run(_) => Some(Script::ends(0).out("moved")),
         Action::Drain(_) if rounds == 0 => Some(drains()[0].clone()),
         Action::Drain(_) => Some(drains()[1].clone()),
         Action::Verify(_) => None,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::parse;
 use crate::catalog::OutputFormat;
 use crate::model::{Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, StepId, Verdict};
-use crate::plan::{Action, DataMigration, Hop, Lane, Plan, Standing, Step, StepConfiguration, Verification};
+use crate::plan::{
+    Action, CommandRun, DataMigration, Hop, Lane, Plan, Standing, Step, StepConfiguration, Verification,
+};
 
 fn words(text: &str) -> Command {
     let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
@@ -87,12 +89,13 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
                     configuration: configuration.clone(),
                 }))
             } else {
-                Action::Run {
+                Action::Run(Box::new(CommandRun {
                     command: words(command),
                     exits: ExitTable::default(),
                     failure_texts: Vec::new(),
                     configuration: configuration.clone(),
-                }
+                    schema: None,
+                }))
             },
         })
         .collect();
