@@ -22,6 +22,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         slot: slot.parse().expect("a slot"),
         schema: service.parse().expect("a schema"),
         many: *many,
+        scripts: Vec::new(),
     });
     Playbook {
         format: 1,
@@ -30,6 +31,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         databases: slots.collect(),
         configuration: Vec::new(),
         checks: Vec::new(),
+        options_in: Vec::new(),
         steps: Vec::new(),
         sources: Vec::new(),
     }

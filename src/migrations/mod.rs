@@ -27,4 +27,4 @@ mod tree;
 
 pub use facts::{ImageFacts, LackingOption, SchemaFacts, ServiceFacts};
 pub use read::{Misread, Place, read};
-pub use tree::{Branch, Revision, Tree, TreeError};
+pub use tree::{Revision, Tree, TreeError};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Branch, Misread, Place, Revision, Tree, TreeError, read};
+use super::{Misread, Place, Revision, Tree, TreeError, read};
+use crate::model::Branch;
 
 fn scripts(list: &[(&str, &str)]) -> BTreeMap<String, String> {
     list.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect()

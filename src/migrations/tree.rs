@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Branch;
+
 /// One revision, as its script says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,17 +26,6 @@ pub struct Revision {
     /// How many tables it drops at most; absent where that cannot be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drops: Option<u64>,
-}
-
-/// Which half of a migration a revision belongs to, where a schema is migrated in halves (keystone, neutron,
-/// glance).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Branch {
-    /// What adds.
-    Expand,
-    /// What removes.
-    Contract,
 }
 
 /// Why revisions make no tree.
