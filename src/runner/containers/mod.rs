@@ -15,8 +15,9 @@
 //!   where an engine offers no other way (Podman).
 //!
 //! `connect` finds the engine; `login` and `registry` deal with registries; `images` gets images;
-//! `programs`, `read`, `places` and `archive` look into them; `launch` with `files` and `labels` starts tasks; `watch` with `output`
-//! sees them end; `tasks` finds, stops and removes them; `trouble` words the errors.
+//! `programs`, `read`, `places` and `archive` look into them; `launch` with `files` and `labels` starts tasks;
+//! `watch` with `output` sees them end; `written` looks at what they left behind; `tasks` finds, stops and removes
+//! them; `trouble` words the errors.
 
 mod archive;
 mod connect;
@@ -33,6 +34,7 @@ mod registry;
 mod tasks;
 mod trouble;
 mod watch;
+mod written;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -166,6 +168,10 @@ impl Runner for Containers {
 
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<(), RunnerError> {
         self.stop_task(task, grace).await
+    }
+
+    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
+        self.written_databases(task).await
     }
 
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {
