@@ -94,3 +94,6 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         Next::Halt
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,5 +5,7 @@ mod bed;
 mod data;
 mod deaths;
 mod leaps;
+mod schemas;
 mod secrets;
+mod side_by_side;
 mod stops;
