@@ -230,7 +230,7 @@ pub struct LeapArguments {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "from")]
     pub jobs: Option<u16>,
 
-    /// Pull images a release ahead (next) or all beforehand (all)
+    /// Pull and read all images beforehand (all, the default), or each a release ahead (next)
     #[arg(long, value_enum, value_name = "WHEN", requires = "from", hide_possible_values = true)]
     pub prefetch: Option<Prefetch>,
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod catalogue;
 mod exit;
+pub mod images;
 mod leap;
 mod look;
 mod preflight;

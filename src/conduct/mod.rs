@@ -20,8 +20,9 @@ mod schedule;
 mod step;
 
 pub use cancel::{Signal, StopLevel};
+pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
-pub use images::obtain;
+pub use images::{ImageInspector, nothing_lacks, obtain};
 pub use launch::{Connections, Redactor};
 
 use crate::model::{DatabaseId, Heads, Unreachable};
