@@ -5,3 +5,4 @@ mod bed;
 mod failing;
 mod refusals;
 mod whole;
+mod wrong_images;
