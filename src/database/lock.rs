@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::connect::{ConnectError, connect};
 use super::connection::{Connection, QueryError};
-use crate::model::ConnectionUrl;
+use crate::model::{ConnectionUrl, Engine};
 
 /// How often a held lock is looked at; also how long a server takes to notice that its holder died.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -119,6 +119,8 @@ pub struct DatabaseLock {
     held: Held,
     /// The server's number of the session that holds the lock; absent for SQLite.
     session: Option<u64>,
+    /// Whether a question may be without its answer.
+    asking: bool,
 }
 
 #[derive(Debug)]
@@ -155,28 +157,42 @@ impl DatabaseLock {
             Held::File(..) => std::future::pending().await,
             Held::Server { connection, watch } => loop {
                 // A server that does not answer for a minute holds no lock that can be relied on.
+                self.asking = true;
                 let asked = tokio::time::timeout(30 * HEARTBEAT, connection.rows(watch)).await;
                 let row = match asked {
                     Err(_) => return "the server did not answer for a minute".to_owned(),
                     Ok(Err(error)) => return super::chain(&error),
                     Ok(Ok(rows)) => rows.into_iter().next().unwrap_or_default(),
                 };
+                self.asking = false;
                 if row.last().cloned().flatten().as_deref() != Some("1") {
                     return "the server gave it to somebody else".to_owned();
                 }
-                if connection.engine() == crate::model::Engine::Postgresql {
+                if connection.engine() == Engine::Postgresql {
                     tokio::time::sleep(HEARTBEAT).await;
                 }
             },
         }
     }
 
-    /// Gives the lock back.
-    pub async fn release(self) {
+    /// Gives the lock back. `url` is the database's, for a session in the middle of a question is ended
+    /// from outside: a server would hold the lock until the question is answered.
+    pub async fn release(self, url: &ConnectionUrl, timeout: Duration) {
         match self.held {
-            // The lock goes with the session. A question in its middle would be waited for.
+            // The lock goes with the session.
             Held::Server { connection, .. } => {
-                let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
+                let parting = async {
+                    match self.session.filter(|_| self.asking && url.engine() == Engine::Mysql) {
+                        Some(session) => {
+                            if let Ok(mut other) = connect(url, timeout).await {
+                                let _ = other.rows(&format!("KILL {session}")).await;
+                                other.close().await;
+                            }
+                        }
+                        None => connection.close().await,
+                    }
+                };
+                let _ = tokio::time::timeout(timeout, parting).await;
             }
             Held::File(file, path) => {
                 // While it is locked nobody else holds this file; whoever waits finds it gone and makes another.
@@ -207,7 +223,7 @@ async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder)
             holder.line()
         );
         let session = cell(1).and_then(|id| id.parse().ok());
-        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session });
+        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, asking: false });
     }
     let query =
         format!("SELECT ID, USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK('{name}')");
@@ -249,7 +265,7 @@ async fn lock_postgresql(mut connection: Connection, holder: &Holder) -> Result<
     if cell(0).as_deref() == Some("1") {
         let watch = format!("SELECT count(*) {held} AND l.pid = pg_backend_pid()");
         let session = cell(1).and_then(|id| id.parse().ok());
-        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session });
+        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, asking: false });
     }
     let rows =
         connection.rows(&format!("SELECT a.pid, a.usename, a.client_addr::text, a.application_name {held}")).await?;
@@ -291,7 +307,7 @@ fn lock_file(database: &str, holder: &Holder) -> Result<DatabaseLock, LockError>
         }
         let write = file.set_len(0).and_then(|()| writeln!(file, "{}", holder.line()));
         write.map_err(failed)?;
-        return Ok(DatabaseLock { held: Held::File(file, path.clone()), session: None });
+        return Ok(DatabaseLock { held: Held::File(file, path.clone()), session: None, asking: false });
     }
 }
 
@@ -301,7 +317,7 @@ impl Connection {
     /// # Errors
     /// The connection broke.
     pub async fn is_galera(&mut self) -> Result<bool, QueryError> {
-        if self.engine() != crate::model::Engine::Mysql {
+        if self.engine() != Engine::Mysql {
             return Ok(false);
         }
         let rows = self.rows("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'").await?;
@@ -334,7 +350,8 @@ mod tests {
         };
         assert_eq!(found, holder());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(lock.release());
+        let url = format!("sqlite:///{database}").parse().expect("a URL");
+        runtime.block_on(lock.release(&url, HEARTBEAT));
         assert!(!lock_path(&database).exists(), "the lock file stayed");
         lock_file(&database, &holder()).expect("free again");
     }

@@ -278,6 +278,7 @@ impl Bed {
             host: "alpha".into(),
             pid: 7,
             images: self.pinned().into_iter().map(|(reference, image)| (reference, image.digest)).collect(),
+            unfenced: false,
         }
     }
 
@@ -285,7 +286,8 @@ impl Bed {
     pub(crate) async fn leap(&mut self) -> Told {
         let mut journal = if self.directory.join(journal::FILE_NAME).exists() {
             let (mut journal, _) = Journal::open(&self.directory).expect("a journal");
-            let body = RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 8 };
+            let body =
+                RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 8, unfenced: false };
             journal.append(Timestamp::now(), body).expect("resumed");
             journal
         } else {
