@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use leapfrog::catalog::{OutputFormat, Remainder, Residue};
-use leapfrog::conduct::{Conclusion, Conductor, Connections, DatabaseReader, EventSink, Settings, Signal};
+use leapfrog::conduct::{Conclusion, Conductor, Connections, DatabaseReader, EventSink, Fence, Settings, Signal};
 use leapfrog::journal::{self, Event, Failure, Journal, Outcome, Record, RecordBody, RunState};
 use leapfrog::model::{
     ConnectionUrl, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, RunId, Secret, Series, StepId,
@@ -148,6 +148,8 @@ pub(crate) struct Bed {
     pub(crate) jobs: usize,
     /// Of every database.
     pub(crate) password: String,
+    /// Looked at before every hop.
+    pub(crate) fence: Option<Arc<dyn Fence>>,
     reactions: Vec<Reaction>,
 }
 
@@ -200,6 +202,7 @@ impl Bed {
             databases,
             jobs: 8,
             password: PASSWORD.into(),
+            fence: None,
             reactions: Vec::new(),
         }
     }
@@ -336,6 +339,10 @@ impl Bed {
             settings,
             events,
         );
+        let conductor = match &self.fence {
+            Some(fence) => conductor.behind(Arc::clone(fence)),
+            None => conductor,
+        };
         let conclusion = tokio::time::timeout(Duration::from_secs(30 * 24 * 3600), conductor.conduct(signals));
         let conclusion = conclusion.await.expect("the run ends").expect("an orderly end");
         let contents = journal::read(&self.directory).expect("a readable journal");

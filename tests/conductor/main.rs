@@ -5,5 +5,6 @@ mod bed;
 mod data;
 mod deaths;
 mod leaps;
+mod others;
 mod secrets;
 mod stops;

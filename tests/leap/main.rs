@@ -3,5 +3,6 @@
 
 mod bed;
 mod failing;
+mod others;
 mod refusals;
 mod whole;
