@@ -131,6 +131,10 @@ async fn prepare(
         }
         _ => begin(world, wanted, &observation, runner, arguments, host).await?,
     };
+    let skips = ready.plan.steps().any(|(_, _, step)| step.may_be_skipped());
+    if wanted.no_skip && skips && matches!(ready.opening, Opening::Resume) {
+        show.complain("--no-skip counts for a new run; this one goes on as it was planned, with steps skipped\n");
+    }
     Ok(Some(ready))
 }
 
@@ -404,7 +408,7 @@ async fn carry_out(
         show.complain(&super::records::summary(&plan, &records, &directory, again, show));
     }
     Ok(match conclusion.outcome {
-        Outcome::Done => Exit::Done,
+        Outcome::Done | Outcome::Skipped => Exit::Done,
         Outcome::Failed => Exit::Failed,
         Outcome::Stuck => Exit::Stuck,
         Outcome::Interrupted => Exit::Interrupted,

@@ -6,5 +6,7 @@ mod data;
 mod deaths;
 mod leaps;
 mod others;
+mod schemas;
 mod secrets;
+mod side_by_side;
 mod stops;
