@@ -6,6 +6,7 @@
 mod arguments;
 mod catalogue;
 mod exit;
+mod guard;
 pub mod images;
 mod leap;
 mod look;

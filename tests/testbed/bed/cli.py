@@ -162,6 +162,15 @@ def variant(home, options):
     print(f"{bed.registry.image}:{options.tag}")
 
 
+def tag(home, options):
+    """Gives an image of the registry one more tag."""
+    bed = Bed(home)
+    bed.require()
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", options.tag):
+        raise TestbedError(f"{options.tag!r} is no tag")
+    bed.registry.put_tag(options.tag, options.series)
+
+
 def sql(home, options):
     """Runs the SQL on stdin as root, and prints the rows tab separated, without headings."""
     bed = Bed(home)
@@ -209,6 +218,9 @@ def parser():
     command.add_argument("tag", metavar="TAG")
     command.add_argument("--of", required=True, choices=everything, help="the release whose layers it has")
     command.add_argument("--add", action="append", default=[], metavar="PATH=FILE", help="a file of this machine at a path of the image")
+    command = add("tag", tag)
+    command.add_argument("series", choices=everything, help="the release whose image it is")
+    command.add_argument("tag", metavar="TAG")
     command = add("sql", sql)
     command.add_argument("database", metavar="DATABASE")
     return main_parser
