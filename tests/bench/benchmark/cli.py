@@ -57,7 +57,7 @@ class Bench:
         Bed(home).require()
         host = home.settings.get("docker_host")
         self.docker = ["docker", *(["--host", host] if host else [])]
-        self.ends = ["--from", options.source, "--to", options.target]
+        self.ends = ["--from", options.source, "--to", options.target, *(["--only", options.only] if options.only else [])]
         self.directory = home.sub("bench") / time.strftime("%Y%m%d-%H%M%S")
         self.password = random_password()
         self.ansible = self._ansible()
@@ -158,6 +158,7 @@ def main(arguments):
     parser.add_argument("--disabled-cell", action="store_true", help="disable the last cell")
     parser.add_argument("--from", dest="source", default="2023.1", metavar="SERIES")
     parser.add_argument("--to", dest="target", default="2024.2", metavar="SERIES")
+    parser.add_argument("--only", metavar="SERVICES", help="these services only, separated by commas")
     parser.add_argument("--leapfrog", type=pathlib.Path, default=PROGRAM, help="the program that is measured (default: the release build)")
     parser.add_argument("--ways", nargs="+", choices=["leapfrog", "shell", "ansible"], default=["leapfrog", "shell", "ansible"])
     parser.add_argument("--json", type=pathlib.Path, help="where the figures go besides the test bed's directory")
