@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot};
+use crate::model::{Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot};
 
 /// How a service is taken through a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -179,6 +179,14 @@ impl PlaybookStep {
         }
     }
 
+    /// Whether its commands for several databases may run at the same time.
+    pub fn side_by_side(&self) -> bool {
+        match self {
+            Self::Run(run) => run.side_by_side,
+            Self::Drain(drain) => drain.side_by_side,
+        }
+    }
+
     /// What may be done if its end was not seen.
     pub fn effect(&self) -> Effect {
         match self {
@@ -235,10 +243,14 @@ pub struct Run {
     pub engines: Vec<Engine>,
     /// The command.
     pub command: Command,
-    /// The slots the step is taken for, once for each database in them, one after the other.
-    /// Absent: once, for all of the service's databases.
+    /// The slots the step is taken for, once for each database in them. Absent: once, for all of the
+    /// service's databases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub for_each: Vec<Slot>,
+    /// Whether the commands for the databases in `for_each` may run at the same time; absent: one after the
+    /// other.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub side_by_side: bool,
     /// What may be done if its end was not seen.
     pub effect: Effect,
     /// What its exit codes mean; absent: 0 is done, all else failed.
@@ -247,6 +259,18 @@ pub struct Run {
     /// Texts in the output that mean failure whatever the exit code says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failure_texts: Vec<String>,
+    /// The slots whose schema the command brings to the release's heads; with `for_each`, the step's own
+    /// database where its slot is named. Such a step is proved by the heads that the databases show, and is
+    /// skipped where every one of them stands at the release's heads before it begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<Slot>,
+    /// The one branch of the schema that must stand at its head when the command has ended; absent: all of
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
+    /// What the command does besides migrating these schemas, in a few words: then it is never skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub besides: Option<String>,
     /// Why the step is there.
     pub why: String,
 }
@@ -272,6 +296,13 @@ pub struct Drain {
     /// As for a `run` step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub for_each: Vec<Slot>,
+    /// As for a `run` step. Rows that are not in the step's own database are named in `alone_while`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub side_by_side: bool,
+    /// Rows that a round moves whichever database it is taken for: while there are any, one round runs at a
+    /// time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone_while: Vec<AloneWhile>,
     /// What may be done if its end was not seen.
     pub effect: Effect,
     /// What its exit codes mean.
@@ -291,6 +322,26 @@ pub struct Drain {
     pub remainders: Vec<Remainder>,
     /// Why the step is there.
     pub why: String,
+}
+
+/// Rows that a data migration moves whichever database it is taken for. Two rounds that meet on them would
+/// disturb each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AloneWhile {
+    /// What is counted, as it follows a number.
+    pub what: String,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The slots in whose databases they are counted.
+    pub databases: Vec<Slot>,
+    /// Counts them.
+    pub query: String,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How a data migration's output says what was found and moved.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{OutputFormat, Remainder, Residue};
-use crate::model::{Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId};
+use crate::model::{
+    Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId,
+};
 
 /// Everything a run will do. Holds no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -79,8 +81,16 @@ pub struct Step {
     pub why: String,
     /// What may be done if its end was not seen.
     pub effect: Effect,
+    /// Whether it may run beside the step before it in the lane: they begin together. Else it begins when
+    /// every step before it is complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub beside: bool,
     /// What is done.
     pub action: Action,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a step does.
@@ -116,6 +126,9 @@ pub struct CommandRun {
 pub struct SchemaMove {
     /// By database.
     pub databases: BTreeMap<DatabaseId, SchemaTarget>,
+    /// The one branch of the schema that must stand at its head after the step; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
     /// Whether the step is skipped where every one of these databases stands at the release's heads
     /// already, because the command does nothing else.
     pub skippable: bool,
@@ -153,8 +166,23 @@ pub struct DataMigration {
     pub residues: Vec<Residue>,
     /// Rows that must be gone at the end.
     pub remainders: Vec<Remainder>,
+    /// Rows that a round moves whichever database it is taken for: while there are any, one round of the lane
+    /// runs at a time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone_while: Vec<CommonRows>,
     /// The file that tells it where the databases are.
     pub configuration: StepConfiguration,
+}
+
+/// Rows that a data migration moves whichever database it is taken for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CommonRows {
+    /// What is counted, as it follows a number.
+    pub what: String,
+    /// Where.
+    pub databases: BTreeSet<DatabaseId>,
+    /// Counts them.
+    pub query: String,
 }
 
 /// The heads that a lane must have reached.

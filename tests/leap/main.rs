@@ -5,5 +5,6 @@ mod bed;
 // The longest first: tests begin in the order of their names.
 mod complete;
 mod failing;
+mod others;
 mod refusals;
 mod traps;

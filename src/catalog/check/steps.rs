@@ -1,8 +1,8 @@
 //! A playbook's steps.
 
 use super::Examination;
-use crate::catalog::{Drain, Playbook, PlaybookStep, Residue};
-use crate::model::{Effect, Phase, Verdict};
+use crate::catalog::{Drain, Playbook, PlaybookStep, Residue, Run};
+use crate::model::{Branch, Effect, Phase, Verdict};
 
 /// The most rows a round may move; more would defeat the purpose of rounds.
 const COUNT: u64 = 1_000_000;
@@ -20,9 +20,20 @@ impl Examination<'_, Playbook> {
             self.command(&path, step);
             self.slots(&format!("{path}/for_each"), step.for_each());
             self.where_databases_are(&path, step);
+            if step.side_by_side() && step.for_each().is_empty() {
+                let message = "`side_by_side` means nothing for a step that is taken once";
+                self.advise(
+                    &format!("{path}/side_by_side"),
+                    message,
+                    "say with `for_each` which databases it is taken for",
+                );
+            }
             self.require_text(&format!("{path}/why"), step.why(), "`why`");
             match step {
-                PlaybookStep::Run(_) => self.run(&path, step),
+                PlaybookStep::Run(run) => {
+                    self.run(&path, step);
+                    self.schema(&path, run);
+                }
                 PlaybookStep::Drain(drain) => self.drain(&path, drain),
             }
         }
@@ -107,6 +118,41 @@ impl Examination<'_, Playbook> {
         }
     }
 
+    /// Which schemas a command migrates, and what else it does.
+    fn schema(&mut self, path: &str, run: &Run) {
+        self.slots(&format!("{path}/schema"), &run.schema);
+        for (index, slot) in run.schema.iter().enumerate() {
+            if !run.for_each.is_empty() && !run.for_each.contains(slot) && self.slot(slot).is_some() {
+                let message = format!("the step is not taken for {slot}: `for_each` does not name it");
+                let help = "a step that is taken for each database migrates that database's schema and no other";
+                self.advise(&format!("{path}/schema/{index}"), message, help);
+            }
+        }
+        if run.schema.is_empty() {
+            for (key, given) in [("branch", run.branch.is_some()), ("besides", run.besides.is_some())] {
+                if given {
+                    let message = format!("`{key}` means nothing for a command that migrates no schema");
+                    let help = "say with `schema` which slots' schemas it migrates, or leave it out";
+                    self.advise(&format!("{path}/{key}"), message, help);
+                }
+            }
+        } else if run.effect == Effect::ReadOnly {
+            self.report(&format!("{path}/effect"), "a command that migrates a schema is not read-only");
+        }
+        let misplaced = match run.branch {
+            Some(Branch::Expand) => run.phase == Phase::Contract,
+            Some(Branch::Contract) => run.phase == Phase::Expand,
+            None => false,
+        };
+        if misplaced && let Some(branch) = run.branch {
+            let message = format!("the {branch} branch is not at its head by a step of the phase {}", run.phase);
+            self.report(&format!("{path}/branch"), message);
+        }
+        if let Some(besides) = &run.besides {
+            self.require_text(&format!("{path}/besides"), besides, "`besides`");
+        }
+    }
+
     fn drain(&mut self, path: &str, drain: &Drain) {
         if !drain.command.takes_count() {
             self.advise(
@@ -126,6 +172,20 @@ impl Examination<'_, Playbook> {
         }
         for (index, residue) in drain.residues.iter().enumerate() {
             self.residue(&format!("{path}/residues/{index}"), residue, &drain.residues[..index]);
+        }
+        for (index, common) in drain.alone_while.iter().enumerate() {
+            let path = format!("{path}/alone_while/{index}");
+            self.range(&path, &common.series);
+            self.require_text(&format!("{path}/what"), &common.what, "`what`");
+            self.slots(&format!("{path}/databases"), &common.databases);
+            if common.databases.is_empty() {
+                self.report(&format!("{path}/databases"), "no database is named in which they are counted");
+            }
+            self.counting_query(&format!("{path}/query"), &common.query);
+            if !drain.side_by_side {
+                let message = "the rounds run one at a time anyway, without `side_by_side`";
+                self.report(&path, message);
+            }
         }
         for (index, remainder) in drain.remainders.iter().enumerate() {
             let path = format!("{path}/remainders/{index}");

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
-    Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue,
+    Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue, Run,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -106,7 +106,14 @@ fn step(number: usize, step: &PlaybookStep) -> String {
     text.push_str(&paragraph(5, "", step.why()));
     let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
     if !step.for_each().is_empty() {
-        line("for each database of: ", &list(step.for_each()));
+        let how = if step.side_by_side() { "side by side" } else { "one after the other" };
+        line("for each database of: ", &format!("{}; {how}", list(step.for_each())));
+    }
+    if let PlaybookStep::Run(run) = step
+        && !run.schema.is_empty()
+    {
+        line("proved by: ", &proof(run));
+        line("skipped: ", &skipped(run));
     }
     line(
         "if its end was not seen: ",
@@ -121,6 +128,10 @@ fn step(number: usize, step: &PlaybookStep) -> String {
         line("failed if it says: ", &list(step.failure_texts().iter().map(|text| format!("\"{text}\""))));
     }
     if let PlaybookStep::Drain(drain) = step {
+        for common in &drain.alone_while {
+            let place = format!("{} ({})", list(&common.databases), series(&common.series));
+            line("one at a time while there are: ", &format!("{} in {place}", common.what.trim()));
+        }
         for residue in &drain.residues {
             line("harmless rest: ", &rest(residue));
         }
@@ -129,6 +140,21 @@ fn step(number: usize, step: &PlaybookStep) -> String {
         }
     }
     text
+}
+
+fn proof(run: &Run) -> String {
+    let heads = match run.branch {
+        Some(branch) => format!("the release's head of the {branch} branch"),
+        None => "the release's heads".to_owned(),
+    };
+    format!("{heads} in {}", list(&run.schema))
+}
+
+fn skipped(run: &Run) -> String {
+    match &run.besides {
+        Some(besides) => format!("never, for it does more: {}", besides.trim()),
+        None => "where the release's heads are reached already".to_owned(),
+    }
 }
 
 fn count_of(drain: &Drain) -> String {
