@@ -21,6 +21,7 @@ mod step;
 
 pub use cancel::{Signal, StopLevel};
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
+pub use found::{Swept, sweep};
 pub use images::obtain;
 pub use launch::{Connections, Redactor};
 
