@@ -22,5 +22,6 @@ pub mod journal;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod readers;
 pub mod report;
 pub mod runner;

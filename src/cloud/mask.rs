@@ -32,6 +32,7 @@ const WORDS: &[&str] = &[
     "limits",
     "jobs",
     "batch",
+    "round",
     "stall",
     "connect",
     "api",

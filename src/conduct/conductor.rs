@@ -44,6 +44,8 @@ pub struct Settings {
     pub jobs: usize,
     /// The most rows of a round, where the operator says so.
     pub batch: Option<u64>,
+    /// How long a round should take, where nobody says how many rows it may move.
+    pub round: Duration,
     /// How long a stopped command may take to end by itself.
     pub grace: Duration,
     /// After how much silence of a command that is said.
@@ -246,6 +248,7 @@ impl Conductor {
             exit: None,
             last_lines: Vec::new(),
             log: Some(format!("logs/{}/{}", step.id.series, step.id.service)),
+            migration: None,
             advice: "find out from its log and from the database whether it was complete; restore the database from \
                      before it if it was not, then begin anew with `--from auto --fresh`"
                 .to_owned(),
@@ -288,6 +291,7 @@ impl Conductor {
             redactor: Arc::clone(redactor),
             adopt,
             batch: self.settings.batch,
+            round: self.settings.round,
             directory: self.settings.directory.clone(),
             grace: self.settings.grace,
             stall: self.settings.stall,
@@ -299,21 +303,23 @@ impl Conductor {
     fn hear(&mut self, message: StepMessage) -> Result<(), ConductError> {
         match message {
             StepMessage::Line(step, stream, text) => self.events.send(Event::Output { step, stream, text }),
-            StepMessage::Round { step, round, took, handle } => {
+            StepMessage::Rows { step, round, moved, total } => self.rows(step, round, moved, total),
+            StepMessage::Round { step, round, total, took, handle } => {
                 let moved = round.moved();
-                let Some((began, attempt, rows)) = self.began.get_mut(&step) else { return Ok(()) };
+                let Some((_, attempt, rows)) = self.began.get_mut(&step) else { return Ok(()) };
                 *rows = rows.saturating_add(moved);
-                let (attempt, moved, elapsed) = (*attempt, *rows, began.elapsed().as_secs_f64());
+                let (attempt, moved) = (*attempt, *rows);
                 self.record(RecordBody::RoundEnded {
                     step: step.clone(),
                     attempt,
                     round: round.number,
                     exit: round.exit,
                     verdict: round.verdict,
+                    count: round.count,
                     counts: round.counts.unwrap_or_default(),
                     seconds: seconds(took),
                 })?;
-                self.say(Progress::Rows { step, round: round.number, moved, rate: moved as f64 / elapsed.max(0.001) });
+                self.rows(step, round.number, moved, total);
                 self.reap_later(handle);
             }
             StepMessage::Ended { step, end, handle } => {
@@ -338,6 +344,13 @@ impl Conductor {
             }
         }
         Ok(())
+    }
+
+    /// Shows how far a data migration is.
+    fn rows(&self, step: StepId, round: u32, moved: u64, total: Option<u64>) {
+        let Some((began, ..)) = self.began.get(&step) else { return };
+        let rate = moved as f64 / began.elapsed().as_secs_f64().max(0.001);
+        self.say(Progress::Rows { step, round, moved, total, rate });
     }
 
     /// Removes what is left of a task whose end is in the journal.
@@ -470,7 +483,7 @@ pub async fn obtain(
 
 /// What went wrong outside any step.
 fn failure(what: String, advice: String) -> Failure {
-    Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, advice }
+    Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, migration: None, advice }
 }
 
 /// Seconds, to the millisecond.

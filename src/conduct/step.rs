@@ -4,6 +4,7 @@
 //! and obeys the stop level; it never writes the journal and never decides what comes after the step.
 
 mod command;
+mod counting;
 mod drain;
 mod run;
 mod verify;
@@ -33,10 +34,23 @@ pub(super) enum StepMessage {
         step: StepId,
         /// What was seen.
         round: Round,
+        /// Rows that this attempt will have moved in the end, where somebody counted.
+        total: Option<u64>,
         /// How long it took.
         took: Duration,
         /// What is left of its task, to be removed once the round is in the journal.
         handle: TaskHandle,
+    },
+    /// Rows move while a round runs.
+    Rows {
+        /// The step.
+        step: StepId,
+        /// The round.
+        round: u32,
+        /// Rows that this attempt moved so far.
+        moved: u64,
+        /// Rows that it will have moved in the end, where somebody counted.
+        total: Option<u64>,
     },
     /// The step ended.
     Ended {
@@ -94,6 +108,8 @@ pub(super) struct Performance {
     pub adopt: Option<FoundTask>,
     /// The most rows of a round, where the operator says so.
     pub batch: Option<u64>,
+    /// How long a round should take.
+    pub round: Duration,
     /// The run's directory; logs go to `logs/` in it.
     pub directory: Utf8PathBuf,
     /// How long a stopped command may take to end by itself.

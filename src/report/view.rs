@@ -25,10 +25,18 @@ pub(super) struct Pull {
     pub(super) total: u64,
 }
 
+/// Rows that move.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Moving {
+    moved: u64,
+    total: Option<u64>,
+    rate: f64,
+}
+
 /// What is heard of a running step.
 #[derive(Debug, Clone, PartialEq)]
 struct Live {
-    rows: Option<(u64, f64)>,
+    rows: Option<Moving>,
     line: Option<String>,
     heard: Timestamp,
 }
@@ -59,6 +67,8 @@ pub(super) struct Running<'v> {
     pub(super) seconds: f64,
     /// Rows that this attempt moved.
     pub(super) rows: Option<u64>,
+    /// Rows that this attempt will have moved in the end, where somebody counted.
+    pub(super) total: Option<u64>,
     /// Rounds that this attempt has behind it.
     pub(super) rounds: u32,
     /// Rows per second.
@@ -108,6 +118,22 @@ pub(super) enum Shown<'v> {
         number: usize,
         of: usize,
     },
+}
+
+impl Running<'_> {
+    /// Seconds until the rows that are left have moved, if they go on moving as they did: only where
+    /// somebody counted and something moves.
+    pub(super) fn remaining(&self) -> Option<f64> {
+        let left = self.total?.saturating_sub(self.rows?);
+        let rate = self.rate.filter(|rate| rate.is_finite() && *rate > 0.0)?;
+        (left > 0).then(|| left as f64 / rate)
+    }
+
+    /// Hundredths of the rows that have moved, rounded down: all of them are 100, and nothing else is.
+    pub(super) fn percent(&self) -> Option<u64> {
+        let (rows, total) = (self.rows?, self.total.filter(|total| *total > 0)?);
+        u64::try_from(u128::from(rows.min(total)) * 100 / u128::from(total)).ok()
+    }
 }
 
 impl View {
@@ -199,9 +225,9 @@ impl View {
             Progress::NotFetched { image, .. } => {
                 self.pulls.remove(image);
             }
-            Progress::Rows { step, moved, rate, .. } => {
+            Progress::Rows { step, moved, total, rate, .. } => {
                 if let Some(live) = self.live(step, now) {
-                    live.rows = Some((*moved, *rate));
+                    live.rows = Some(Moving { moved: *moved, total: *total, rate: *rate });
                 }
             }
             Progress::Stopping { .. } => self.stopping = true,
@@ -294,15 +320,17 @@ impl View {
     fn running(&self, place: Place, now: Timestamp) -> Running<'_> {
         let attempt = self.account.attempts(place).last();
         let live = self.live.get(&place);
+        let moving = live.and_then(|live| live.rows);
         let rounds = attempt.filter(|attempt| attempt.rounds > 0).map(|attempt| attempt.round_rows);
         Running {
             step: self.account.step(place),
             number: place.step + 1,
             of: self.account.lane(place.hop, place.lane).steps.len(),
             seconds: attempt.map_or(0.0, |attempt| seconds_between(attempt.began, now)),
-            rows: live.and_then(|live| live.rows).map(|(moved, _)| moved).or(rounds),
+            rows: moving.map(|moving| moving.moved).or(rounds),
+            total: moving.and_then(|moving| moving.total),
             rounds: attempt.map_or(0, |attempt| attempt.rounds),
-            rate: live.and_then(|live| live.rows).map(|(_, rate)| rate),
+            rate: moving.map(|moving| moving.rate),
             line: live.and_then(|live| live.line.as_deref()),
             quiet: live.map_or(0.0, |live| seconds_between(live.heard, now)),
         }
