@@ -128,6 +128,24 @@ fn what_a_playbook_means_is_checked_too() {
 }
 
 #[test]
+fn what_a_step_says_of_schemas_is_checked() {
+    let nova = edited(
+        "playbooks/nova",
+        &[
+            ("schema: [api]", "schema: [apis]\n      branch: contract\n      besides: ' '"),
+            ("schema: [cell0, cells]", "schema: [cell0, api, cell0]\n      branch: expand"),
+        ],
+    );
+    let placement = edited("playbooks/placement", &[("schema: [main]", "branch: expand\n      besides: more")]);
+    let barbican = edited("playbooks/barbican", &[("effect: idempotent", "effect: read-only")]);
+    insta::assert_snapshot!(lines(&mistakes(&[
+        ("playbooks/nova", &nova),
+        ("playbooks/placement", &placement),
+        ("playbooks/barbican", &barbican)
+    ])));
+}
+
+#[test]
 fn what_a_release_means_is_checked_too() {
     let release = edited(
         "releases/2024.1",
