@@ -28,6 +28,8 @@ pub(super) struct Wanted {
     pub(super) from: Start,
     pub(super) to: Target,
     pub(super) services: BTreeSet<Service>,
+    /// Whether schema migrations are run even where nothing is to do.
+    pub(super) no_skip: bool,
 }
 
 /// Where a leap ends.
@@ -114,7 +116,7 @@ impl World {
             (Start::At(from), Target::Further(number)) => drop(self.further(from, *number)?),
             _ => {}
         }
-        Ok(Wanted { from, to, services: self.services(&selection.only)? })
+        Ok(Wanted { from, to, services: self.services(&selection.only)?, no_skip: selection.no_skip })
     }
 
     /// The release `number` releases after `from`.
@@ -184,6 +186,7 @@ impl World {
             from: wanted.from.clone(),
             to: self.newest(),
             whole: self.cloud.services().count() == wanted.services.len(),
+            no_skip: wanted.no_skip,
             options: self.options.clone(),
         };
         brief.to = match &wanted.to {

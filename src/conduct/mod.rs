@@ -10,19 +10,23 @@
 mod cancel;
 mod conductor;
 mod found;
+mod images;
 mod judge;
 mod launch;
 mod listen;
 mod pace;
+mod proof;
 mod schedule;
 mod slowing;
 mod step;
 mod tally;
 
 pub use cancel::{Signal, StopLevel};
-pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings, obtain};
+pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
+pub use images::obtain;
 pub use launch::{Connections, Redactor};
 
+use crate::journal::Failure;
 use crate::model::{DatabaseId, Heads, Unreachable};
 
 /// Reads from the databases what proves a step.
@@ -31,10 +35,20 @@ pub trait DatabaseReader: Send + Sync {
     /// The heads of `database` as they are now.
     async fn heads(&self, database: &DatabaseId) -> Result<Heads, Unreachable>;
 
+    /// How many tables `database` holds; views do not count.
+    async fn tables(&self, database: &DatabaseId) -> Result<u64, Unreachable>;
+
     /// The number that `query`, which changes nothing, finds in `database`.
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
 
     /// The same for the progress of a command that works in the database meanwhile: given up after
     /// minutes, and refused where reading would hold the command up.
     async fn left(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
+}
+
+/// Proof that nobody else works on the databases.
+#[async_trait::async_trait]
+pub trait Fence: Send + Sync {
+    /// Why the next hop must not begin: who else is there, and what to do.
+    async fn broken(&self) -> Option<Failure>;
 }

@@ -34,9 +34,10 @@ pub(super) struct Measured {
 }
 
 /// How long the command takes before it moves the first row: what a round took that moved nothing, else
-/// where the line through the smallest and the largest round meets no rows, else nothing.
-pub(super) fn start_up(rounds: &[Measured]) -> Duration {
-    let Some(shortest) = rounds.iter().map(|round| round.took).min() else { return Duration::ZERO };
+/// where the line through the smallest and the largest round meets no rows; unknown where rounds are too
+/// much alike.
+pub(super) fn start_up(rounds: &[Measured]) -> Option<Duration> {
+    let shortest = rounds.iter().map(|round| round.took).min()?;
     let idle = rounds.iter().filter(|round| round.moved == 0).map(|round| round.took).min();
     let line = || {
         let moving = || rounds.iter().filter(|round| round.moved > 0);
@@ -49,7 +50,7 @@ pub(super) fn start_up(rounds: &[Measured]) -> Duration {
         Duration::try_from_secs_f64((small.took.as_secs_f64() - a_row * small.moved as f64).max(0.0)).ok()
     };
     // Some of the shortest round was work.
-    idle.or_else(line).unwrap_or_default().min(shortest.mul_f64(0.9))
+    idle.or_else(line).map(|start_up| start_up.min(shortest.mul_f64(0.9)))
 }
 
 /// Rows a second of the work alone.
@@ -63,16 +64,21 @@ pub(super) fn next_count(rounds: &[Measured], first: u64, target: Duration) -> u
     let fewest = FEWEST.min(first).max(1);
     let first = first.clamp(fewest, MOST);
     let Some(last) = rounds.last() else { return first };
-    let start_up = start_up(rounds);
+    let measured = start_up(rounds);
+    let start_up = measured.unwrap_or_default();
     let length = target.max((start_up * START_UPS).min(target.saturating_mul(STRETCH)));
-    // A round that found less to do than it was allowed to says nothing about a larger one.
-    if last.moved == 0 || (last.moved < last.count / 2 && last.took <= length) {
+    // A round that found less to do than it was allowed to says nothing about a larger one; one that took
+    // much too long for it does.
+    if last.moved == 0 || (last.moved < last.count / 2 && last.took <= length.saturating_mul(2)) {
         return last.count.clamp(fewest, MOST);
     }
     let work = length.saturating_sub(start_up).as_secs_f64();
     // Floats saturate when they become integers.
     let count = (rate(last, start_up) * work) as u64;
-    let (least, most) = (last.count / STEP, last.count.saturating_mul(STEP));
+    // Rounds of one size would never tell the start-up from the work.
+    let probe = measured.is_none() && last.took <= length.saturating_mul(2);
+    let least = if probe { last.count.saturating_mul(2) } else { last.count / STEP };
+    let most = last.count.saturating_mul(STEP);
     count.clamp(least, most).clamp(fewest, MOST)
 }
 
@@ -160,7 +166,7 @@ mod tests {
         #[test]
         fn start_up_is_found_from_rounds_of_two_sizes(rate in 10.0f64..10_000.0, start_up in 0.1f64..60.0) {
             let round = |moved: u64| Measured { count: moved, moved, took: Duration::from_secs_f64(start_up + moved as f64 / rate) };
-            let found = super::start_up(&[round(1000), round(4000)]).as_secs_f64();
+            let found = super::start_up(&[round(1000), round(4000)]).expect("two sizes").as_secs_f64();
             let most = (start_up + 1000.0 / rate) * 0.9;
             prop_assert!((found - start_up.min(most)).abs() < 0.01, "{found} for {start_up}");
         }

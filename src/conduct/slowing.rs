@@ -32,7 +32,7 @@ pub(super) struct Slowing {
 
 /// Whether these rounds, of which each should take `target`, slow down without end.
 pub(super) fn slowing(rounds: &[Measured], target: Duration) -> Option<Slowing> {
-    let start_up = start_up(rounds);
+    let start_up = start_up(rounds).unwrap_or_default();
     let moving: Vec<&Measured> = rounds.iter().filter(|round| round.moved > 0).collect();
     let rates: Vec<f64> = moving.iter().map(|round| rate(round, start_up)).collect();
     let best = rates.iter().copied().fold(0.0, f64::max);

@@ -7,6 +7,7 @@ mod command;
 mod counting;
 mod drain;
 mod run;
+mod turn;
 mod verify;
 
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, watch};
 
+pub(super) use turn::Turns;
+
+pub(super) use self::counting::Course;
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
 use super::{DatabaseReader, StopLevel};
@@ -34,8 +38,8 @@ pub(super) enum StepMessage {
         step: StepId,
         /// What was seen.
         round: Round,
-        /// Rows that this attempt will have moved in the end, where somebody counted.
-        total: Option<u64>,
+        /// How far the attempt is.
+        course: Course,
         /// How long it took.
         took: Duration,
         /// What is left of its task, to be removed once the round is in the journal.
@@ -45,12 +49,8 @@ pub(super) enum StepMessage {
     Rows {
         /// The step.
         step: StepId,
-        /// The round.
-        round: u32,
-        /// Rows that this attempt moved so far.
-        moved: u64,
-        /// Rows that it will have moved in the end, where somebody counted.
-        total: Option<u64>,
+        /// How far the attempt is.
+        course: Course,
     },
     /// The step ended.
     Ended {
@@ -104,6 +104,8 @@ pub(super) struct Performance {
     pub connections: Arc<Connections>,
     /// What hides secrets.
     pub redactor: Arc<Redactor>,
+    /// What the rounds of the lane share.
+    pub turns: Turns,
     /// A task of an earlier process that is watched in the place of the first launch.
     pub adopt: Option<FoundTask>,
     /// The most rows of a round, where the operator says so.

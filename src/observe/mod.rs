@@ -57,6 +57,14 @@ pub async fn heads_of(url: &ConnectionUrl, timeout: Duration) -> Result<Heads, U
     ask(url, timeout, timeout, async |connection| heads(connection).await).await
 }
 
+/// How many tables one database holds now; views do not count.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn tables_of(url: &ConnectionUrl, timeout: Duration) -> Result<u64, Unreachable> {
+    ask(url, timeout, timeout, async |connection| connection.tables().await).await
+}
+
 /// The number that `query` finds in one database. Counting may take `patience`, since it may read a
 /// large table from its beginning to its end.
 ///

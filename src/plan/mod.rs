@@ -7,6 +7,7 @@
 mod build;
 pub mod detect;
 mod document;
+mod lane;
 mod reconcile;
 mod refusal;
 mod start;
@@ -14,8 +15,8 @@ mod text;
 
 pub use build::{Brief, build};
 pub use document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing, Step,
-    StepConfiguration, Verification,
+    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing,
+    Step, StepConfiguration, Verification,
 };
 pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};

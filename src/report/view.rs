@@ -31,6 +31,8 @@ struct Moving {
     moved: u64,
     total: Option<u64>,
     rate: f64,
+    /// When `moved` was first heard.
+    since: Timestamp,
 }
 
 /// What is heard of a running step.
@@ -73,6 +75,8 @@ pub(super) struct Running<'v> {
     pub(super) rounds: u32,
     /// Rows per second.
     pub(super) rate: Option<f64>,
+    /// Seconds since rows were last heard to have moved.
+    pub(super) still: f64,
     /// What the last line of output says.
     pub(super) line: Option<&'v str>,
     /// Seconds since the step was last heard of.
@@ -122,11 +126,12 @@ pub(super) enum Shown<'v> {
 
 impl Running<'_> {
     /// Seconds until the rows that are left have moved, if they go on moving as they did: only where
-    /// somebody counted and something moves.
+    /// somebody counted, something moves, and the time is not over.
     pub(super) fn remaining(&self) -> Option<f64> {
         let left = self.total?.saturating_sub(self.rows?);
         let rate = self.rate.filter(|rate| rate.is_finite() && *rate > 0.0)?;
-        (left > 0).then(|| left as f64 / rate)
+        let seconds = left as f64 / rate - self.still;
+        (left > 0 && seconds > 0.0).then_some(seconds)
     }
 
     /// Hundredths of the rows that have moved, rounded down: all of them are 100, and nothing else is.
@@ -227,7 +232,9 @@ impl View {
             }
             Progress::Rows { step, moved, total, rate, .. } => {
                 if let Some(live) = self.live(step, now) {
-                    live.rows = Some(Moving { moved: *moved, total: *total, rate: *rate });
+                    let before = live.rows.filter(|rows| rows.moved == *moved);
+                    let since = before.map_or(now, |rows| rows.since);
+                    live.rows = Some(Moving { moved: *moved, total: *total, rate: *rate, since });
                 }
             }
             Progress::Stopping { .. } => self.stopping = true,
@@ -331,18 +338,21 @@ impl View {
             total: moving.and_then(|moving| moving.total),
             rounds: attempt.map_or(0, |attempt| attempt.rounds),
             rate: moving.map(|moving| moving.rate),
+            still: moving.map_or(0.0, |moving| seconds_between(moving.since, now)),
             line: live.and_then(|live| live.line.as_deref()),
             quiet: live.map_or(0.0, |live| seconds_between(live.heard, now)),
         }
     }
 
+    /// The steps of a lane that run besides the one that [`View::lanes`] shows.
+    pub(super) fn beside(&self, hop: usize, lane: usize, now: Timestamp) -> Vec<Shown<'_>> {
+        self.account.running(hop, lane).skip(1).map(|place| Shown::Running(self.running(place, now))).collect()
+    }
+
     /// Every step that runs, in the plan's order, with its hop and lane.
     pub(super) fn all_running(&self, now: Timestamp) -> Vec<Running<'_>> {
-        let running = self.account.lanes().filter_map(|(hop, lane)| match self.account.lane_state(hop, lane) {
-            LaneState::Running(step) => Some(self.running(Place { hop, lane, step }, now)),
-            _ => None,
-        });
-        running.collect()
+        let places = self.account.lanes().flat_map(|(hop, lane)| self.account.running(hop, lane));
+        places.map(|place| self.running(place, now)).collect()
     }
 
     /// Every download.

@@ -5,5 +5,8 @@ mod bed;
 mod data;
 mod deaths;
 mod leaps;
+mod others;
+mod schemas;
 mod secrets;
+mod side_by_side;
 mod stops;

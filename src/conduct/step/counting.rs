@@ -29,10 +29,43 @@ const SELDOM: u32 = 50;
 /// After so many failures in a row nobody counts any more.
 const TRIES: u32 = 3;
 
+/// How far a data migration is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::conduct) struct Course {
+    /// The round that runs or has just ended.
+    pub(in crate::conduct) round: u32,
+    /// Rows that the attempt moved so far.
+    pub(in crate::conduct) moved: u64,
+    /// Rows that it will have moved in the end, where somebody counted.
+    pub(in crate::conduct) total: Option<u64>,
+    /// Rows a second, as they were when rows were last seen to have moved: a command that shows its work
+    /// only at the end of a round is not slower in the middle of it.
+    pub(in crate::conduct) rate: f64,
+}
+
+/// What counts and rounds make of the course.
+#[derive(Debug)]
+struct Ledger {
+    tally: Tally,
+    began: Instant,
+    /// Rows moved when the rate was last taken, and the rate.
+    speed: (u64, f64),
+}
+
+impl Ledger {
+    fn course(&mut self, round: u32) -> Course {
+        let (moved, total) = self.tally.rows();
+        if moved != self.speed.0 {
+            self.speed = (moved, moved as f64 / self.began.elapsed().as_secs_f64().max(0.001));
+        }
+        Course { round, moved, total, rate: self.speed.1 }
+    }
+}
+
 /// Counts until it is dropped.
 #[derive(Debug)]
 pub(super) struct Counting {
-    tally: Arc<Mutex<Tally>>,
+    ledger: Arc<Mutex<Ledger>>,
     /// Aborted when it is dropped.
     _task: JoinSet<()>,
 }
@@ -40,23 +73,24 @@ pub(super) struct Counting {
 impl Counting {
     /// Takes in a round; a migration that is not to be believed, as far as counts tell.
     pub(super) fn ended(&self, round: &Round) -> Option<Unmoved> {
-        let mut tally = locked(&self.tally);
+        let tally = &mut locked(&self.ledger).tally;
         let moved: BTreeMap<String, u64> =
             round.counts().iter().map(|count| (count.migration.clone(), count.moved)).collect();
         tally.ended(moved);
         tally.unmoved()
     }
 
-    /// Rows that the attempt will have moved in the end, where somebody counted.
-    pub(super) fn total(&self) -> Option<u64> {
-        locked(&self.tally).rows().1
+    /// How far it is after this round.
+    pub(super) fn course(&self, round: u32) -> Course {
+        locked(&self.ledger).course(round)
     }
 }
 
 impl Performance {
     /// Begins to count what the migration is to move, if the playbook says how.
     pub(super) fn counting(&self, migration: &DataMigration) -> Counting {
-        let tally = Arc::new(Mutex::new(Tally::default()));
+        let ledger = Ledger { tally: Tally::default(), began: Instant::now(), speed: (0, 0.0) };
+        let ledger = Arc::new(Mutex::new(ledger));
         let mut task = JoinSet::new();
         let remainders: Vec<Remainder> = migration.remainders.iter().filter(|rows| rows.moved).cloned().collect();
         if !remainders.is_empty() {
@@ -64,13 +98,13 @@ impl Performance {
                 reader: Arc::clone(&self.reader),
                 database: migration.database.clone(),
                 remainders,
-                tally: Arc::clone(&tally),
+                ledger: Arc::clone(&ledger),
                 step: self.step.id.clone(),
                 tell: self.tell.clone(),
             };
             task.spawn(counter.count());
         }
-        Counting { tally, _task: task }
+        Counting { ledger, _task: task }
     }
 }
 
@@ -79,7 +113,7 @@ struct Counter {
     reader: Arc<dyn DatabaseReader>,
     database: DatabaseId,
     remainders: Vec<Remainder>,
-    tally: Arc<Mutex<Tally>>,
+    ledger: Arc<Mutex<Ledger>>,
     step: StepId,
     tell: mpsc::Sender<StepMessage>,
 }
@@ -88,16 +122,16 @@ impl Counter {
     async fn count(self) {
         let mut failures = 0;
         while failures < TRIES {
-            let moment = locked(&self.tally).moment();
+            let moment = locked(&self.ledger).tally.moment();
             let began = Instant::now();
             match self.left().await {
                 Some(left) => {
                     failures = 0;
                     let message = {
-                        let mut tally = locked(&self.tally);
-                        tally.counted(moment, left);
-                        let (moved, total) = tally.rows();
-                        StepMessage::Rows { step: self.step.clone(), round: tally.round(), moved, total }
+                        let mut ledger = locked(&self.ledger);
+                        ledger.tally.counted(moment, left);
+                        let round = ledger.tally.round();
+                        StepMessage::Rows { step: self.step.clone(), course: ledger.course(round) }
                     };
                     // Progress may be lost; it must not wait behind lines of output.
                     let _ = self.tell.try_send(message);
@@ -119,7 +153,7 @@ impl Counter {
     }
 }
 
-/// A tally is numbers: whoever panicked with it in hand has left it usable.
-fn locked(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
+/// A ledger is numbers: whoever panicked with it in hand has left it usable.
+fn locked(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -35,6 +35,13 @@ impl Performance {
             if self.adopt.is_none() && *self.stop.borrow() > StopLevel::None {
                 return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None);
             }
+            let _turn = match self.turn(migration).await {
+                Ok(Some(turn)) => turn,
+                Ok(None) => return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None),
+                Err(failure) => {
+                    return (StepEnd { rows: Some(rows), ..StepEnd::failed(Outcome::Failed, failure) }, None);
+                }
+            };
             let adopted = self.adopt.is_some();
             let batch = self.batch.unwrap_or_else(|| next_count(&measured, migration.count, self.round));
             let count = batch.saturating_add(harmless.iter().map(|harmless| harmless.rows).sum());
@@ -71,7 +78,7 @@ impl Performance {
             let message = StepMessage::Round {
                 step: self.step.id.clone(),
                 round: self.without_secrets(round.clone()),
-                total: counting.total(),
+                course: counting.course(number),
                 took: finished.took,
                 handle: finished.handle.clone(),
             };
@@ -119,7 +126,7 @@ impl Performance {
     }
 
     /// Counts rows; nothing if the run is stopped meanwhile, for a count can take half an hour.
-    async fn count(&self, database: &DatabaseId, query: &str) -> Option<Result<u64, Unreachable>> {
+    pub(super) async fn count(&self, database: &DatabaseId, query: &str) -> Option<Result<u64, Unreachable>> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
