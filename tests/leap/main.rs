@@ -7,4 +7,5 @@ mod complete;
 mod failing;
 mod others;
 mod refusals;
+mod schemas;
 mod traps;
