@@ -10,6 +10,7 @@ mod document;
 mod lane;
 mod reconcile;
 mod refusal;
+mod schema;
 mod start;
 mod text;
 
