@@ -9,3 +9,4 @@ mod others;
 mod refusals;
 mod schemas;
 mod traps;
+mod wrong_images;
