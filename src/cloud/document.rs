@@ -157,7 +157,7 @@ impl From<String> for Hidden {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitsSection {
-    /// Lanes side by side, 1 to 256; absent: the number of cores.
+    /// Commands side by side, 1 to 256; absent: the number of cores.
     #[schemars(range(min = 1, max = 256))]
     pub(super) jobs: Option<u32>,
     /// The most rows of a round of data migrations, 1 to 1000000; absent: what the playbooks say

@@ -47,7 +47,7 @@ pub enum Prefetch {
 /// How much at once, and how long to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How many lanes of a hop run side by side, 1 to 256.
+    /// How many commands run side by side, 1 to 256.
     pub jobs: usize,
     /// The most rows of a round of data migrations, 1 to 1,000,000; absent: what the playbooks say in the
     /// first round, afterwards as many as `round` has time for.
@@ -61,7 +61,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most lanes side by side.
+    /// The most commands side by side.
     pub(super) const MOST_JOBS: u32 = 256;
     /// The most rows of a round.
     pub(super) const MOST_ROWS: u64 = 1_000_000;

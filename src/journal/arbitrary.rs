@@ -3,12 +3,14 @@
 //! Values are those that can occur: ids are valid, numbers finite and to the millisecond, and a record
 //! of an unknown kind is left out of [`record`], because it does not survive being written.
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
 use super::{Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
-use crate::model::{DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict};
+use crate::model::{
+    Branch, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict,
+};
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("the strategy makes valid texts only")
@@ -95,7 +97,16 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (text(), any::<u64>(), text()).prop_map(|(migration, rows, why)| Evidence::Residue { migration, rows, why }),
         (text(), database()).prop_map(|(what, database)| Evidence::NoneRemain { what, database }),
         (database(), heads()).prop_map(|(database, heads)| Evidence::Heads { database, heads }),
+        (database(), heads(), branch(), btree_set(text(), 0..3))
+            .prop_map(|(database, heads, branch, reached)| { Evidence::Branch { database, heads, branch, reached } }),
+        (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
+            .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
+        Just(Evidence::NothingElsewhere {}),
     ]
+}
+
+fn branch() -> impl Strategy<Value = Branch> {
+    prop_oneof![Just(Branch::Expand), Just(Branch::Contract)]
 }
 
 /// A failure.

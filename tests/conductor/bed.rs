@@ -14,8 +14,7 @@ use leapfrog::model::{
     Unreachable, Verdict,
 };
 use leapfrog::plan::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing, Step,
-    StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
 };
 use leapfrog::runner::scripted::{Call, Script, Scripted};
 use leapfrog::runner::{FoundState, PinnedImage, TaskId};
@@ -282,29 +281,6 @@ impl Bed {
     pub(crate) fn is_away(&self, database: &str) {
         let error = Unreachable { reason: "nobody answers".into(), advice: "start the server".into() };
         self.databases.wrong.lock().expect("no panic").insert(valid(database), Err(error));
-    }
-
-    /// Makes the steps named db-sync what they are in playbooks: schema migrations that the heads prove.
-    pub(crate) fn with_schemas(mut self) -> Self {
-        for hop in &mut self.plan.hops {
-            let series = hop.series.to_string();
-            for step in hop.lanes.iter_mut().flat_map(|lane| &mut lane.steps) {
-                let Action::Run(run) = &mut step.action else { continue };
-                let target = heads(&series);
-                let reaches = target.alembic.clone();
-                let target = SchemaTarget { heads: target, reaches, may_drop: None };
-                let databases = [(valid(step.id.service.as_str()), target)].into();
-                run.schema = Some(SchemaMove { databases, branch: None, skippable: true });
-            }
-        }
-        self
-    }
-
-    /// Changes what a step's schema migration must show.
-    pub(crate) fn schema(&mut self, step: &str, change: impl FnOnce(&mut SchemaMove)) {
-        let step = self.step(step);
-        let Action::Run(run) = &mut step.action else { panic!("{} is no schema migration", step.id) };
-        change(run.schema.as_mut().expect("a schema migration"));
     }
 
     /// Lets a query fail.
