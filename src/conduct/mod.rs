@@ -22,6 +22,7 @@ mod step;
 pub use cancel::{Signal, StopLevel};
 pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
+pub use found::{Swept, sweep};
 pub use images::{ImageInspector, lack_of, obtain};
 pub use launch::{Connections, Redactor};
 
