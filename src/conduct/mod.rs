@@ -25,7 +25,7 @@ pub use cancel::{Signal, StopLevel};
 pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
 pub use found::{Swept, sweep};
-pub use images::{ImageInspector, nothing_lacks, obtain};
+pub use images::{ImageInspector, lack_of, obtain};
 pub use launch::{Connections, Redactor};
 
 use crate::journal::Failure;
