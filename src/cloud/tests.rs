@@ -173,7 +173,7 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     insta::assert_snapshot!(mistakes, @r"
     leapfrog.yaml:2:7: `(hidden)` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
     leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`? known are: `socket`, `network`, `user`, `pull`, `prefetch`, `read_images`, `images`)
-    leapfrog.yaml:6:15: unknown word (known are: `next`, `all`)
+    leapfrog.yaml:6:15: unknown word (known are: `all`, `next`)
     leapfrog.yaml:7:23: `{release}` is no placeholder: there are {series}, {codename} and {service}
     leapfrog.yaml:7:80: the pattern makes no image reference: `heat:2024.1` names no registry: write it in full, like quay.io/openstack.kolla/keystone:2024.1-ubuntu-jammy
     leapfrog.yaml:10:66: the environment variable `UNSET` is not set (set it and run leapfrog again)
