@@ -113,6 +113,7 @@ impl Resolver<'_> {
         Limits {
             jobs: section.jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(usual.jobs),
             batch: section.batch,
+            round: self.pause(section.round, "limits/round").unwrap_or(usual.round),
             stall: self.pause(section.stall, "limits/stall").unwrap_or(usual.stall),
             connect: self.pause(section.connect, "limits/connect").unwrap_or(usual.connect),
         }

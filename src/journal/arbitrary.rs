@@ -7,7 +7,7 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Event, Evidence, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
+use super::{Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
 use crate::model::{
     Branch, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict,
 };
@@ -111,9 +111,18 @@ fn branch() -> impl Strategy<Value = Branch> {
 
 /// A failure.
 pub(crate) fn failure() -> impl Strategy<Value = Failure> {
-    (text(), option::of(text()), option::of(any::<i64>()), vec(text(), 0..3), option::of(text()), text()).prop_map(
-        |(what, command, exit, last_lines, log, advice)| Failure { what, command, exit, last_lines, log, advice },
-    )
+    let exit = option::of(any::<i64>());
+    let parts = (text(), option::of(text()), exit, vec(text(), 0..3), option::of(text()));
+    (parts, option::of(migration()), text()).prop_map(|((what, command, exit, last_lines, log), migration, advice)| {
+        Failure { what, command, exit, last_lines, log, migration: migration.map(Box::new), advice }
+    })
+}
+
+fn migration() -> impl Strategy<Value = FailedMigration> {
+    let counts = (option::of(any::<u64>()), option::of(any::<u64>()));
+    (text(), counts, option::of(text()), vec(text(), 0..3)).prop_map(|(name, (found, moved), exception, queries)| {
+        FailedMigration { name, found, moved, exception, queries }
+    })
 }
 
 fn count() -> impl Strategy<Value = MigrationCount> {
@@ -146,13 +155,15 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
         (ended, option::of(failure())).prop_map(|((step, attempt, outcome, seconds, rows, evidence), failure)| {
             RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure }
         });
-    let round = (step(), any::<u32>(), any::<u32>(), any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
-        |(step, attempt, round, exit, verdict, counts, seconds)| RecordBody::RoundEnded {
+    let round = (any::<u32>(), option::of(any::<u64>()));
+    let round = (step(), any::<u32>(), round, any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
+        |(step, attempt, (round, count), exit, verdict, counts, seconds)| RecordBody::RoundEnded {
             step,
             attempt,
             round,
             exit,
             verdict,
+            count,
             counts,
             seconds,
         },
@@ -187,12 +198,8 @@ pub(crate) fn progress() -> impl Strategy<Value = Progress> {
         }),
         (image(), any::<bool>()).prop_map(|(image, cached)| Progress::Fetched { image, cached }),
         (image(), text()).prop_map(|(image, text)| Progress::NotFetched { image, text }),
-        (step(), any::<u32>(), any::<u64>(), seconds()).prop_map(|(step, round, moved, rate)| Progress::Rows {
-            step,
-            round,
-            moved,
-            rate
-        }),
+        (step(), any::<u32>(), any::<u64>(), option::of(any::<u64>()), seconds())
+            .prop_map(|(step, round, moved, total, rate)| Progress::Rows { step, round, moved, total, rate }),
         text().prop_map(|text| Progress::Stopping { text }),
         text().prop_map(|text| Progress::Notice { text }),
     ]
