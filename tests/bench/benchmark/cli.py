@@ -138,7 +138,7 @@ class Bench:
             quiet = [result["runs"] for result in results if result["way"] == "shell"]
             startups = account.startups(self.leap, quiet or [typical["runs"]])
             summary["account"] = account.account(typical, startups, summary["jobs"])
-            if quiet:
+            if quiet and typical["runs"]:
                 ran = {run.step for run in typical["runs"]}
                 path = account.critical_path(self.leap, ran, account.alone(quiet), self.cores)
                 bound = sum(hop["seconds"] for hop in path.values())
