@@ -33,6 +33,7 @@ const WORDS: &[&str] = &[
     "limits",
     "jobs",
     "batch",
+    "round",
     "stall",
     "connect",
     "api",

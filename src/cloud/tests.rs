@@ -122,7 +122,7 @@ fn the_example_is_a_sound_cloud_with_every_password_in_its_place() {
     ");
     assert!(cloud.databases.values().all(|url| url.password().map(Secret::expose) == Some(PASSWORD)));
     assert!(cloud.warnings.is_empty(), "{:?}", cloud.warnings);
-    assert_eq!((cloud.limits.jobs, cloud.limits.batch), (4, Some(1000)));
+    assert_eq!((cloud.limits.jobs, cloud.limits.batch, cloud.limits.round.as_secs()), (4, None, 30));
     assert_eq!((cloud.limits.stall.as_secs(), cloud.limits.connect.as_secs()), (1800, 10));
     let nova = "nova".parse().expect("a service");
     let image = cloud.image(&nova, &"2023.2".parse().expect("a series"), "bobcat").expect("an image");
@@ -185,11 +185,11 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     leapfrog.yaml:17:3: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
     leapfrog.yaml:18:5: `nova` lacks `databases.cell0` (every database of the service has to be listed)
     leapfrog.yaml:18:53: `nova` has no database `cell_0` (the playbook of `nova` has databases.api, databases.cell0, cells)
-    leapfrog.yaml:19:16: lanes side by side: 1 to 256
+    leapfrog.yaml:19:16: commands side by side: 1 to 256
     leapfrog.yaml:19:26: rows of a round: 1 to 1000000
     leapfrog.yaml:19:42: the time has to be longer than nothing and at most 30 days
     leapfrog.yaml:19:55: the time has to be longer than nothing and at most 30 days
-    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `stall`, `connect`)
+    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `round`, `stall`, `connect`)
     ");
 }
 
@@ -204,7 +204,7 @@ fn what_has_to_be_there_is_missed() {
     insta::assert_snapshot!(Machine::new().mistakes("format: 1\nlimits: {jobs: 0}\n"), @r"
     leapfrog.yaml:1:1: `name` is missing
     leapfrog.yaml:1:1: `services` is missing
-    leapfrog.yaml:2:16: lanes side by side: 1 to 256
+    leapfrog.yaml:2:16: commands side by side: 1 to 256
     ");
     insta::assert_snapshot!(Machine::new().mistakes("format: 1\nname: x\nservices: {nova: {}}\n"), @r"
     leapfrog.yaml:1:1: no image pattern for nova (add `default` to runner.containers.images, or a pattern for each under its `services`)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::output::CountReader;
+use crate::readers::{CountReader, ExceptionReader};
 
 /// How many of the last lines of output a failure repeats.
 const LAST_LINES: usize = 12;
@@ -13,6 +13,8 @@ pub(super) struct Listener<'a> {
     failure_texts: &'a [String],
     /// Reads the counts of a data migration, where the command is one. Names in it may hold secrets.
     pub(super) counts: Option<CountReader>,
+    /// Finds the exceptions that migrations raise.
+    pub(super) exceptions: ExceptionReader,
     /// The last lines that are not blank.
     pub(super) last_lines: VecDeque<String>,
     /// The first line that holds a text which means failure.
@@ -22,7 +24,7 @@ pub(super) struct Listener<'a> {
 impl<'a> Listener<'a> {
     /// A listener that has heard nothing.
     pub(super) fn new(failure_texts: &'a [String], counts: Option<CountReader>) -> Self {
-        Self { failure_texts, counts, last_lines: VecDeque::new(), alarm: None }
+        Self { failure_texts, counts, exceptions: ExceptionReader::default(), last_lines: VecDeque::new(), alarm: None }
     }
 
     /// Takes in one line: `told` as the command wrote it, `shown` without secrets. What is looked for is
@@ -32,6 +34,7 @@ impl<'a> Listener<'a> {
         if let Some(counts) = &mut self.counts {
             counts.line(told);
         }
+        self.exceptions.line(shown);
         if self.alarm.is_none() && self.failure_texts.iter().any(|failure| told.contains(failure.as_str())) {
             self.alarm = Some(shown.to_owned());
         }

@@ -14,10 +14,12 @@ mod images;
 mod judge;
 mod launch;
 mod listen;
-mod output;
+mod pace;
 mod proof;
 mod schedule;
+mod slowing;
 mod step;
+mod tally;
 
 pub use cancel::{Signal, StopLevel};
 pub use conductor::failure;
@@ -40,6 +42,10 @@ pub trait DatabaseReader: Send + Sync {
 
     /// The number that `query`, which changes nothing, finds in `database`.
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
+
+    /// The same for the progress of a command that works in the database meanwhile: given up after
+    /// minutes, and refused where reading would hold the command up.
+    async fn left(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
 }
 
 /// Proof that nobody else works on the databases.

@@ -3,12 +3,14 @@
 //! Values are those that can occur: ids are valid, numbers finite and to the millisecond, and a record
 //! of an unknown kind is left out of [`record`], because it does not survive being written.
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Event, Evidence, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
-use crate::model::{DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict};
+use super::{Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
+use crate::model::{
+    Branch, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict,
+};
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("the strategy makes valid texts only")
@@ -95,14 +97,32 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (text(), any::<u64>(), text()).prop_map(|(migration, rows, why)| Evidence::Residue { migration, rows, why }),
         (text(), database()).prop_map(|(what, database)| Evidence::NoneRemain { what, database }),
         (database(), heads()).prop_map(|(database, heads)| Evidence::Heads { database, heads }),
+        (database(), heads(), branch(), btree_set(text(), 0..3))
+            .prop_map(|(database, heads, branch, reached)| { Evidence::Branch { database, heads, branch, reached } }),
+        (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
+            .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
+        Just(Evidence::NothingElsewhere {}),
     ]
+}
+
+fn branch() -> impl Strategy<Value = Branch> {
+    prop_oneof![Just(Branch::Expand), Just(Branch::Contract)]
 }
 
 /// A failure.
 pub(crate) fn failure() -> impl Strategy<Value = Failure> {
-    (text(), option::of(text()), option::of(any::<i64>()), vec(text(), 0..3), option::of(text()), text()).prop_map(
-        |(what, command, exit, last_lines, log, advice)| Failure { what, command, exit, last_lines, log, advice },
-    )
+    let exit = option::of(any::<i64>());
+    let parts = (text(), option::of(text()), exit, vec(text(), 0..3), option::of(text()));
+    (parts, option::of(migration()), text()).prop_map(|((what, command, exit, last_lines, log), migration, advice)| {
+        Failure { what, command, exit, last_lines, log, migration: migration.map(Box::new), advice }
+    })
+}
+
+fn migration() -> impl Strategy<Value = FailedMigration> {
+    let counts = (option::of(any::<u64>()), option::of(any::<u64>()));
+    (text(), counts, option::of(text()), vec(text(), 0..3)).prop_map(|(name, (found, moved), exception, queries)| {
+        FailedMigration { name, found, moved, exception, queries }
+    })
 }
 
 fn count() -> impl Strategy<Value = MigrationCount> {
@@ -135,13 +155,15 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
         (ended, option::of(failure())).prop_map(|((step, attempt, outcome, seconds, rows, evidence), failure)| {
             RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure }
         });
-    let round = (step(), any::<u32>(), any::<u32>(), any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
-        |(step, attempt, round, exit, verdict, counts, seconds)| RecordBody::RoundEnded {
+    let round = (any::<u32>(), option::of(any::<u64>()));
+    let round = (step(), any::<u32>(), round, any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
+        |(step, attempt, (round, count), exit, verdict, counts, seconds)| RecordBody::RoundEnded {
             step,
             attempt,
             round,
             exit,
             verdict,
+            count,
             counts,
             seconds,
         },
@@ -176,12 +198,8 @@ pub(crate) fn progress() -> impl Strategy<Value = Progress> {
         }),
         (image(), any::<bool>()).prop_map(|(image, cached)| Progress::Fetched { image, cached }),
         (image(), text()).prop_map(|(image, text)| Progress::NotFetched { image, text }),
-        (step(), any::<u32>(), any::<u64>(), seconds()).prop_map(|(step, round, moved, rate)| Progress::Rows {
-            step,
-            round,
-            moved,
-            rate
-        }),
+        (step(), any::<u32>(), any::<u64>(), option::of(any::<u64>()), seconds())
+            .prop_map(|(step, round, moved, total, rate)| Progress::Rows { step, round, moved, total, rate }),
         text().prop_map(|text| Progress::Stopping { text }),
         text().prop_map(|text| Progress::Notice { text }),
     ]

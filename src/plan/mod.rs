@@ -11,6 +11,7 @@ pub mod images;
 mod lane;
 mod reconcile;
 mod refusal;
+mod schema;
 mod start;
 mod text;
 

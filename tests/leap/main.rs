@@ -7,5 +7,6 @@ mod complete;
 mod failing;
 mod others;
 mod refusals;
+mod schemas;
 mod traps;
 mod wrong_images;

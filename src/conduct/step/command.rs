@@ -2,17 +2,18 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{Performance, StepEnd, StepMessage, reached};
 use crate::conduct::StopLevel;
 use crate::conduct::listen::Listener;
-use crate::conduct::output::CountReader;
 use crate::journal::{Failure, MigrationCount, Outcome};
 use crate::model::Stream;
 use crate::plan::{Action, StepConfiguration};
+use crate::readers::{CountReader, Raised, Unread};
 use crate::runner::{Exit, OutputLine, RunnerError, Task, TaskHandle, TaskId};
 
 /// One command run to its end.
@@ -24,7 +25,9 @@ pub(super) struct Finished {
     pub(super) stopped: bool,
     pub(super) last_lines: Vec<String>,
     pub(super) alarm: Option<String>,
-    pub(super) counts: Option<Vec<MigrationCount>>,
+    /// What a data migration's output said; absent for other commands.
+    pub(super) counts: Option<Result<Vec<MigrationCount>, Unread>>,
+    pub(super) raised: Vec<Raised>,
     pub(super) log: String,
     pub(super) took: Duration,
 }
@@ -107,8 +110,8 @@ impl Performance {
         if let Some(log) = &mut log {
             let _ = writeln!(log, "# exit {} after {:.1} s", exit.code, took.as_secs_f64());
         }
-        let Listener { last_lines, alarm, counts, .. } = listener;
-        let counts = counts.and_then(CountReader::finish);
+        let Listener { last_lines, alarm, counts, exceptions, .. } = listener;
+        let counts = counts.map(CountReader::finish);
         Ok(Finished {
             command,
             handle,
@@ -117,6 +120,7 @@ impl Performance {
             last_lines: last_lines.into(),
             alarm,
             counts,
+            raised: exceptions.finish(),
             log: log_name,
             took,
         })
@@ -147,6 +151,7 @@ impl Performance {
             exit: Some(finished.exit.code),
             last_lines: finished.last_lines.clone(),
             log: Some(finished.log.clone()),
+            migration: None,
             advice: advice.unwrap_or_else(|| {
                 "read the last lines and the log, mend the cause, then run the same command again: it goes on with \
                  this step"
@@ -166,6 +171,7 @@ impl Performance {
             exit: None,
             last_lines,
             log,
+            migration: None,
             advice: error.advice,
         };
         StepEnd::failed(Outcome::Failed, failure)

@@ -92,6 +92,7 @@ class Bench:
         began, took = way.run()
         idle, total = (after - sooner for after, sooner in zip(processor(), before))
         result = {"way": way.name, "round": number, "seconds": took, "load": 1 - idle / total, "runs": watch.finish()}
+        (directory / "containers.json").write_text(json.dumps([vars(run) for run in result["runs"]], indent=1) + "\n")
         result["rows"] = proof.check(cloud, self.leap, way.title)
         if way.name == "leapfrog":
             result |= {"began": began, "journal": way.journal}
@@ -172,6 +173,9 @@ def main(arguments):
     except TestbedError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; there are no figures")
+        return 130
     text = json.dumps(summary, indent=1)
     for path in filter(None, [bench.directory / "bench.json", options.json]):
         path.write_text(text + "\n")
