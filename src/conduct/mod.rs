@@ -22,8 +22,10 @@ mod step;
 mod tally;
 
 pub use cancel::{Signal, StopLevel};
+pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
-pub use images::obtain;
+pub use found::{Swept, sweep};
+pub use images::{ImageInspector, nothing_lacks, obtain};
 pub use launch::{Connections, Redactor};
 
 use crate::journal::Failure;

@@ -151,7 +151,7 @@ fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut B
             action: Action::Verify(Verification { heads: reached }),
         });
     }
-    Lane { service: service.clone(), image: (brief.image)(service, release), standing, steps }
+    Lane { service: service.clone(), image: (brief.image)(service, release), package: None, standing, steps }
 }
 
 /// Adds the steps that one step of a playbook stands for in a release.

@@ -26,7 +26,8 @@ const TABLE: &[Row] = &[
     Row { module: "document", imports: &[], forbidden: &["tokio", "std::net", "std::process"] },
     Row { module: "catalog", imports: &["model", "document"], forbidden: &["tokio", "std::net", "std::process"] },
     Row { module: "cloud", imports: &["model", "catalog", "document"], forbidden: &["tokio", "std::net", "std::process"] },
-    Row { module: "plan", imports: &["model", "catalog", "journal"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
+    Row { module: "migrations", imports: &["model"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
+    Row { module: "plan", imports: &["model", "catalog", "journal", "migrations"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "journal", imports: &["model"], forbidden: &["tokio", "std::net", "std::process"] },
     Row { module: "readers", imports: &["model", "catalog", "journal"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "runner", imports: &["model"], forbidden: &[] },
@@ -34,7 +35,7 @@ const TABLE: &[Row] = &[
     Row { module: "observe", imports: &["model", "catalog", "cloud", "database"], forbidden: &["std::process"] },
     Row { module: "conduct", imports: &["model", "catalog", "journal", "plan", "runner", "readers"], forbidden: &["std::net", "std::process"] },
     Row { module: "report", imports: &["model", "journal", "plan"], forbidden: &["tokio", "std::net", "std::process"] },
-    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "plan", "journal", "runner", "database", "observe", "conduct", "readers", "report"], forbidden: &[] },
+    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "migrations", "plan", "journal", "runner", "database", "observe", "conduct", "readers", "report"], forbidden: &[] },
     Row { module: "main", imports: &[], forbidden: &[] },
 ];
 
@@ -44,6 +45,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("indicatif", &["report"]),
     ("bollard", &["runner"]),
     ("sqlx", &["database"]),
+    ("tree_sitter", &["migrations"]),
+    ("tree_sitter_python", &["migrations"]),
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli"]),
     ("miette", &["document", "catalog", "cloud", "cli"]),

@@ -8,3 +8,4 @@ mod failing;
 mod others;
 mod refusals;
 mod traps;
+mod wrong_images;
