@@ -8,6 +8,7 @@
 //! Nothing here prints, speaks SQL or knows containers: runner and heads reader are interfaces.
 
 mod cancel;
+mod checks;
 mod conductor;
 mod found;
 mod judge;
@@ -18,6 +19,7 @@ mod schedule;
 mod step;
 
 pub use cancel::{Signal, StopLevel};
+pub use checks::CheckReader;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings, obtain};
 pub use launch::{Connections, Redactor};
 

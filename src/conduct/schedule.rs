@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::journal::RunState;
-use crate::model::{ImageReference, Series, Service, StepId};
-use crate::plan::{Hop, Lane, Plan, Step};
+use crate::model::{ImageReference, Phase, Series, Service, StepId};
+use crate::plan::{Action, Hop, Lane, Plan, Step};
 
 /// What the conductor has in hand, besides plan and journal.
 #[derive(Debug, Default)]
@@ -47,6 +47,9 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         // The hop before is complete, or this is the first.
         return if hand.stopping { Next::Halt } else { Next::BeginHop(hop) };
     }
+    // The release's own checks stop a hop before any lane of it changes a thing.
+    let checking = |step: &Step| matches!(step.action, Action::Check(_));
+    let checked = hop.lanes.iter().flat_map(|lane| &lane.steps).all(|step| !checking(step) || state.is_done(&step.id));
     let mut begin = Vec::new();
     let mut complete = true;
     let mut fetching = false;
@@ -61,7 +64,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         }
         if !hand.ready.contains(&lane.image) {
             fetching = true;
-        } else if !hand.stopping {
+        } else if !hand.stopping && (checked || step.phase == Phase::Check) {
             let left = lane.steps.iter().filter(|step| !state.is_done(&step.id)).count();
             begin.push((left, lane, step));
         }

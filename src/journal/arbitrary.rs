@@ -8,7 +8,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{Event, Evidence, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
-use crate::model::{DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict};
+use crate::model::{
+    CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict,
+};
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("the strategy makes valid texts only")
@@ -89,7 +91,13 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (text(), any::<u64>(), text()).prop_map(|(migration, rows, why)| Evidence::Residue { migration, rows, why }),
         (text(), database()).prop_map(|(what, database)| Evidence::NoneRemain { what, database }),
         (database(), heads()).prop_map(|(database, heads)| Evidence::Heads { database, heads }),
+        (text(), check_result(), option::of(text()), option::of(text()))
+            .prop_map(|(name, result, details, why)| Evidence::Check { name, result, details, why }),
     ]
+}
+
+fn check_result() -> impl Strategy<Value = CheckResult> {
+    prop_oneof![Just(CheckResult::Success), Just(CheckResult::Warning), Just(CheckResult::Failure)]
 }
 
 /// A failure.

@@ -3,6 +3,7 @@
 //! Plain values that are parsed once, at the edge, and are valid from then on. `Display` and
 //! `FromStr` round-trip. Nothing here does I/O, awaits, prints or knows another module.
 
+mod check;
 mod command;
 mod connection;
 mod database;
@@ -16,6 +17,7 @@ mod secret;
 mod series;
 mod step;
 
+pub use check::{CheckResult, ReleaseCheck};
 pub use command::{Command, CommandError};
 pub use connection::{ConnectionUrl, ConnectionUrlError, Engine};
 pub use database::{DatabaseId, DatabaseIdError};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, Standing, Step, StepConfiguration,
+    Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
 use super::start::{self, Start};
@@ -81,7 +82,9 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
     let mut hops = Vec::new();
     for (index, release) in path.iter().enumerate() {
-        let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads)).collect();
+        // The databases stand at the first release already: its checks would come too late.
+        let checks = index > 0;
+        let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads, checks)).collect();
         let last = index + 1 == path.len();
         let reason = match (index, last) {
             (0, true) => "the databases stand here; its data migrations are run until done",
@@ -111,8 +114,14 @@ fn databases_in<'b>(brief: &'b Brief<'_>, service: &Service, slot: &Slot) -> imp
     brief.databases.keys().filter(move |id| id.service == *service && id.slot == *slot)
 }
 
-/// One service's part of a hop; `heads` becomes what it reaches.
-fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut BTreeMap<DatabaseId, Heads>) -> Lane {
+/// One service's part of a hop, with or without the release's own checks; `heads` becomes what it reaches.
+pub(super) fn lane(
+    brief: &Brief<'_>,
+    release: &Release,
+    playbook: &Playbook,
+    heads: &mut BTreeMap<DatabaseId, Heads>,
+    checks: bool,
+) -> Lane {
     let service = &playbook.service;
     let mut standing = BTreeMap::new();
     let mut reached = BTreeMap::new();
@@ -131,7 +140,7 @@ fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut B
         }
     }
     let mut steps = Vec::new();
-    for step in &playbook.steps {
+    for step in playbook.steps.iter().filter(|step| checks || !matches!(step, PlaybookStep::Check(_))) {
         expand(brief, release, playbook, step, &mut steps);
     }
     if let Ok(name) = VERIFY.parse() {
@@ -184,6 +193,13 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 database: database.clone(),
                 residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
                 remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                configuration,
+            })),
+            PlaybookStep::Check(check) => Action::Check(Box::new(ReleaseChecks {
+                command: check.command.clone(),
+                output: check.output,
+                allow: check.allow.iter().filter(|a| a.series.contains(series)).cloned().collect(),
+                database: database.clone(),
                 configuration,
             })),
         };
@@ -260,7 +276,7 @@ fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
     for playbook in &brief.playbooks {
         for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
             let engine = url.engine();
-            let supports = |release: &Release| playbook.steps(&release.series, engine).next().is_some();
+            let supports = |release: &Release| playbook.supports(&release.series, engine);
             let Some(stop) = path.iter().position(|release| !supports(release)) else { continue };
             let next = match stop.checked_sub(1).and_then(|last| path.get(last)) {
                 Some(last) => format!(

@@ -14,8 +14,8 @@ mod text;
 
 pub use build::{Brief, build};
 pub use document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing, Step,
-    StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove, SchemaTarget, Standing,
+    Step, StepConfiguration, Verification,
 };
 pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};

@@ -8,10 +8,11 @@ use tokio::sync::mpsc;
 
 use super::{Performance, StepEnd, StepMessage, reached};
 use crate::conduct::StopLevel;
+use crate::conduct::checks::CheckReader;
 use crate::conduct::listen::Listener;
 use crate::conduct::output::CountReader;
 use crate::journal::{Failure, MigrationCount, Outcome};
-use crate::model::Stream;
+use crate::model::{ReleaseCheck, Stream};
 use crate::plan::{Action, StepConfiguration};
 use crate::runner::{Exit, OutputLine, RunnerError, Task, TaskHandle, TaskId};
 
@@ -25,6 +26,8 @@ pub(super) struct Finished {
     pub(super) last_lines: Vec<String>,
     pub(super) alarm: Option<String>,
     pub(super) counts: Option<Vec<MigrationCount>>,
+    /// What the release's own checks said; nothing if they were not run or not understood.
+    pub(super) checks: Option<Vec<ReleaseCheck>>,
     pub(super) log: String,
     pub(super) took: Duration,
 }
@@ -107,8 +110,9 @@ impl Performance {
         if let Some(log) = &mut log {
             let _ = writeln!(log, "# exit {} after {:.1} s", exit.code, took.as_secs_f64());
         }
-        let Listener { last_lines, alarm, counts, .. } = listener;
+        let Listener { last_lines, alarm, counts, checks, .. } = listener;
         let counts = counts.and_then(CountReader::finish);
+        let checks = checks.and_then(CheckReader::finish);
         Ok(Finished {
             command,
             handle,
@@ -117,6 +121,7 @@ impl Performance {
             last_lines: last_lines.into(),
             alarm,
             counts,
+            checks,
             log: log_name,
             took,
         })
