@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckResult, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
+    Branch, CheckResult, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
 
 /// How a service is taken through a release.
@@ -273,6 +273,18 @@ pub struct Run {
     /// Texts in the output that mean failure whatever the exit code says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failure_texts: Vec<String>,
+    /// The slots whose schema the command brings to the release's heads; with `for_each`, the step's own
+    /// database where its slot is named. Such a step is proved by the heads that the databases show, and is
+    /// skipped where every one of them stands at the release's heads before it begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<Slot>,
+    /// The one branch of the schema that must stand at its head when the command has ended; absent: all of
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
+    /// What the command does besides migrating these schemas, in a few words: then it is never skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub besides: Option<String>,
     /// Why the step is there.
     pub why: String,
 }

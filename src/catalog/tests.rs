@@ -132,7 +132,7 @@ fn a_release_in_which_a_service_is_only_looked_at_is_an_oversight() {
             ("  - drain:\n", "  - drain:\n      series: {to: '2024.2'}\n"),
         ],
     );
-    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/placement", &only_checked)])), @"playbooks/placement.yaml:10:3: no step is taken in 2025.1 (epoxy), on any engine");
+    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/placement", &only_checked)])), @"playbooks/placement.yaml:14:5: no step is taken in 2025.1 (epoxy), on any engine");
 }
 
 #[test]
@@ -155,6 +155,24 @@ fn what_a_playbook_means_is_checked_too() {
         ],
     );
     insta::assert_snapshot!(lines(&mistakes(&[("playbooks/nova", &nova)])));
+}
+
+#[test]
+fn what_a_step_says_of_schemas_is_checked() {
+    let nova = edited(
+        "playbooks/nova",
+        &[
+            ("schema: [api]", "schema: [apis]\n      branch: contract\n      besides: ' '"),
+            ("schema: [cell0, cells]", "schema: [cell0, api, cell0]\n      branch: expand"),
+        ],
+    );
+    let placement = edited("playbooks/placement", &[("schema: [main]", "branch: expand\n      besides: more")]);
+    let barbican = edited("playbooks/barbican", &[("effect: idempotent", "effect: read-only")]);
+    insta::assert_snapshot!(lines(&mistakes(&[
+        ("playbooks/nova", &nova),
+        ("playbooks/placement", &placement),
+        ("playbooks/barbican", &barbican)
+    ])));
 }
 
 #[test]

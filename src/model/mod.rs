@@ -29,4 +29,4 @@ pub use observed::{Observation, ObservedDatabase, StoredUrl, Unreachable};
 pub use run::{RunId, RunIdError};
 pub use secret::Secret;
 pub use series::{Series, SeriesError, SeriesRange};
-pub use step::{Effect, Phase, StepId, StepIdError, Stream};
+pub use step::{Branch, Effect, Phase, StepId, StepIdError, Stream};

@@ -35,6 +35,25 @@ impl fmt::Display for Phase {
     }
 }
 
+/// One of the two branches that a schema can be migrated in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Branch {
+    /// Adds: the release before still works on the schema.
+    Expand,
+    /// Removes what the release no longer reads.
+    Contract,
+}
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Expand => "expand",
+            Self::Contract => "contract",
+        })
+    }
+}
+
 /// What may be done with a step that began and whose end nobody saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]

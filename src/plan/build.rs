@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, Standing, Step, StepConfiguration,
-    Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove, SchemaTarget, Standing,
+    Step, StepConfiguration, Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
 use super::start::{self, Start};
-use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release};
+use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release, Run};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Series, Service, Slot, StepId,
 };
@@ -182,7 +182,7 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 exits: run.exits.clone(),
                 failure_texts: run.failure_texts.clone(),
                 configuration,
-                schema: None,
+                schema: schema_move(brief, release, playbook, run, target),
             })),
             PlaybookStep::Drain(drain) => Action::Drain(Box::new(DataMigration {
                 command: drain.command.clone(),
@@ -211,6 +211,30 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
         };
         steps.push(Step { id, phase: step.phase(), why: step.why().to_owned(), effect: step.effect(), action });
     }
+}
+
+/// What the schemas that a command migrates must show after it.
+fn schema_move(
+    brief: &Brief<'_>,
+    release: &Release,
+    playbook: &Playbook,
+    run: &Run,
+    target: Option<&DatabaseId>,
+) -> Option<SchemaMove> {
+    let service = &playbook.service;
+    let facts = release.services.get(service)?;
+    let mut databases = BTreeMap::new();
+    for slot in playbook.databases.iter().filter(|slot| run.schema.contains(&slot.slot)) {
+        let Some(heads) = facts.heads.get(&slot.schema) else { continue };
+        let own = databases_in(brief, service, &slot.slot).filter(|id| target.is_none_or(|target| *id == target));
+        for id in own {
+            // Which heads belong to one branch, the release file does not say; the image does.
+            let reaches = if run.branch.is_none() { heads.alembic.clone() } else { BTreeSet::new() };
+            databases.insert(id.clone(), SchemaTarget { heads: heads.clone(), reaches, may_drop: None });
+        }
+    }
+    let skippable = run.besides.is_none();
+    (!databases.is_empty()).then_some(SchemaMove { databases, branch: run.branch, skippable })
 }
 
 /// The configuration file for a step about `target`.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Allowance, CheckFormat, OutputFormat, Remainder, Residue};
-use crate::model::{Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId};
+use crate::model::{
+    Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId,
+};
 
 /// Everything a run will do. Holds no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -118,6 +120,9 @@ pub struct CommandRun {
 pub struct SchemaMove {
     /// By database.
     pub databases: BTreeMap<DatabaseId, SchemaTarget>,
+    /// The one branch of the schema that must stand at its head after the step; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
     /// Whether the step is skipped where every one of these databases stands at the release's heads
     /// already, because the command does nothing else.
     pub skippable: bool,

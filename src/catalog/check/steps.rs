@@ -1,8 +1,8 @@
 //! A playbook's steps.
 
 use super::Examination;
-use crate::catalog::{Check, Drain, Playbook, PlaybookStep, Residue};
-use crate::model::{CheckResult, Effect, Phase, Verdict};
+use crate::catalog::{Check, Drain, Playbook, PlaybookStep, Residue, Run};
+use crate::model::{Branch, CheckResult, Effect, Phase, Verdict};
 
 /// The most rows a round may move; more would defeat the purpose of rounds.
 const COUNT: u64 = 1_000_000;
@@ -22,7 +22,10 @@ impl Examination<'_, Playbook> {
             self.where_databases_are(&path, step);
             self.require_text(&format!("{path}/why"), step.why(), "`why`");
             match step {
-                PlaybookStep::Run(_) => self.run(&path, step),
+                PlaybookStep::Run(run) => {
+                    self.run(&path, step);
+                    self.schema(&path, run);
+                }
                 PlaybookStep::Drain(drain) => self.drain(&path, drain),
                 PlaybookStep::Check(check) => self.release_check(&path, step, check),
             }
@@ -109,6 +112,41 @@ impl Examination<'_, Playbook> {
         if step.command().takes_count() {
             let message = "{count} is for a command that is repeated: make this a `drain` step or leave it out";
             self.report(&format!("{path}/command"), message);
+        }
+    }
+
+    /// Which schemas a command migrates, and what else it does.
+    fn schema(&mut self, path: &str, run: &Run) {
+        self.slots(&format!("{path}/schema"), &run.schema);
+        for (index, slot) in run.schema.iter().enumerate() {
+            if !run.for_each.is_empty() && !run.for_each.contains(slot) && self.slot(slot).is_some() {
+                let message = format!("the step is not taken for {slot}: `for_each` does not name it");
+                let help = "a step that is taken for each database migrates that database's schema and no other";
+                self.advise(&format!("{path}/schema/{index}"), message, help);
+            }
+        }
+        if run.schema.is_empty() {
+            for (key, given) in [("branch", run.branch.is_some()), ("besides", run.besides.is_some())] {
+                if given {
+                    let message = format!("`{key}` means nothing for a command that migrates no schema");
+                    let help = "say with `schema` which slots' schemas it migrates, or leave it out";
+                    self.advise(&format!("{path}/{key}"), message, help);
+                }
+            }
+        } else if run.effect == Effect::ReadOnly {
+            self.report(&format!("{path}/effect"), "a command that migrates a schema is not read-only");
+        }
+        let misplaced = match run.branch {
+            Some(Branch::Expand) => run.phase == Phase::Contract,
+            Some(Branch::Contract) => run.phase == Phase::Expand,
+            None => false,
+        };
+        if misplaced && let Some(branch) = run.branch {
+            let message = format!("the {branch} branch is not at its head by a step of the phase {}", run.phase);
+            self.report(&format!("{path}/branch"), message);
+        }
+        if let Some(besides) = &run.besides {
+            self.require_text(&format!("{path}/besides"), besides, "`besides`");
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
     Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder,
-    Residue,
+    Residue, Run,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -112,6 +112,12 @@ fn step(number: usize, step: &PlaybookStep) -> String {
     if !step.for_each().is_empty() {
         line("for each database of: ", &list(step.for_each()));
     }
+    if let PlaybookStep::Run(run) = step
+        && !run.schema.is_empty()
+    {
+        line("proved by: ", &proof(run));
+        line("skipped: ", &skipped(run));
+    }
     line(
         "if its end was not seen: ",
         match step.effect() {
@@ -140,6 +146,21 @@ fn step(number: usize, step: &PlaybookStep) -> String {
         }
     }
     text
+}
+
+fn proof(run: &Run) -> String {
+    let heads = match run.branch {
+        Some(branch) => format!("the release's head of the {branch} branch"),
+        None => "the release's heads".to_owned(),
+    };
+    format!("{heads} in {}", list(&run.schema))
+}
+
+fn skipped(run: &Run) -> String {
+    match &run.besides {
+        Some(besides) => format!("never, for it does more: {}", besides.trim()),
+        None => "where the release's heads are reached already".to_owned(),
+    }
 }
 
 fn count_of(drain: &Drain) -> String {

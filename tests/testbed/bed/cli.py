@@ -12,6 +12,7 @@ from . import clouds, engine, packages
 from .common import RELEASES, Home, TestbedError, say
 from .dumps import OLDEST, Dumps
 from .images import NOCOMMAND, Images
+from .layout import MOST_CELLS, Layout
 from .mariadb import ROOT, MariaDB
 from .registry import USER, Registry
 
@@ -114,13 +115,17 @@ def cloud(home, options):
     clouds.check_name(options.name)
     bed = Bed(home)
     bed.require()
+    if options.disabled_cell and options.cells == 1:
+        raise TestbedError("a cloud whose only cell is disabled is none; ask for more with --cells")
+    layout = Layout(options.cells, options.disabled_cell)
     dumps = bed.dumps()
-    if not dumps.are_current(options.series):
+    if not dumps.are_current(options.series, layout):
         with home.lock():
-            dumps.ensure(options.series)
-    made = clouds.Cloud(bed.mariadb, options.name, password=options.password or clouds.random_password())
+            dumps.ensure(options.series, layout)
+    password = options.password or clouds.random_password()
+    made = clouds.Cloud(bed.mariadb, options.name, password=password, layout=layout)
     made.empty()
-    made.load(dumps.directory(options.series))
+    made.load(dumps.files(options.series, layout))
     made.add_servers(options.rows)
     made.grant()
     directory = pathlib.Path(options.dir or home.path / "clouds" / options.name).absolute()
@@ -176,6 +181,8 @@ def parser():
     command.add_argument("name", metavar="NAME", help="what the databases' names start with, and the database user")
     command.add_argument("--dir", help="where leapfrog.yaml goes (default: below the state directory)")
     command.add_argument("--rows", type=count, default=clouds.ROWS, help="how many servers nova has (default: %(default)s)")
+    command.add_argument("--cells", type=int, choices=range(1, MOST_CELLS + 1), default=1, help="how many cells nova has besides cell0 (default: 1)")
+    command.add_argument("--disabled-cell", action="store_true", help="disable the last of the cells")
     command.add_argument("--password", help="the database user's password (default: a random one)")
     command.add_argument("--series", default=OLDEST, choices=everything, help="the release it is at (default: %(default)s)")
     command = add("drop", drop)

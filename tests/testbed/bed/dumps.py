@@ -6,8 +6,9 @@ seed/. Those of a later release are made by taking the earlier ones through that
 
 import shutil
 
-from .clouds import DATABASES, SCRATCH, SEEDS, Cloud, in_parallel
+from .clouds import SCRATCH, SEEDS, Cloud, in_parallel
 from .common import RELEASES, TestbedError, fingerprint, stage
+from .layout import ONE_CELL
 from .mariadb import ROOT
 
 OLDEST = next(iter(RELEASES["releases"]))
@@ -23,10 +24,10 @@ SYNC = {
 }
 
 
-def commands(service, urls, fresh):
+def commands(service, urls, fresh, layout):
     """What brings one service's databases to the release of the image: pairs of an environment and a command."""
     if service == "nova":
-        return nova_commands(urls, fresh)
+        return nova_commands(urls, fresh, layout)
     env = {"OS_DATABASE__CONNECTION": urls[service]}
     if service == "placement":
         env = {"OS_PLACEMENT_DATABASE__CONNECTION": urls[service]}
@@ -39,25 +40,30 @@ def commands(service, urls, fresh):
     return steps
 
 
-def nova_commands(urls, fresh):
+def nova_commands(urls, fresh, layout):
     """The same for nova, which has a database for its API and one for each cell."""
-    cell1 = {"OS_API_DATABASE__CONNECTION": urls["nova_api"], "OS_DATABASE__CONNECTION": urls["nova"]}
-    cell0 = {**cell1, "OS_DATABASE__CONNECTION": urls["nova_cell0"]}
-    steps = [(cell1, "nova-manage api_db sync")]
+
+    def of(database):
+        return {"OS_API_DATABASE__CONNECTION": urls["nova_api"], "OS_DATABASE__CONNECTION": urls[database]}
+
+    steps = [(of("nova"), "nova-manage api_db sync")]
     if fresh:
-        create = f"create_cell --name cell1 --transport-url rabbit://127.0.0.1/ --database_connection {urls['nova']}"
-        steps += [
-            (cell1, f"nova-manage cell_v2 map_cell0 --database_connection {urls['nova_cell0']}"),
-            (cell1, f"nova-manage cell_v2 {create}"),
-        ]
-    steps += [(cell, "nova-manage db sync --local_cell") for cell in (cell0, cell1)]
+        steps.append((of("nova"), f"nova-manage cell_v2 map_cell0 --database_connection {urls['nova_cell0']}"))
+        for number, (cell, database) in enumerate(layout.cells.items(), 1):
+            # nova takes a message queue for one cell only.
+            queue = "rabbit://127.0.0.1/" + ("" if number == 1 else cell)
+            disabled = " --disabled" if layout.disabled and number == layout.count else ""
+            create = f"create_cell --name {cell} --transport-url {queue} --database_connection {urls[database]}{disabled}"
+            steps.append((of("nova"), f"nova-manage cell_v2 {create}"))
+    # The schema of every cell comes before the first data migration: those of one cell read the others too.
+    steps += [(of(database), "nova-manage db sync --local_cell") for database in layout.mapped.values()]
     if not fresh:
-        steps.append((cell1, "nova-manage db online_data_migrations"))
+        steps += [(of(database), "nova-manage db online_data_migrations") for database in layout.cells.values()]
     return steps
 
 
 class Dumps:
-    """The cached dumps, one set per release."""
+    """The cached dumps, one set per release and layout; a set of several cells holds nova's databases only."""
 
     def __init__(self, home, server, engine, registry):
         self.home = home
@@ -65,65 +71,81 @@ class Dumps:
         self.engine = engine
         self.registry = registry
 
-    def directory(self, series):
-        """Where a release's dumps are."""
-        return self.home.path / "dumps" / series
+    def directory(self, series, layout=ONE_CELL):
+        """Where the dumps of a release and a layout are."""
+        return self.home.path / "dumps" / layout.name / series
+
+    def files(self, series, layout):
+        """The dumps that a cloud is loaded from, by database."""
+        places = {database: ONE_CELL for database in ONE_CELL.databases} | dict.fromkeys(layout.nova, layout)
+        return {database: self.directory(series, place) / f"{database}.sql" for database, place in places.items()}
 
     def _ladder(self, series):
         """The releases up to this one whose images there are."""
         return [name for name in RELEASES["releases"] if name <= series and self.registry.digest(name)]
 
-    def _recipe(self, series):
+    def _recipe(self, series, layout):
         """What decides the content of a release's dumps: the images up to it, the commands and the seeds."""
         images = {name: self.registry.digest(name) for name in self._ladder(series)}
         seeds = {path.name: path.read_text() for path in sorted(SEEDS.glob("*.sql"))}
-        return fingerprint([images, seeds, DATABASES, SYNC], commands, nova_commands, Dumps._make, Cloud.dump)
+        inputs = [images, seeds, layout.name, layout.databases, SYNC]
+        return fingerprint(inputs, commands, nova_commands, Dumps._make, Cloud.seed, Cloud.dump)
 
-    def are_current(self, series):
-        """Whether the dumps are there and were made by today's recipe."""
-        record = self.directory(series) / "recipe"
-        return record.exists() and record.read_text() == self._recipe(series)
+    def _is_current(self, series, layout):
+        """Whether one set is there and was made by today's recipe."""
+        record = self.directory(series, layout) / "recipe"
+        return record.exists() and record.read_text() == self._recipe(series, layout)
 
-    def ensure(self, series):
+    def are_current(self, series, layout=ONE_CELL):
+        """Whether all dumps of a cloud are there and were made by today's recipe."""
+        return all(self._is_current(series, needed) for needed in {ONE_CELL, layout})
+
+    def ensure(self, series, layout=ONE_CELL):
         """Makes a release's dumps if need be, and those of the releases before it."""
-        if self.are_current(series):
+        if layout != ONE_CELL:
+            self.ensure(series)
+        if self._is_current(series, layout):
             return
         ladder = self._ladder(series)
         if series not in ladder:
             raise TestbedError(f"the image of {series} is missing; run `testbed up --series {series}`")
         earlier = ladder[-2] if len(ladder) > 1 else None
         if earlier:
-            self.ensure(earlier)
-        with stage(f"databases of {series}"):
-            self._make(series, earlier)
+            self.ensure(earlier, layout)
+        cells = "" if layout == ONE_CELL else f" with {layout.name.replace('-', ' ')}"
+        with stage(f"databases of {series}{cells}"):
+            self._make(series, earlier, layout)
 
-    def _make(self, series, earlier):
+    def _make(self, series, earlier, layout):
         """Brings scratch databases to the release, and dumps them."""
-        scratch = Cloud(self.server, SCRATCH, user=ROOT)
+        scratch = Cloud(self.server, SCRATCH, user=ROOT, layout=layout)
+        services = SERVICES
+        if layout != ONE_CELL:
+            scratch.databases, services = layout.nova, ["nova"]
         scratch.empty()
         if earlier:
-            scratch.load(self.directory(earlier))
-        self._upgrade(scratch, series, fresh=not earlier)
+            scratch.load(self.files(earlier, layout))
+        self._upgrade(scratch, series, services, fresh=not earlier)
         if not earlier:
             scratch.seed()
-        directory = self.directory(series)
+        directory = self.directory(series, layout)
         shutil.rmtree(directory, ignore_errors=True)
         scratch.dump(directory)
         scratch.drop()
-        self.home.write(directory / "recipe", self._recipe(series))
+        self.home.write(directory / "recipe", self._recipe(series, layout))
 
-    def _upgrade(self, cloud, series, fresh):
-        """Runs every service's commands, in containers of the image as the registry has it."""
+    def _upgrade(self, cloud, series, services, fresh):
+        """Runs the services' commands, in containers of the image as the registry has it."""
         image = f"{self.registry.image}:{series}"
         had = self.engine.succeeds("image", "inspect", image)
         self.engine("pull", "--quiet", image)
 
         def upgrade(service):
-            for env, command in commands(service, cloud.urls, fresh):
+            for env, command in commands(service, cloud.urls, fresh, cloud.layout):
                 self.engine.run(image, command.split(), env=env, log=self.home.log(f"databases-{series}-{service}"))
 
         try:
-            in_parallel(upgrade, SERVICES)
+            in_parallel(upgrade, services)
         finally:
             if not had:
                 # Whoever uses the image next has to pull it, as on any other machine.
