@@ -25,7 +25,7 @@ use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, Termi
 use crate::runner::{FoundState, PinnedImage, Runner};
 
 /// How long a command that is stopped may take to end by itself.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// The latest run of a cloud.
 struct Latest {
@@ -394,7 +394,7 @@ pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::Unbo
 }
 
 /// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
-fn listen() -> anyhow::Result<mpsc::UnboundedReceiver<Signal>> {
+pub(super) fn listen() -> anyhow::Result<mpsc::UnboundedReceiver<Signal>> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;

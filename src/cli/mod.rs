@@ -13,6 +13,7 @@ mod reader;
 mod records;
 mod schema;
 mod stop;
+mod verify;
 mod world;
 
 use std::process::ExitCode;
@@ -66,6 +67,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Plan(selection)), _) => preflight::plan(&common, &selection, show).await,
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
         (Some(Command::Detect { only }), _) => preflight::detect(&common, &only, show).await,
+        (Some(Command::Verify(arguments)), _) => verify::verify(&common, &arguments, show).await,
         (Some(Command::Status { run }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),

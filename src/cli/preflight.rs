@@ -61,22 +61,32 @@ pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) ->
     let observation = world.observe(&wanted.services).await;
     let plan = Arc::new(world.plan(&wanted, &observation)?);
     let runner = runner(&world)?;
-    let (_, images) = look_up(&*runner, &plan).await?;
+    let images = bring(&world, &runner, &plan, show).await?;
+    show.complain(&format!("{} images are here and hold every command of the leap\n", images.len()));
+    Ok(Exit::Done)
+}
+
+/// Brings every image of a plan here and looks into it, and shows how far that is.
+pub(super) async fn bring(
+    world: &World,
+    runner: &Arc<dyn Runner>,
+    plan: &Arc<Plan>,
+    show: &Show,
+) -> Result<BTreeMap<ImageReference, PinnedImage>, Stop> {
+    let (_, images) = look_up(&**runner, plan).await?;
     let all: BTreeSet<ImageReference> = images.keys().cloned().collect();
     let directory = world.cloud.state_dir.clone();
     let reporter: Box<dyn Reporter> = if show.is_terminal() {
-        Box::new(TerminalReporter::stderr(Arc::clone(&plan), &[], directory, show.err))
+        Box::new(TerminalReporter::stderr(Arc::clone(plan), &[], directory, show.err))
     } else {
-        Box::new(PlainReporter::new(Arc::clone(&plan), &[], directory, show.stderr()))
+        Box::new(PlainReporter::new(Arc::clone(plan), &[], directory, show.stderr()))
     };
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(super::leap::tell(reporter, source));
-    let result = obtain(&*runner, &plan, &images, &all, &events).await;
+    let result = obtain(&**runner, plan, &images, &all, &events).await;
     drop(events);
     telling.await.map_err(|error| Stop::internal(error.into()))?;
-    result?;
-    show.complain(&format!("{} images are here and hold every command of the leap\n", all.len()));
-    Ok(Exit::Done)
+    result.map(|()| images)
 }
 
 /// What executes the commands of a cloud.

@@ -149,9 +149,9 @@ impl World {
     }
 
     /// The databases that take part.
-    pub(super) fn databases(&self, wanted: &Wanted) -> BTreeMap<DatabaseId, ConnectionUrl> {
+    fn databases(&self, services: &BTreeSet<Service>) -> BTreeMap<DatabaseId, ConnectionUrl> {
         let all = self.cloud.databases.iter();
-        all.filter(|(id, _)| wanted.services.contains(&id.service)).map(|(id, url)| (id.clone(), url.clone())).collect()
+        all.filter(|(id, _)| services.contains(&id.service)).map(|(id, url)| (id.clone(), url.clone())).collect()
     }
 
     /// Looks at every database of `services`: another service's server may be away, and is not waited for.
@@ -163,10 +163,33 @@ impl World {
 
     /// Makes the plan, or says why there is none.
     pub(super) fn plan(&self, wanted: &Wanted, observation: &Observation) -> Result<Plan, Stop> {
+        let made = self.brief(&wanted.services, observation, wanted.from.clone(), self.newest(), |brief| {
+            let to = match &wanted.to {
+                Target::At(series) => series.clone(),
+                Target::Further(number) => {
+                    let from = plan::start(brief).map_err(|refused| Stop::refused(refused.0))?;
+                    self.further(&from, *number).map_err(Stop::usage)?
+                }
+            };
+            brief.to = to;
+            plan::build(brief).map_err(|refused| Stop::refused(refused.0))
+        });
+        made?
+    }
+
+    /// Puts together what plans and proofs are made of, for `make`.
+    pub(super) fn brief<T>(
+        &self,
+        services: &BTreeSet<Service>,
+        observation: &Observation,
+        from: Start,
+        to: Series,
+        make: impl FnOnce(&mut Brief<'_>) -> T,
+    ) -> Result<T, Stop> {
         let releases: Vec<&Release> = self.catalog.releases().collect();
         let mut images: BTreeMap<(&Series, &Service), ImageReference> = BTreeMap::new();
         for release in &releases {
-            for service in &wanted.services {
+            for service in services {
                 let image = self.cloud.image(service, &release.series, &release.codename);
                 let image = image.context("the cloud file's image pattern").map_err(Stop::usage)?;
                 images.insert((&release.series, service), image);
@@ -176,24 +199,17 @@ impl World {
         let mut brief = Brief {
             cloud: &self.cloud.name,
             releases,
-            playbooks: self.playbooks().into_iter().filter(|book| wanted.services.contains(&book.service)).collect(),
-            databases: self.databases(wanted),
+            playbooks: self.playbooks().into_iter().filter(|book| services.contains(&book.service)).collect(),
+            databases: self.databases(services),
             image: &image,
             observation,
-            trusted: wanted.services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
-            from: wanted.from.clone(),
-            to: self.newest(),
-            whole: self.cloud.services().count() == wanted.services.len(),
+            trusted: services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
+            from,
+            to,
+            whole: self.cloud.services().count() == services.len(),
             options: self.options.clone(),
         };
-        brief.to = match &wanted.to {
-            Target::At(series) => series.clone(),
-            Target::Further(number) => {
-                let from = plan::start(&brief).map_err(|refused| Stop::refused(refused.0))?;
-                self.further(&from, *number).map_err(Stop::usage)?
-            }
-        };
-        plan::build(&brief).map_err(|refused| Stop::refused(refused.0))
+        Ok(make(&mut brief))
     }
 
     /// The newest release of the catalogue.

@@ -7,6 +7,7 @@
 //!
 //! Nothing here prints, speaks SQL or knows containers: runner and heads reader are interfaces.
 
+mod ask;
 mod cancel;
 mod checks;
 mod conductor;
@@ -18,6 +19,7 @@ mod output;
 mod schedule;
 mod step;
 
+pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
 pub use checks::CheckReader;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings, obtain};

@@ -335,7 +335,7 @@ fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
 }
 
 /// Stored URLs that lead elsewhere, and databases that none leads to.
-fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
+pub(super) fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for playbook in brief.playbooks.iter().filter(|playbook| !brief.trusted.contains(&playbook.service)) {
         for check in &playbook.checks {

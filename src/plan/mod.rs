@@ -7,6 +7,7 @@
 mod build;
 pub mod detect;
 mod document;
+pub mod proof;
 mod reconcile;
 mod refusal;
 mod start;
