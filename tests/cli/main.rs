@@ -15,3 +15,4 @@ mod secrets;
 mod selection;
 mod state;
 mod streams;
+mod verify;

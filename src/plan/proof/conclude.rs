@@ -204,12 +204,13 @@ impl Inquiry {
             let stops = *result == CheckResult::Failure && why.is_none();
             // The command's own verdict says what a failure that stops means.
             if !stops {
-                claims.push(claim(
-                    format!("its check {name} ends with {result}"),
-                    Answer::Yes,
-                    details.clone(),
-                    why.clone(),
-                ));
+                let what = match why {
+                    Some(_) => format!("its check {name} ends with {result}, which is harmless"),
+                    None => format!("its check {name} ends with {result}"),
+                };
+                // Some checks have something to say of their success, too.
+                let details = details.clone().filter(|_| *result != CheckResult::Success);
+                claims.push(claim(what, Answer::Yes, details, why.clone()));
             }
         }
         if let Some((what, next)) = &answer.failure {

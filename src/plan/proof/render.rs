@@ -45,8 +45,10 @@ fn row(claim: &Claim) -> [String; 3] {
         (Answer::No | Answer::Unknown, Some((first, _))) => first.to_owned(),
         _ => claim.what.clone(),
     };
-    let what = match (&claim.answer, claim.kind, &claim.next) {
-        (Answer::Yes, ClaimKind::Residue | ClaimKind::ReleaseCheck, Some(why)) => format!("{what}: {why}"),
+    // Why a rest is harmless or a check stops nothing, or what the check warns of.
+    let besides = claim.next.as_ref().or(claim.found.as_ref());
+    let what = match (claim.answer, claim.kind, besides) {
+        (Answer::Yes, ClaimKind::Residue | ClaimKind::ReleaseCheck, Some(besides)) => format!("{what}: {besides}"),
         _ => what,
     };
     [answer.to_owned(), place(claim), what]
