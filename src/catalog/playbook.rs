@@ -201,6 +201,15 @@ impl PlaybookStep {
         }
     }
 
+    /// Whether its commands for several databases may run at the same time.
+    pub fn side_by_side(&self) -> bool {
+        match self {
+            Self::Run(run) => run.side_by_side,
+            Self::Drain(drain) => drain.side_by_side,
+            Self::Check(_) => false,
+        }
+    }
+
     /// What may be done if its end was not seen.
     pub fn effect(&self) -> Effect {
         match self {
@@ -261,10 +270,14 @@ pub struct Run {
     pub engines: Vec<Engine>,
     /// The command.
     pub command: Command,
-    /// The slots the step is taken for, once for each database in them, one after the other.
-    /// Absent: once, for all of the service's databases.
+    /// The slots the step is taken for, once for each database in them. Absent: once, for all of the
+    /// service's databases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub for_each: Vec<Slot>,
+    /// Whether the commands for the databases in `for_each` may run at the same time; absent: one after the
+    /// other.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub side_by_side: bool,
     /// What may be done if its end was not seen.
     pub effect: Effect,
     /// What its exit codes mean; absent: 0 is done, all else failed.
@@ -310,6 +323,13 @@ pub struct Drain {
     /// As for a `run` step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub for_each: Vec<Slot>,
+    /// As for a `run` step. Rows that are not in the step's own database are named in `alone_while`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub side_by_side: bool,
+    /// Rows that a round moves whichever database it is taken for: while there are any, one round runs at a
+    /// time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone_while: Vec<AloneWhile>,
     /// What may be done if its end was not seen.
     pub effect: Effect,
     /// What its exit codes mean.
@@ -382,6 +402,26 @@ pub struct Allowance {
     pub unless: Option<String>,
     /// Why the databases may go on all the same.
     pub why: String,
+}
+
+/// Rows that a data migration moves whichever database it is taken for. Two rounds that meet on them would
+/// disturb each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AloneWhile {
+    /// What is counted, as it follows a number.
+    pub what: String,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The slots in whose databases they are counted.
+    pub databases: Vec<Slot>,
+    /// Counts them.
+    pub query: String,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How a data migration's output says what was found and moved.

@@ -209,6 +209,11 @@ pub struct Selection {
     /// Only these services, separated by commas
     #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
     pub only: Vec<Service>,
+
+    /// Whether schema migrations are run even where nothing is to do: an option of those commands that run or
+    /// show them.
+    #[arg(skip)]
+    pub no_skip: bool,
 }
 
 /// What to prove.
@@ -246,13 +251,17 @@ pub struct LeapArguments {
     #[arg(long, short, requires_all = ["from", "to"])]
     pub yes: bool,
 
-    /// Services side by side (1 to 256); default: as the cloud file says
+    /// Commands side by side (1 to 256); default: as the cloud file says
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "from")]
     pub jobs: Option<u16>,
 
     /// Pull images a release ahead (next) or all beforehand (all)
     #[arg(long, value_enum, value_name = "WHEN", requires = "from", hide_possible_values = true)]
     pub prefetch: Option<Prefetch>,
+
+    /// Run schema migrations even where the databases show that nothing is to do
+    #[arg(long, requires = "from")]
+    pub no_skip: bool,
 
     /// Begin a new run although another one is unfinished
     #[arg(long, requires = "from")]
@@ -263,7 +272,7 @@ impl LeapArguments {
     /// Which leap; none if none was asked for.
     pub fn selection(&self) -> Option<Selection> {
         let (from, to) = self.from.clone().zip(self.to.clone())?;
-        Some(Selection { from, to, only: self.only.clone() })
+        Some(Selection { from, to, only: self.only.clone(), no_skip: self.no_skip })
     }
 }
 
@@ -288,7 +297,14 @@ pub enum Command {
     },
     /// Show what a leap would do and why, touching nothing
     #[command(after_help = PLAN_EXAMPLES)]
-    Plan(Selection),
+    Plan {
+        /// Which leap.
+        #[command(flatten)]
+        selection: Selection,
+        /// Run schema migrations even where the databases show that nothing is to do
+        #[arg(long)]
+        no_skip: bool,
+    },
     /// Pull and check every image of a leap beforehand, touching no database
     #[command(after_help = PULL_EXAMPLES)]
     Pull(Selection),

@@ -19,7 +19,7 @@ use super::stop::Stop;
 use super::world::{Target, Wanted, World};
 use crate::conduct::{ConductError, Conductor, Connections, EventSink, Settings, Signal};
 use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
-use crate::model::{ImageReference, Observation, RunId, Service};
+use crate::model::{DatabaseId, ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
 use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
 use crate::runner::{FoundState, PinnedImage, Runner};
@@ -62,7 +62,7 @@ pub(super) async fn leap(
     if show.output == Output::Json {
         return Err(Stop::usage(anyhow!("a leap has no single JSON document: use --output jsonl, or `leapfrog plan`")));
     }
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
     if !arguments.yes && !std::io::stdin().is_terminal() {
         return Err(Stop::usage(anyhow!(
@@ -74,6 +74,7 @@ pub(super) async fn leap(
     let pid = std::process::id();
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
     let latest = latest(&store)?;
+    world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
     let runner = preflight::runner(&world)?;
     let latest = if arguments.fresh { nothing_runs(latest, &*runner).await? } else { latest };
@@ -95,6 +96,10 @@ pub(super) async fn leap(
         }
         _ => begin(&world, &wanted, &observation, &*runner, &host).await?,
     };
+    let skips = ready.plan.steps().any(|(_, _, step)| step.may_be_skipped());
+    if wanted.no_skip && skips && matches!(ready.opening, Opening::Resume) {
+        show.complain("--no-skip counts for a new run; this one goes on as it was planned, with steps skipped\n");
+    }
     if !confirm(arguments, &ready, show)? {
         return Ok(Exit::Interrupted);
     }
@@ -176,6 +181,25 @@ async fn resume(
                 plan.to,
                 world.options(&unfinished)
             ),
+        }]));
+    }
+    if !world.unmapped.is_empty() {
+        return Err(Stop::refused(world.unmapped.clone()));
+    }
+    let planned: BTreeSet<&DatabaseId> =
+        plan.hops.iter().flat_map(|hop| &hop.lanes).flat_map(|lane| lane.standing.keys()).collect();
+    let names = world.names(&wanted.services);
+    if !planned.iter().copied().eq(&names) {
+        let list = |ids: Vec<&DatabaseId>| ids.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(Stop::refused(vec![Refusal {
+            kind: RefusalKind::Unfinished,
+            database: None,
+            what: format!("run {run} of this cloud is unfinished and was planned for other databases"),
+            found: Some(list(names.iter().collect())),
+            expected: Some(list(planned.into_iter().collect())),
+            next: "make the cloud file (and the stored URLs, where it follows them) name the same databases again; or \
+                   begin anew with `--from auto --fresh`, which checks where every database stands"
+                .to_owned(),
         }]));
     }
     let refusals = plan::reconcile(&plan, &state, observation, &world.options(&wanted.services));
@@ -357,7 +381,7 @@ async fn carry_out(
         show.complain(&super::records::summary(&plan, &records, &directory, again, show));
     }
     Ok(match conclusion.outcome {
-        Outcome::Done => Exit::Done,
+        Outcome::Done | Outcome::Skipped => Exit::Done,
         Outcome::Failed => Exit::Failed,
         Outcome::Stuck => Exit::Stuck,
         Outcome::Interrupted => Exit::Interrupted,

@@ -8,6 +8,7 @@ mod catalogue;
 mod exit;
 mod leap;
 mod look;
+mod mapped;
 mod preflight;
 mod reader;
 mod records;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub use arguments::Arguments;
-use arguments::{CatalogCommand, Command, PlaybooksCommand};
+use arguments::{CatalogCommand, Command, PlaybooksCommand, Selection};
 pub use exit::Exit;
 pub use schema::documents;
 use stop::Stop;
@@ -64,7 +65,9 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
                 Ok(Exit::Usage)
             }
         },
-        (Some(Command::Plan(selection)), _) => preflight::plan(&common, &selection, show).await,
+        (Some(Command::Plan { selection, no_skip }), _) => {
+            preflight::plan(&common, &Selection { no_skip, ..selection }, show).await
+        }
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
         (Some(Command::Detect { only }), _) => preflight::detect(&common, &only, show).await,
         (Some(Command::Verify(arguments)), _) => verify::verify(&common, &arguments, show).await,

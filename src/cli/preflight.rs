@@ -23,8 +23,9 @@ const IMAGES_AT_A_TIME: usize = 4;
 
 /// `leapfrog plan`.
 pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
+    world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
     let plan = world.plan(&wanted, &observation)?;
     match show.output {
@@ -36,8 +37,9 @@ pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) ->
 
 /// `leapfrog detect`.
 pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let services = world.only(only)?;
+    world.look_up_mapped(&services).await;
     let observation = world.observe(&services).await;
     let releases: Vec<_> = world.catalog.releases().collect();
     let detection = plan::detect::detect(&observation, &world.playbooks(), &releases);
@@ -47,8 +49,9 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
     }
     let unread: Vec<String> =
         observation.databases.iter().filter(|(_, seen)| seen.is_err()).map(|(id, _)| id.to_string()).collect();
+    world.tell_unmapped(show);
     if unread.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(if world.unmapped.is_empty() { Exit::Done } else { Exit::Refused });
     }
     show.complain(&format!("leapfrog: could not read {}\n", unread.join(", ")));
     Ok(Exit::Refused)
@@ -56,8 +59,9 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
 
 /// `leapfrog pull`.
 pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
+    world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
     let plan = Arc::new(world.plan(&wanted, &observation)?);
     let runner = runner(&world)?;

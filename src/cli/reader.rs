@@ -24,6 +24,10 @@ impl DatabaseReader for LiveReader {
         crate::observe::heads_of(self.url(database)?, self.timeout).await
     }
 
+    async fn tables(&self, database: &DatabaseId) -> Result<u64, Unreachable> {
+        crate::observe::tables_of(self.url(database)?, self.timeout).await
+    }
+
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
         crate::observe::count(self.url(database)?, query, self.timeout, COUNTING).await
     }

@@ -27,10 +27,12 @@ const AT_ONCE: usize = 8;
 
 /// `leapfrog verify`.
 pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let services = world.only(&arguments.only)?;
     let named = arguments.at.as_ref().map(|text| world.catalog.find_series(text).context("--at names no release"));
     let named = named.transpose().map_err(Stop::usage)?;
+    world.look_up_mapped(&services).await;
+    world.tell_unmapped(show);
     let observation = world.observe(&services).await;
     let release = match named.or_else(|| shown(&world, &services, &observation)) {
         Some(series) => world.catalog.release(&series).ok_or_else(|| Stop::internal(anyhow!("no release {series}")))?,

@@ -12,12 +12,14 @@ use crate::cloud::Cloud;
 use crate::document::nearest;
 use crate::journal::Store;
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Series, Service};
-use crate::plan::{self, Brief, Plan, Start};
+use crate::plan::{self, Brief, Plan, Refusal, RefusalKind, Refused, Start};
 
 /// The catalogue and the cloud.
 pub(super) struct World {
     pub(super) catalog: Catalog,
     pub(super) cloud: Cloud,
+    /// Why stored URLs of this cloud cannot be followed.
+    pub(super) unmapped: Vec<Refusal>,
     /// How a command line continues that means the same files.
     options: String,
 }
@@ -28,6 +30,8 @@ pub(super) struct Wanted {
     pub(super) from: Start,
     pub(super) to: Target,
     pub(super) services: BTreeSet<Service>,
+    /// Whether schema migrations are run even where nothing is to do.
+    pub(super) no_skip: bool,
 }
 
 /// Where a leap ends.
@@ -69,7 +73,7 @@ impl World {
         if let Some(directory) = &common.catalog {
             options.push_str(&format!(" --catalog {}", quoted(directory.as_str())));
         }
-        Ok(Self { catalog, cloud, options })
+        Ok(Self { catalog, cloud, unmapped: Vec::new(), options })
     }
 
     /// The cloud's state directory.
@@ -114,7 +118,7 @@ impl World {
             (Start::At(from), Target::Further(number)) => drop(self.further(from, *number)?),
             _ => {}
         }
-        Ok(Wanted { from, to, services: self.services(&selection.only)? })
+        Ok(Wanted { from, to, services: self.services(&selection.only)?, no_skip: selection.no_skip })
     }
 
     /// The release `number` releases after `from`.
@@ -172,9 +176,36 @@ impl World {
                 }
             };
             brief.to = to;
-            plan::build(brief).map_err(|refused| Stop::refused(refused.0))
+            brief.no_skip = wanted.no_skip;
+            self.with_unmapped(plan::build(brief))
         });
         made?
+    }
+
+    /// A plan, unless stored URLs cannot be followed; every reason at once.
+    fn with_unmapped(&self, built: Result<Plan, Refused>) -> Result<Plan, Stop> {
+        if self.unmapped.is_empty() {
+            return built.map_err(|refused| Stop::refused(refused.0));
+        }
+        // That these URLs lead to no database of the cloud file follows from it.
+        let same = |refusal: &Refusal| {
+            refusal.kind == RefusalKind::StoredUrl
+                && self.unmapped.iter().any(|known| known.database == refusal.database)
+        };
+        let others = built.err().into_iter().flat_map(|refused| refused.0).filter(|refusal| !same(refusal));
+        Err(Stop::refused(self.unmapped.iter().cloned().chain(others).collect()))
+    }
+
+    /// Tells why stored URLs cannot be followed.
+    pub(super) fn tell_unmapped(&self, show: &Show) {
+        for refusal in &self.unmapped {
+            show.complain(&format!("leapfrog: {refusal}\n"));
+        }
+    }
+
+    /// The databases that take part, by name.
+    pub(super) fn names(&self, services: &BTreeSet<Service>) -> BTreeSet<DatabaseId> {
+        self.cloud.databases.keys().filter(|id| services.contains(&id.service)).cloned().collect()
     }
 
     /// Puts together what plans and proofs are made of, for `make`.
@@ -207,6 +238,7 @@ impl World {
             from,
             to,
             whole: self.cloud.services().count() == services.len(),
+            no_skip: false,
             options: self.options.clone(),
         };
         Ok(make(&mut brief))

@@ -63,6 +63,7 @@ impl Questioner {
             // Nobody looks at a screen meanwhile.
             stall: Duration::MAX,
             stop: self.stop.clone(),
+            turns: Default::default(),
             tell,
         };
         let performing = performance.perform();

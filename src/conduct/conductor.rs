@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 
 use super::found::{LeftOver, sort_out};
 use super::schedule::{InHand, Next, next};
-use super::step::{Performance, StepMessage};
+use super::step::{Performance, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Signal, StopLevel};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
-use crate::model::{Effect, ImageReference, RunId, StepId};
+use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
 use crate::runner::{FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
 
@@ -40,7 +40,7 @@ impl EventSink {
 /// How a run is to be conducted.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The most lanes that work side by side.
+    /// The most steps that run side by side.
     pub jobs: usize,
     /// The most rows of a round, where the operator says so.
     pub batch: Option<u64>,
@@ -74,32 +74,34 @@ pub enum ConductError {
 
 /// Carries out a plan.
 pub struct Conductor {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     run: RunId,
-    journal: Journal,
-    runner: Arc<dyn Runner>,
+    pub(super) journal: Journal,
+    pub(super) runner: Arc<dyn Runner>,
     reader: Arc<dyn DatabaseReader>,
     connections: Arc<Connections>,
-    images: BTreeMap<ImageReference, PinnedImage>,
+    pub(super) images: BTreeMap<ImageReference, PinnedImage>,
     settings: Settings,
-    events: EventSink,
-    hand: InHand,
+    pub(super) events: EventSink,
+    pub(super) hand: InHand,
     /// Lanes' tasks of an earlier process, by step.
     found: BTreeMap<StepId, FoundTask>,
+    /// What the rounds of each lane share. Hops never overlap.
+    turns: BTreeMap<Service, Turns>,
     /// When the steps that run began.
     began: BTreeMap<StepId, (Instant, u32, u64)>,
-    fetching: BTreeSet<ImageReference>,
+    pub(super) fetching: BTreeSet<ImageReference>,
     /// Downloads end with the run.
-    downloads: JoinSet<()>,
+    pub(super) downloads: JoinSet<()>,
     /// Removals of finished containers; a run waits for them.
     reaping: JoinSet<()>,
     /// What keeps lanes from going on, besides steps.
-    failures: Vec<Failure>,
+    pub(super) failures: Vec<Failure>,
     outcomes: Vec<Outcome>,
 }
 
 /// What a download told the conductor.
-type Fetched = (ImageReference, Result<bool, Failure>);
+pub(super) type Fetched = (ImageReference, Result<bool, Failure>);
 
 impl Conductor {
     /// A conductor for `plan`. `images` are the plan's images as they were pinned; `ready` those that
@@ -129,6 +131,7 @@ impl Conductor {
             events,
             hand: InHand { ready, ..InHand::default() },
             found: BTreeMap::new(),
+            turns: BTreeMap::new(),
             began: BTreeMap::new(),
             fetching: BTreeSet::new(),
             downloads: JoinSet::new(),
@@ -222,19 +225,6 @@ impl Conductor {
         Ok(())
     }
 
-    /// Notes which of the plan's images were never pinned: a plan beside a journal that is not its own.
-    fn miss_unpinned(&mut self) {
-        let plan = Arc::clone(&self.plan);
-        for image in plan.images().into_keys().filter(|image| !self.images.contains_key(image)).cloned() {
-            let what = format!("the run's journal does not say which content {image} had when it began");
-            let advice = "restore the run's plan.json and journal.jsonl from one copy, or begin anew with `--from auto \
-                          --fresh`";
-            self.hand.ready.remove(&image);
-            self.hand.missing.insert(image);
-            self.failures.push(failure(what, advice.to_owned()));
-        }
-    }
-
     /// Why the step must not begin again, where that is so: it must not be run twice, and nobody saw how
     /// it ended.
     fn forbids(&self, step: &Step) -> Option<Failure> {
@@ -286,6 +276,7 @@ impl Conductor {
             reader: Arc::clone(&self.reader),
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
+            turns: Arc::clone(self.turns.entry(lane.service.clone()).or_default()),
             adopt,
             batch: self.settings.batch,
             directory: self.settings.directory.clone(),
@@ -319,7 +310,7 @@ impl Conductor {
             StepMessage::Ended { step, end, handle } => {
                 let Some((began, attempt, _)) = self.began.remove(&step) else { return Ok(()) };
                 self.hand.running.remove(&step);
-                if end.outcome != Outcome::Done {
+                if !end.outcome.is_complete() {
                     self.hand.halted.insert(step.service.clone());
                     self.outcomes.push(end.outcome);
                 }
@@ -363,50 +354,6 @@ impl Conductor {
         });
     }
 
-    /// Fetches the images of the hop that works, then those of the next one.
-    fn fetch_ahead(&mut self, fetched: &mpsc::UnboundedSender<Fetched>) {
-        let plan = Arc::clone(&self.plan);
-        let state = self.journal.state();
-        let hops = plan.hops.iter().filter(|hop| !state.hop_is_complete(&hop.series)).take(2);
-        let programs = plan.images();
-        for hop in hops {
-            for lane in &hop.lanes {
-                let image = &lane.image;
-                let known = self.hand.ready.contains(image) || self.hand.missing.contains(image);
-                if known || !self.fetching.insert(image.clone()) {
-                    continue;
-                }
-                let Some(pinned) = self.images.get(image).cloned() else { continue };
-                let programs = programs.get(image).cloned().unwrap_or_default();
-                let (runner, events, fetched) = (Arc::clone(&self.runner), self.events.clone(), fetched.clone());
-                self.downloads.spawn(async move {
-                    let result = obtain(&*runner, &pinned, &programs, &events).await;
-                    let _ = fetched.send((pinned.reference, result));
-                });
-            }
-            // One hop's images at a time: the link is slow, and the nearer ones are needed first.
-            if !self.fetching.is_empty() {
-                break;
-            }
-        }
-    }
-
-    fn hear_fetched(&mut self, image: ImageReference, result: Result<bool, Failure>) {
-        self.fetching.remove(&image);
-        match result {
-            Ok(cached) => {
-                self.hand.ready.insert(image.clone());
-                self.say(Progress::Fetched { image, cached });
-            }
-            Err(failure) => {
-                let text = format!("{}: {}", failure.what, failure.advice);
-                self.say(Progress::NotFetched { image: image.clone(), text });
-                self.hand.missing.insert(image);
-                self.failures.push(failure);
-            }
-        }
-    }
-
     /// How a run ended that cannot go on: the gravest of what happened.
     fn halted(&self) -> Outcome {
         let has = |outcome| self.outcomes.contains(&outcome);
@@ -428,48 +375,13 @@ impl Conductor {
         Ok(())
     }
 
-    fn say(&self, progress: Progress) {
+    pub(super) fn say(&self, progress: Progress) {
         self.events.send(Event::Progress(progress));
     }
 }
 
-/// Brings an image here and looks whether it has what the plan runs in it. Returns whether it had been
-/// here before.
-///
-/// # Errors
-/// What is wrong with it, and what to do.
-pub async fn obtain(
-    runner: &dyn Runner,
-    image: &PinnedImage,
-    programs: &BTreeSet<String>,
-    events: &EventSink,
-) -> Result<bool, Failure> {
-    let refuse = |error: RunnerError| failure(error.to_string(), error.advice);
-    let cached = runner.has(image).await.map_err(refuse)?;
-    if !cached {
-        let show = |progress: crate::runner::FetchProgress| {
-            events.send(Event::Progress(Progress::Fetching {
-                image: image.reference.clone(),
-                done: progress.done,
-                total: progress.total,
-            }));
-        };
-        show(crate::runner::FetchProgress { done: 0, total: 0 });
-        runner.fetch(image, &show).await.map_err(refuse)?;
-    }
-    let lacking = runner.lacking(image, programs).await.map_err(refuse)?;
-    if lacking.is_empty() {
-        return Ok(cached);
-    }
-    let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
-    Err(failure(
-        format!("the image {} ({}) has no {}", image.reference, image.digest.short(), lacking.join(", no ")),
-        "name an image that holds these commands under `images` in the cloud file".to_owned(),
-    ))
-}
-
 /// What went wrong outside any step.
-fn failure(what: String, advice: String) -> Failure {
+pub(super) fn failure(what: String, advice: String) -> Failure {
     Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, advice }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::{Outcome, RunState, StepState};
+use crate::journal::{RunState, StepState};
 use crate::model::StepId;
 use crate::runner::{FoundState, FoundTask, TaskId};
 
@@ -26,7 +26,7 @@ pub(super) fn sort_out(mut tasks: Vec<FoundTask>, state: &RunState) -> LeftOver 
     tasks.sort_by(|one, two| one.id.cmp(&two.id));
     let mut left = LeftOver::default();
     for task in tasks {
-        let step = state.steps.get(&task.id.step).filter(|step| step.outcome != Some(Outcome::Done));
+        let step = state.steps.get(&task.id.step).filter(|step| !step.is_complete());
         let unfinished = step.is_some_and(|step| match task.state {
             FoundState::NeverStarted => false,
             FoundState::Running => true,
@@ -52,6 +52,7 @@ fn is_judged(step: &StepState, task: &TaskId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Outcome;
     use crate::runner::TaskHandle;
 
     fn task(attempt: u32, round: u32, state: FoundState) -> FoundTask {

@@ -12,17 +12,20 @@ mod cancel;
 mod checks;
 mod conductor;
 mod found;
+mod images;
 mod judge;
 mod launch;
 mod listen;
 mod output;
+mod proof;
 mod schedule;
 mod step;
 
 pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
 pub use checks::CheckReader;
-pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings, obtain};
+pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
+pub use images::obtain;
 pub use launch::{Connections, Redactor};
 
 use crate::model::{DatabaseId, Heads, Unreachable};
@@ -32,6 +35,9 @@ use crate::model::{DatabaseId, Heads, Unreachable};
 pub trait DatabaseReader: Send + Sync {
     /// The heads of `database` as they are now.
     async fn heads(&self, database: &DatabaseId) -> Result<Heads, Unreachable>;
+
+    /// How many tables `database` holds; views do not count.
+    async fn tables(&self, database: &DatabaseId) -> Result<u64, Unreachable>;
 
     /// The number that `query`, which changes nothing, finds in `database`.
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;

@@ -28,7 +28,7 @@ pub(super) enum Next<'p> {
     BeginHop(&'p Hop),
     /// Every lane of the hop is complete.
     EndHop(&'p Series),
-    /// These steps begin, each in a lane of its own.
+    /// These steps begin; those of one lane are of one stage.
     Begin(Vec<(&'p Lane, &'p Step)>),
     /// Something is running or being fetched; look again when it is done.
     Wait,
@@ -36,6 +36,20 @@ pub(super) enum Next<'p> {
     Finish,
     /// Nothing runs and nothing may begin.
     Halt,
+}
+
+/// How much work a lane has left, as far as that can be told beforehand: stages count, since their steps run
+/// side by side, and a data migration is at least two commands, a schema migration one or none.
+fn work_left(lane: &Lane, state: &RunState) -> u32 {
+    let idle = lane.idle_steps();
+    let weigh = |step: &Step| match &step.action {
+        _ if state.is_done(&step.id) || idle.contains(&step.id) => 0,
+        Action::Drain(_) => 5,
+        Action::Run(_) => 2,
+        Action::Check(_) => 2,
+        Action::Verify(_) => 0,
+    };
+    lane.stages().map(|stage| stage.iter().map(weigh).max().unwrap_or(0)).sum()
 }
 
 /// What comes next, with at most `jobs` steps side by side.
@@ -54,22 +68,24 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
     let mut complete = true;
     let mut fetching = false;
     for lane in &hop.lanes {
-        let Some(step) = lane.steps.iter().find(|step| !state.is_done(&step.id)) else {
+        let is_done = |step: &&Step| state.is_done(&step.id);
+        let Some(stage) = lane.stages().find(|stage| !stage.iter().all(|step| is_done(&step))) else {
             continue;
         };
         complete = false;
-        let busy = lane.steps.iter().any(|step| hand.running.contains(&step.id));
-        if busy || hand.halted.contains(&lane.service) || hand.missing.contains(&lane.image) {
+        if hand.halted.contains(&lane.service) || hand.missing.contains(&lane.image) {
             continue;
         }
         if !hand.ready.contains(&lane.image) {
             fetching = true;
-        } else if !hand.stopping && (checked || step.phase == Phase::Check) {
-            let left = lane.steps.iter().filter(|step| !state.is_done(&step.id)).count();
-            begin.push((left, lane, step));
+        } else if !hand.stopping {
+            let left = work_left(lane, state);
+            let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
+            let next = next.filter(|step| checked || step.phase == Phase::Check);
+            begin.extend(next.map(|step| (left, lane, step)));
         }
     }
-    // The lane with the most steps left decides when the hop ends, so it goes first.
+    // The lane with the most work left decides when the hop ends, so it goes first.
     begin.sort_by_key(|(left, ..)| std::cmp::Reverse(*left));
     begin.truncate(jobs.saturating_sub(hand.running.len()));
     let begin: Vec<(&Lane, &Step)> = begin.into_iter().map(|(_, lane, step)| (lane, step)).collect();
@@ -83,3 +99,6 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         Next::Halt
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod drain;
 mod run;
+mod turn;
 mod verify;
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, watch};
+
+pub(super) use turn::Turns;
 
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
@@ -91,6 +94,8 @@ pub(super) struct Performance {
     pub connections: Arc<Connections>,
     /// What hides secrets.
     pub redactor: Arc<Redactor>,
+    /// What the rounds of the lane share.
+    pub turns: Turns,
     /// A task of an earlier process that is watched in the place of the first launch.
     pub adopt: Option<FoundTask>,
     /// The most rows of a round, where the operator says so.

@@ -80,7 +80,13 @@ pub(crate) fn verdict() -> impl Strategy<Value = Verdict> {
 
 /// An outcome.
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
-    prop_oneof![Just(Outcome::Done), Just(Outcome::Failed), Just(Outcome::Stuck), Just(Outcome::Interrupted)]
+    prop_oneof![
+        Just(Outcome::Done),
+        Just(Outcome::Skipped),
+        Just(Outcome::Failed),
+        Just(Outcome::Stuck),
+        Just(Outcome::Interrupted)
+    ]
 }
 
 /// A piece of evidence.

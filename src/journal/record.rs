@@ -1,10 +1,10 @@
 //! The records of a journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, StepId, Verdict};
+use crate::model::{Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, StepId, Verdict};
 
 /// One line of a journal, and one event of the JSON Lines output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -143,12 +143,21 @@ fn is_false(value: &bool) -> bool {
 pub enum Outcome {
     /// Complete, and proved.
     Done,
+    /// Complete without its command: the databases show that there was nothing to do. Steps only.
+    Skipped,
     /// Failed. The same command tries again.
     Failed,
     /// A data migration cannot get on.
     Stuck,
     /// Stopped because the operator asked for it. The same command goes on.
     Interrupted,
+}
+
+impl Outcome {
+    /// Whether what ended so is complete, and what comes after it may begin.
+    pub fn is_complete(self) -> bool {
+        matches!(self, Self::Done | Self::Skipped)
+    }
 }
 
 /// Something that was seen and that supports an outcome.
@@ -203,6 +212,37 @@ pub enum Evidence {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
+    /// A database's heads as read from it after a schema migration that takes one branch, with the rest
+    /// of the way before it.
+    Branch {
+        /// The database.
+        database: DatabaseId,
+        /// Its heads.
+        heads: Heads,
+        /// The branch.
+        branch: Branch,
+        /// Those of the heads that the branch had to reach; empty where that is not known, since no image
+        /// was read: then the last schema migration of the lane proves this one too.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        reached: BTreeSet<String>,
+    },
+    /// How many tables a database holds, before and after a schema migration.
+    Tables {
+        /// The database.
+        database: DatabaseId,
+        /// Before; absent where the command ran already when leapfrog found it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+        /// After.
+        after: u64,
+        /// How many the revisions on the way drop; absent where no image was read. Fewer tables than that
+        /// fail the step; where it is not known, fewer tables are something to look at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        may_drop: Option<u64>,
+    },
+    /// The command left no SQLite file in its own filesystem: it wrote to no other database than the one it
+    /// was told of.
+    NothingElsewhere {},
 }
 
 /// What one round said of one data migration.

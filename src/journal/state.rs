@@ -73,6 +73,13 @@ pub struct StepState {
     pub adopted: bool,
 }
 
+impl StepState {
+    /// Whether the step is complete: done, or skipped with nothing to do.
+    pub fn is_complete(&self) -> bool {
+        self.outcome.is_some_and(Outcome::is_complete)
+    }
+}
+
 /// A record that cannot follow the ones before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("record {sequence} cannot follow the records before it: {why}")]
@@ -129,8 +136,7 @@ impl RunState {
                 self.hops.push(HopState { series: series.clone(), began: record.time, ended: None });
             }
             RecordBody::HopEnded { series } => {
-                let unfinished =
-                    self.steps.iter().find(|(id, step)| id.series == *series && step.outcome != Some(Outcome::Done));
+                let unfinished = self.steps.iter().find(|(id, step)| id.series == *series && !step.is_complete());
                 if let Some((id, _)) = unfinished {
                     return illegal(format!("hop {series} ended before step {id} was done"));
                 }
@@ -144,7 +150,7 @@ impl RunState {
                     return illegal(format!("step {step} began outside its hop"));
                 }
                 let before = self.steps.get(step);
-                if before.is_some_and(|before| before.outcome == Some(Outcome::Done)) {
+                if before.is_some_and(StepState::is_complete) {
                     return illegal(format!("step {step} was done before it began again"));
                 }
                 if before.is_some_and(|before| before.outcome.is_none() && before.process == self.processes) {
@@ -219,9 +225,9 @@ impl RunState {
         self.ended == Some(Outcome::Done)
     }
 
-    /// Whether the step is complete.
+    /// Whether the step is complete: done, or skipped with nothing to do.
     pub fn is_done(&self, step: &StepId) -> bool {
-        self.steps.get(step).is_some_and(|state| state.outcome == Some(Outcome::Done))
+        self.steps.get(step).is_some_and(StepState::is_complete)
     }
 
     /// The hop that began and has not ended.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove, SchemaTarget, Standing,
-    Step, StepConfiguration, Verification,
+    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
+    SchemaTarget, Standing, Step, StepConfiguration, Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
 use super::start::{self, Start};
-use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release, Run};
+use crate::catalog::{ConfigurationFile, Drain, Playbook, PlaybookStep, Release, Run};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Series, Service, Slot, StepId,
 };
@@ -38,6 +38,8 @@ pub struct Brief<'a> {
     pub to: Series,
     /// Whether every service of the cloud file takes part.
     pub whole: bool,
+    /// Whether schema migrations are run even where nothing is to do.
+    pub no_skip: bool,
     /// How a command line continues that means the same files, for advice: ` --config …`.
     pub options: String,
 }
@@ -78,6 +80,9 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
             "no release is skipped: {} each do their part with their own code",
             and(&path.iter().map(|release| release.series.as_str()).collect::<Vec<_>>())
         ));
+    }
+    if brief.no_skip {
+        reasons.push("no step is skipped: every schema migration is run, even where nothing is to do".to_owned());
     }
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
     let mut hops = Vec::new();
@@ -143,12 +148,14 @@ pub(super) fn lane(
     for step in playbook.steps.iter().filter(|step| checks || !matches!(step, PlaybookStep::Check(_))) {
         expand(brief, release, playbook, step, &mut steps);
     }
+    prove_all_at_last(&mut steps);
     if let Ok(name) = VERIFY.parse() {
         steps.push(Step {
             id: StepId { series: release.series.clone(), service: service.clone(), name, target: None },
             phase: Phase::Verify,
             why: format!("exit codes are claims: the databases themselves must show {}'s heads", release.series),
             effect: Effect::ReadOnly,
+            beside: false,
             action: Action::Verify(Verification { heads: reached }),
         });
     }
@@ -192,6 +199,7 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 output: drain.output,
                 database: database.clone(),
                 residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                alone_while: alone_while(brief, release, service, drain),
                 remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
                 configuration,
             })),
@@ -209,8 +217,35 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
             name: step.name().clone(),
             target: target.map(|id| id.member.clone().unwrap_or_else(|| id.slot.clone())),
         };
-        steps.push(Step { id, phase: step.phase(), why: step.why().to_owned(), effect: step.effect(), action });
+        let beside = step.side_by_side() && steps.last().is_some_and(|last| last.id.name == id.name);
+        let why = step.why().to_owned();
+        steps.push(Step { id, phase: step.phase(), why, effect: step.effect(), beside, action });
     }
+}
+
+/// After the last schema migration of a database, all of its heads must be there, whichever branch it takes.
+fn prove_all_at_last(steps: &mut [Step]) {
+    let mut seen: BTreeSet<DatabaseId> = BTreeSet::new();
+    for step in steps.iter_mut().rev() {
+        let Action::Run(run) = &mut step.action else { continue };
+        for (database, target) in run.schema.iter_mut().flat_map(|schema| &mut schema.databases) {
+            if seen.insert(database.clone()) {
+                target.reaches.clone_from(&target.heads.alembic);
+            }
+        }
+    }
+}
+
+/// Rows that the rounds of a data migration meet on, and where they are counted.
+fn alone_while(brief: &Brief<'_>, release: &Release, service: &Service, drain: &Drain) -> Vec<CommonRows> {
+    let common = drain.alone_while.iter().filter(|common| common.series.contains(&release.series));
+    common
+        .map(|common| CommonRows {
+            what: common.what.clone(),
+            databases: common.databases.iter().flat_map(|slot| databases_in(brief, service, slot)).cloned().collect(),
+            query: common.query.clone(),
+        })
+        .collect()
 }
 
 /// What the schemas that a command migrates must show after it.
@@ -233,7 +268,7 @@ fn schema_move(
             databases.insert(id.clone(), SchemaTarget { heads: heads.clone(), reaches, may_drop: None });
         }
     }
-    let skippable = run.besides.is_none();
+    let skippable = run.besides.is_none() && !brief.no_skip;
     (!databases.is_empty()).then_some(SchemaMove { databases, branch: run.branch, skippable })
 }
 

@@ -81,8 +81,16 @@ pub struct Step {
     pub why: String,
     /// What may be done if its end was not seen.
     pub effect: Effect,
+    /// Whether it may run beside the step before it in the lane: they begin together. Else it begins when
+    /// every step before it is complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub beside: bool,
     /// What is done.
     pub action: Action,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a step does.
@@ -160,8 +168,23 @@ pub struct DataMigration {
     pub residues: Vec<Residue>,
     /// Rows that must be gone at the end.
     pub remainders: Vec<Remainder>,
+    /// Rows that a round moves whichever database it is taken for: while there are any, one round of the lane
+    /// runs at a time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone_while: Vec<CommonRows>,
     /// The file that tells it where the databases are.
     pub configuration: StepConfiguration,
+}
+
+/// Rows that a data migration moves whichever database it is taken for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CommonRows {
+    /// What is counted, as it follows a number.
+    pub what: String,
+    /// Where.
+    pub databases: BTreeSet<DatabaseId>,
+    /// Counts them.
+    pub query: String,
 }
 
 /// The heads that a lane must have reached.

@@ -7,6 +7,8 @@
 mod build;
 pub mod detect;
 mod document;
+mod lane;
+mod mapped;
 pub mod proof;
 mod reconcile;
 mod refusal;
@@ -15,9 +17,10 @@ mod text;
 
 pub use build::{Brief, build};
 pub use document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove, SchemaTarget, Standing,
-    Step, StepConfiguration, Verification,
+    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
+    SchemaTarget, Standing, Step, StepConfiguration, Verification,
 };
+pub use mapped::Mappings;
 pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};
 pub use start::{Start, start};

@@ -83,8 +83,12 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
             Standing::Moves { from, to } => writeln!(text, "    {name:<9} {from} → {to}"),
         };
     }
+    let idle = lane.idle_steps();
     for step in &lane.steps {
         let what = match &step.action {
+            Action::Run(run) if idle.contains(&step.id) => {
+                format!("{}  (skipped: at the release's heads)", run.command)
+            }
             Action::Run(run) => run.command.to_string(),
             Action::Drain(migration) => {
                 format!("{}  (until done)", migration.command.words(Some(migration.count)).join(" "))

@@ -272,11 +272,20 @@ impl Account {
         }
     }
 
+    /// The steps of a lane that run, in order.
+    pub(super) fn running(&self, hop: usize, lane: usize) -> impl Iterator<Item = Place> {
+        self.lane_places(hop, lane).filter(|place| self.step_state(*place) == StepState::Running)
+    }
+
     pub(super) fn lane_state(&self, hop: usize, lane: usize) -> LaneState {
         let steps = self.lane(hop, lane).steps.len();
+        // While a step runs, it is what is told, whatever became of those beside it.
+        if let Some(place) = self.running(hop, lane).next() {
+            return LaneState::Running(place.step);
+        }
         for step in 0..steps {
             let state = match self.step_state(Place { hop, lane, step }) {
-                StepState::Ended(Outcome::Done) => continue,
+                StepState::Ended(outcome) if outcome.is_complete() => continue,
                 StepState::Waiting if step == 0 => LaneState::Waiting,
                 StepState::Waiting => LaneState::Between(step),
                 StepState::Running => LaneState::Running(step),
@@ -324,25 +333,37 @@ impl Account {
 
     /// How many steps of a lane are done.
     pub(super) fn lane_done(&self, hop: usize, lane: usize) -> usize {
-        self.lane_places(hop, lane).filter(|place| self.step_state(*place) == StepState::Ended(Outcome::Done)).count()
+        let done =
+            |place: &Place| matches!(self.step_state(*place), StepState::Ended(outcome) if outcome.is_complete());
+        self.lane_places(hop, lane).filter(done).count()
     }
 
-    /// Seconds that a lane's steps took, all attempts together.
+    /// Seconds in which a lane's steps ran, all attempts together; those that ran side by side count once.
     pub(super) fn lane_seconds(&self, hop: usize, lane: usize, now: Timestamp) -> f64 {
-        self.lane_places(hop, lane).map(|place| self.step_seconds(place, now)).sum()
+        let mut times: Vec<(f64, f64)> = Vec::new();
+        for place in self.lane_places(hop, lane) {
+            times.extend(self.attempts(place).iter().map(|attempt| {
+                let began = attempt.began.as_duration().as_secs_f64();
+                (began, began + self.attempt_seconds(attempt, now))
+            }));
+        }
+        times.sort_by(|one, two| one.0.total_cmp(&two.0));
+        let (mut seconds, mut until) = (0.0, f64::NEG_INFINITY);
+        for (began, ended) in times {
+            seconds += (ended - began.max(until)).max(0.0);
+            until = until.max(ended);
+        }
+        seconds
     }
 
-    /// Seconds that a step took, all attempts together.
-    pub(super) fn step_seconds(&self, place: Place, now: Timestamp) -> f64 {
-        let attempts = self.attempts(place).iter();
-        attempts
-            .map(|attempt| match (&attempt.end, self.sittings.get(attempt.sitting)) {
-                (Some(end), _) => end.seconds.max(0.0),
-                // Nobody knows how long it went on after its process ended.
-                (None, Some(sitting)) => seconds_between(attempt.began, self.end_of(attempt.sitting, sitting, now)),
-                (None, None) => 0.0,
-            })
-            .sum()
+    /// Seconds that an attempt took.
+    fn attempt_seconds(&self, attempt: &Attempt, now: Timestamp) -> f64 {
+        match (&attempt.end, self.sittings.get(attempt.sitting)) {
+            (Some(end), _) => end.seconds.max(0.0),
+            // Nobody knows how long it went on after its process ended.
+            (None, Some(sitting)) => seconds_between(attempt.began, self.end_of(attempt.sitting, sitting, now)),
+            (None, None) => 0.0,
+        }
     }
 
     /// When a sitting ended, `now` if it has not.

@@ -123,6 +123,7 @@ pub(super) fn hop_done(account: &Account, hop: usize, now: Timestamp, paper: Pap
 pub(super) fn verb(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
+        Outcome::Skipped => "skipped",
         Outcome::Failed => "failed",
         Outcome::Stuck => "stuck",
         Outcome::Interrupted => "stopped",

@@ -48,7 +48,9 @@ fn service_stands(account: &Account, lane: usize) -> String {
 pub(super) fn next(account: &Account) -> (String, bool) {
     let to = &account.plan().to;
     match account.outcome() {
-        Some(Outcome::Done) => (format!("start the services of {to}; those of older releases no longer fit"), false),
+        Some(Outcome::Done | Outcome::Skipped) => {
+            (format!("start the services of {to}; those of older releases no longer fit"), false)
+        }
         Some(Outcome::Failed | Outcome::Stuck) => ("mend the cause given above, then run".to_owned(), true),
         Some(Outcome::Interrupted) => ("to go on where it stopped, run".to_owned(), true),
         None => {

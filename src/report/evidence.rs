@@ -1,6 +1,6 @@
 //! Evidence, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Evidence, Outcome};
 use crate::model::{CheckResult, DatabaseId, Heads, Slot, Verdict};
@@ -59,7 +59,48 @@ fn phrase(evidence: &Evidence) -> String {
         Evidence::NoneRemain { what, database } => format!("no {what} left in {database}"),
         Evidence::Heads { database, heads } => format!("{database} at {heads}"),
         Evidence::Check { name, result, details, why } => check(name, *result, details.as_deref(), why.as_deref()),
+        Evidence::Branch { database, heads, reached, .. } if reached.is_empty() => {
+            format!("{database} at {heads}, on the way")
+        }
+        Evidence::Branch { database, branch, reached, .. } => {
+            let reached: Vec<&str> = reached.iter().map(String::as_str).collect();
+            format!("{database} at {} ({branch})", reached.join(" + "))
+        }
+        Evidence::Tables { database, before, after, may_drop } => {
+            let tables = format!("{} in {database}", counted(*after, "table", "tables"));
+            match fewer(*before, *after, *may_drop) {
+                Some(fewer) => format!("{tables}, {fewer}"),
+                None => tables,
+            }
+        }
+        Evidence::NothingElsewhere {} => "nothing written elsewhere".to_owned(),
     }
+}
+
+/// That tables are gone and nothing says that they should be.
+fn fewer(before: Option<u64>, after: u64, may_drop: Option<u64>) -> Option<String> {
+    let lost = before?.checked_sub(after).filter(|lost| *lost > 0 && may_drop.is_none())?;
+    Some(format!("{lost} fewer than before: nothing says whether this release drops any"))
+}
+
+/// What a skipped step found, for "skipped: ".
+pub(super) fn already(evidence: &[Evidence]) -> String {
+    let mut heads: Vec<(&Heads, Vec<&DatabaseId>)> = Vec::new();
+    for piece in evidence {
+        let Evidence::Heads { database, heads: found } = piece else { continue };
+        match heads.iter_mut().find(|(known, _)| *known == found) {
+            Some((_, databases)) => databases.push(database),
+            None => heads.push((found, vec![database])),
+        }
+    }
+    let all: Vec<String> = heads
+        .into_iter()
+        .map(|(heads, databases)| {
+            let names: Vec<String> = databases.iter().map(ToString::to_string).collect();
+            format!("{} already at {heads}", listed(&names))
+        })
+        .collect();
+    all.join("; ")
 }
 
 fn residue(migration: &str, rows: u64, target: Option<&Slot>) -> String {
@@ -90,20 +131,25 @@ pub(super) fn residues(account: &Account) -> Vec<String> {
 /// What proves a lane complete: a sentence on heads and data, then one for each thing that an operator
 /// should have read, such as rows that stay.
 pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String> {
-    let mut heads: BTreeMap<&Heads, Vec<&DatabaseId>> = BTreeMap::new();
-    let (mut drained, mut gone, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    let mut heads: BTreeMap<&Heads, BTreeSet<&DatabaseId>> = BTreeMap::new();
+    let (mut drained, mut gone, mut skipped, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut succeeded = 0;
     for place in account.lane_places(hop, lane) {
         let Some(end) = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref()) else { continue };
-        if end.outcome != Outcome::Done {
+        if !end.outcome.is_complete() {
             continue;
         }
         let step = &account.step(place).id;
         let checked = end.evidence.iter().any(|piece| matches!(piece, Evidence::Check { .. }));
         succeeded += successes(&end.evidence);
+        if end.outcome == Outcome::Skipped {
+            skipped.push(step.short());
+        }
         for piece in &end.evidence {
             match piece {
-                Evidence::Heads { database, heads: reached } => heads.entry(reached).or_default().push(database),
+                Evidence::Heads { database, heads: reached } => {
+                    heads.entry(reached).or_default().insert(database);
+                }
                 Evidence::NothingLeft { round } => drained.push((step.target.as_ref(), *round)),
                 Evidence::NoneRemain { what, .. } => gone.push(what.clone()),
                 Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows, step.target.as_ref())),
@@ -114,13 +160,20 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::Exit { code, verdict: Verdict::Warning } if !checked => {
                     read.push(format!("{} ended with a warning (exit {code}): read its log", step.short()));
                 }
-                Evidence::Exit { .. } => {}
+                Evidence::Tables { database, before, after, may_drop } => {
+                    read.extend(fewer(*before, *after, *may_drop).map(|fewer| {
+                        format!("{} left {} in {database}, {fewer}", step.short(), counted(*after, "table", "tables"))
+                    }));
+                }
+                // The heads at the end of the lane say it for all of its steps.
+                Evidence::Exit { .. } | Evidence::Branch { .. } | Evidence::NothingElsewhere {} => {}
             }
         }
     }
     let mut proof = Vec::new();
     // In the order of the databases, those with the same heads together.
-    let mut heads: Vec<(&Heads, Vec<&DatabaseId>)> = heads.into_iter().collect();
+    let heads = heads.into_iter().map(|(heads, databases)| (heads, databases.into_iter().collect()));
+    let mut heads: Vec<(&Heads, Vec<&DatabaseId>)> = heads.collect();
     heads.sort_by(|one, two| one.1.cmp(&two.1));
     for (reached, databases) in heads {
         let single = databases.len() == 1 && databases[0].slot.as_str() == DatabaseId::MAIN;
@@ -135,6 +188,9 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
             let names: Vec<String> = several.iter().filter_map(|(target, _)| target.map(ToString::to_string)).collect();
             proof.push(format!("nothing left in {}", listed(&names)));
         }
+    }
+    if !skipped.is_empty() {
+        proof.push(format!("{} skipped, with nothing to do", listed(&skipped)));
     }
     gone.sort();
     gone.dedup();

@@ -49,17 +49,22 @@ fn run(view: &View, look: Look, size: Size, now: Timestamp) -> Vec<Line> {
     let (account, columns) = (view.account(), size.columns);
     let Some(hop) = view.shown_hop().filter(|_| account.outcome().is_none()) else { return Vec::new() };
     let mut lines = vec![Line::new().plain(" "), head(view, hop, look, columns, now)];
-    let rows: Vec<LaneRow> = view
-        .lanes(hop, now)
-        .into_iter()
-        .enumerate()
-        .map(|(lane, shown)| LaneRow::new(account.lane(hop, lane).service.as_str(), shown, look, now))
-        .collect();
+    let rows = lane_rows(view, hop, look, now);
     let beside = beside(view, hop, look, now);
     let room = size.rows.saturating_sub(lines.len() + usize::from(beside.is_some()) + 1).max(1);
     lines.extend(lane_lines(rows, look, columns, room));
     lines.extend(beside);
     lines
+}
+
+/// What the lanes of a hop show: a line each, and one more for each step that runs beside the first.
+pub(super) fn lane_rows(view: &View, hop: usize, look: Look, now: Timestamp) -> Vec<LaneRow> {
+    let mut rows = Vec::new();
+    for (lane, shown) in view.lanes(hop, now).into_iter().enumerate() {
+        rows.push(LaneRow::new(view.account().lane(hop, lane).service.as_str(), shown, look, now));
+        rows.extend(view.beside(hop, lane, now).into_iter().map(|shown| LaneRow::new("", shown, look, now)));
+    }
+    rows
 }
 
 fn head(view: &View, hop: usize, look: Look, columns: usize, now: Timestamp) -> Line {
@@ -128,7 +133,7 @@ fn hop_mark(view: &View, hop: usize, current: usize) -> Mark {
 /// The mark of how something ended.
 pub(super) fn outcome_mark(outcome: Outcome) -> Mark {
     match outcome {
-        Outcome::Done => Mark::Done,
+        Outcome::Done | Outcome::Skipped => Mark::Done,
         Outcome::Failed => Mark::Failed,
         Outcome::Stuck => Mark::Stuck,
         Outcome::Interrupted => Mark::Stopped,

@@ -101,7 +101,7 @@ impl LaneRow {
             },
             Shown::Ended { step, number, of, outcome } => {
                 let word = match outcome {
-                    Outcome::Done => "done",
+                    Outcome::Done | Outcome::Skipped => "done",
                     Outcome::Failed => "failed",
                     Outcome::Stuck => "stuck",
                     Outcome::Interrupted => "stopped",

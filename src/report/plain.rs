@@ -15,7 +15,7 @@ use crate::journal::{Event, Failure, Outcome, Progress, Record, RecordBody};
 use crate::model::{ImageReference, StepId};
 use crate::plan::Plan;
 
-use super::evidence::in_words;
+use super::evidence::{already, in_words};
 use super::outlet::Outlet;
 use super::text::{bytes, clean, clock, counted, listed, rate, seconds_between, stamp, took};
 use super::view::View;
@@ -87,7 +87,9 @@ impl PlainReporter {
                 if *attempt > 1 {
                     text.push_str(&format!(" (attempt {attempt})"));
                 }
-                if *outcome == Outcome::Done && !evidence.is_empty() {
+                if *outcome == Outcome::Skipped {
+                    text = format!("{} skipped: {}", named(step), already(evidence));
+                } else if *outcome == Outcome::Done && !evidence.is_empty() {
                     text.push_str(&format!(": {}", in_words(evidence).join("; ")));
                 }
                 self.say(time, &text);

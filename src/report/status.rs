@@ -9,8 +9,8 @@ use crate::plan::Plan;
 
 use super::account::Account;
 use super::block::{self, Paper};
-use super::frame::outcome_mark;
-use super::lane_line::{LaneRow, lane_lines};
+use super::frame::{lane_rows, outcome_mark};
+use super::lane_line::lane_lines;
 use super::look::{Ink, Mark};
 use super::summary::{About, closing, troubles};
 use super::text::{clock, count, left, right, seconds_between, stamp, took, width};
@@ -62,11 +62,9 @@ pub fn status(about: &About<'_>, process: Process, now: Timestamp, paper: Paper)
         let time = clock(account.hop_seconds(hop, then));
         let mark = paper.look.ink(mark.ink(), paper.look.mark(mark));
         lines.push(format!("{mark} {}  {time}", paper.look.ink(Ink::Bold, series)));
-        let shown = view.lanes(hop, then).into_iter().enumerate();
-        let rows =
-            shown.map(|(lane, shown)| LaneRow::new(account.lane(hop, lane).service.as_str(), shown, paper.look, then));
+        let rows = lane_rows(&view, hop, paper.look, then);
         let columns = paper.columns.saturating_sub(2);
-        let lanes = lane_lines(rows.collect(), paper.look, columns, usize::MAX);
+        let lanes = lane_lines(rows, paper.look, columns, usize::MAX);
         lines.extend(lanes.iter().map(|line| format!("  {}", line.render(paper.look, columns))));
     }
     lines.push(String::new());

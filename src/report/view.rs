@@ -308,13 +308,15 @@ impl View {
         }
     }
 
+    /// The steps of a lane that run besides the one that [`View::lanes`] shows.
+    pub(super) fn beside(&self, hop: usize, lane: usize, now: Timestamp) -> Vec<Shown<'_>> {
+        self.account.running(hop, lane).skip(1).map(|place| Shown::Running(self.running(place, now))).collect()
+    }
+
     /// Every step that runs, in the plan's order, with its hop and lane.
     pub(super) fn all_running(&self, now: Timestamp) -> Vec<Running<'_>> {
-        let running = self.account.lanes().filter_map(|(hop, lane)| match self.account.lane_state(hop, lane) {
-            LaneState::Running(step) => Some(self.running(Place { hop, lane, step }, now)),
-            _ => None,
-        });
-        running.collect()
+        let places = self.account.lanes().flat_map(|(hop, lane)| self.account.running(hop, lane));
+        places.map(|place| self.running(place, now)).collect()
     }
 
     /// Every download.

@@ -187,6 +187,10 @@ pub trait Runner: Send + Sync {
     /// Asks a task to end and ends it by force after `grace`.
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<(), RunnerError>;
 
+    /// The SQLite files that a task, which ended, added or changed in its own filesystem. A database that the
+    /// task was told of is not among them: it is no part of that filesystem.
+    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError>;
+
     /// Removes what is left of a task that ended, its private files with it.
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError>;
 

@@ -14,7 +14,8 @@ use leapfrog::model::{
     Unreachable, Verdict,
 };
 use leapfrog::plan::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing, Step,
+    StepConfiguration, Verification,
 };
 use leapfrog::runner::scripted::{Call, Script, Scripted};
 use leapfrog::runner::{FoundState, PinnedImage, TaskId};
@@ -63,7 +64,14 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
         let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
         words.try_into().expect("a command")
     };
-    let step = |name: &str, phase, effect, action| Step { id: id(name), phase, why: "because".into(), effect, action };
+    let step = |name: &str, phase, effect, action| Step {
+        id: id(name),
+        phase,
+        why: "because".into(),
+        effect,
+        beside: false,
+        action,
+    };
     let failure_texts = vec!["Error attempting to run".to_owned()];
     let sync = Action::Run(Box::new(CommandRun {
         command: command(&format!("{service}-manage db sync")),
@@ -81,6 +89,7 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
         database: valid(service),
         residues: Vec::new(),
         remainders: Vec::new(),
+        alone_while: Vec::new(),
         configuration: configuration(service),
     }));
     let verify = Action::Verify(Verification { heads: [(valid(service), heads(series))].into() });
@@ -109,6 +118,8 @@ pub(crate) struct Databases {
     wrong: Mutex<BTreeMap<DatabaseId, Result<Heads, Unreachable>>>,
     /// What queries find, one after the other; the last one again and again.
     counts: Mutex<BTreeMap<String, Vec<Result<u64, Unreachable>>>>,
+    /// How many tables databases hold, one look after the other; the last one again and again.
+    tables: Mutex<BTreeMap<DatabaseId, Vec<u64>>>,
     /// How long a count takes.
     counting: Mutex<Duration>,
 }
@@ -124,6 +135,12 @@ impl DatabaseReader for Databases {
         let syncs = begun.filter(|step| step.service == database.service && step.name.as_str() == "db-sync");
         let newest = syncs.map(|step| step.series).max();
         Ok(newest.map_or_else(|| heads("2023.1"), |series| heads(series.as_str())))
+    }
+
+    async fn tables(&self, database: &DatabaseId) -> Result<u64, Unreachable> {
+        let mut tables = self.tables.lock().expect("no panic");
+        let Some(answers) = tables.get_mut(database) else { return Ok(40) };
+        Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0] })
     }
 
     async fn count(&self, _: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
@@ -190,6 +207,7 @@ impl Bed {
             before: Mutex::default(),
             wrong: Mutex::default(),
             counts: Mutex::default(),
+            tables: Mutex::default(),
             counting: Mutex::default(),
         });
         Self {
@@ -232,6 +250,40 @@ impl Bed {
     pub(crate) fn finds(&self, query: &str, numbers: &[u64]) {
         let numbers = numbers.iter().map(|number| Ok(*number)).collect();
         self.databases.counts.lock().expect("no panic").insert(query.into(), numbers);
+    }
+
+    /// Lets a database show so many tables, one look after the other.
+    pub(crate) fn holds(&self, database: &str, tables: &[u64]) {
+        self.databases.tables.lock().expect("no panic").insert(valid(database), tables.to_vec());
+    }
+
+    /// Lets a database be away from now on.
+    pub(crate) fn is_away(&self, database: &str) {
+        let error = Unreachable { reason: "nobody answers".into(), advice: "start the server".into() };
+        self.databases.wrong.lock().expect("no panic").insert(valid(database), Err(error));
+    }
+
+    /// Makes the steps named db-sync what they are in playbooks: schema migrations that the heads prove.
+    pub(crate) fn with_schemas(mut self) -> Self {
+        for hop in &mut self.plan.hops {
+            let series = hop.series.to_string();
+            for step in hop.lanes.iter_mut().flat_map(|lane| &mut lane.steps) {
+                let Action::Run(run) = &mut step.action else { continue };
+                let target = heads(&series);
+                let reaches = target.alembic.clone();
+                let target = SchemaTarget { heads: target, reaches, may_drop: None };
+                let databases = [(valid(step.id.service.as_str()), target)].into();
+                run.schema = Some(SchemaMove { databases, branch: None, skippable: true });
+            }
+        }
+        self
+    }
+
+    /// Changes what a step's schema migration must show.
+    pub(crate) fn schema(&mut self, step: &str, change: impl FnOnce(&mut SchemaMove)) {
+        let step = self.step(step);
+        let Action::Run(run) = &mut step.action else { panic!("{} is no schema migration", step.id) };
+        change(run.schema.as_mut().expect("a schema migration"));
     }
 
     /// Lets a query fail.

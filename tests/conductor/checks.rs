@@ -22,6 +22,7 @@ fn bed(allow: &[Allowance]) -> Bed {
             phase: Phase::Check,
             why: "it may know better".into(),
             effect: Effect::ReadOnly,
+            beside: false,
             action: Action::Check(Box::new(ReleaseChecks {
                 command: words.to_vec().try_into().expect("a command"),
                 output: CheckFormat::UpgradeCheck,

@@ -6,5 +6,7 @@ mod checks;
 mod data;
 mod deaths;
 mod leaps;
+mod schemas;
 mod secrets;
+mod side_by_side;
 mod stops;

@@ -36,6 +36,7 @@ pub(crate) struct Cloud {
     pub(crate) trusted: BTreeSet<Service>,
     /// The services that take part; none: all.
     pub(crate) only: Vec<&'static str>,
+    pub(crate) no_skip: bool,
 }
 
 impl Cloud {
@@ -50,6 +51,7 @@ impl Cloud {
             to: "2024.2".into(),
             trusted: BTreeSet::new(),
             only: Vec::new(),
+            no_skip: false,
         };
         for (id, name) in DATABASES {
             let url: ConnectionUrl = valid(&format!("mysql+pymysql://leapfrog@10.0.0.5/{name}"));
@@ -125,6 +127,7 @@ impl Cloud {
             trusted: self.trusted.clone(),
             from: self.from.clone(),
             to: valid(&self.to),
+            no_skip: self.no_skip,
             whole: self.only.is_empty(),
             options: String::new(),
         })

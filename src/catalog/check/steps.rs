@@ -20,6 +20,14 @@ impl Examination<'_, Playbook> {
             self.command(&path, step);
             self.slots(&format!("{path}/for_each"), step.for_each());
             self.where_databases_are(&path, step);
+            if step.side_by_side() && step.for_each().is_empty() {
+                let message = "`side_by_side` means nothing for a step that is taken once";
+                self.advise(
+                    &format!("{path}/side_by_side"),
+                    message,
+                    "say with `for_each` which databases it is taken for",
+                );
+            }
             self.require_text(&format!("{path}/why"), step.why(), "`why`");
             match step {
                 PlaybookStep::Run(run) => {
@@ -169,6 +177,20 @@ impl Examination<'_, Playbook> {
         }
         for (index, residue) in drain.residues.iter().enumerate() {
             self.residue(&format!("{path}/residues/{index}"), residue, &drain.residues[..index]);
+        }
+        for (index, common) in drain.alone_while.iter().enumerate() {
+            let path = format!("{path}/alone_while/{index}");
+            self.range(&path, &common.series);
+            self.require_text(&format!("{path}/what"), &common.what, "`what`");
+            self.slots(&format!("{path}/databases"), &common.databases);
+            if common.databases.is_empty() {
+                self.report(&format!("{path}/databases"), "no database is named in which they are counted");
+            }
+            self.counting_query(&format!("{path}/query"), &common.query);
+            if !drain.side_by_side {
+                let message = "the rounds run one at a time anyway, without `side_by_side`";
+                self.report(&path, message);
+            }
         }
         for (index, remainder) in drain.remainders.iter().enumerate() {
             let path = format!("{path}/remainders/{index}");

@@ -89,6 +89,9 @@ impl Examination<'_, Playbook> {
         for (index, step) in playbook.steps.iter().enumerate() {
             ranges.push((format!("steps/{index}/*"), step.series()));
             if let PlaybookStep::Drain(drain) = step {
+                for (place, common) in drain.alone_while.iter().enumerate() {
+                    ranges.push((format!("steps/{index}/*/alone_while/{place}"), &common.series));
+                }
                 for (residue, explained) in drain.residues.iter().enumerate() {
                     ranges.push((format!("steps/{index}/*/residues/{residue}"), &explained.series));
                 }

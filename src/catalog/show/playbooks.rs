@@ -110,7 +110,8 @@ fn step(number: usize, step: &PlaybookStep) -> String {
     text.push_str(&paragraph(5, "", step.why()));
     let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
     if !step.for_each().is_empty() {
-        line("for each database of: ", &list(step.for_each()));
+        let how = if step.side_by_side() { "side by side" } else { "one after the other" };
+        line("for each database of: ", &format!("{}; {how}", list(step.for_each())));
     }
     if let PlaybookStep::Run(run) = step
         && !run.schema.is_empty()
@@ -138,6 +139,10 @@ fn step(number: usize, step: &PlaybookStep) -> String {
         line("failed if it says: ", &list(step.failure_texts().iter().map(|text| format!("\"{text}\""))));
     }
     if let PlaybookStep::Drain(drain) = step {
+        for common in &drain.alone_while {
+            let place = format!("{} ({})", list(&common.databases), series(&common.series));
+            line("one at a time while there are: ", &format!("{} in {place}", common.what.trim()));
+        }
         for residue in &drain.residues {
             line("harmless rest: ", &rest(residue));
         }

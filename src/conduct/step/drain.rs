@@ -28,6 +28,13 @@ impl Performance {
             if self.adopt.is_none() && *self.stop.borrow() > StopLevel::None {
                 return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None);
             }
+            let _turn = match self.turn(migration).await {
+                Ok(Some(turn)) => turn,
+                Ok(None) => return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None),
+                Err(failure) => {
+                    return (StepEnd { rows: Some(rows), ..StepEnd::failed(Outcome::Failed, failure) }, None);
+                }
+            };
             let count = batch.saturating_add(harmless.iter().map(|harmless| harmless.rows).sum());
             let words = migration.command.words(Some(count));
             let listener = Listener::new(&migration.failure_texts, Some(CountReader::new(migration.output)));
@@ -79,7 +86,7 @@ impl Performance {
     }
 
     /// Counts rows; nothing if the run is stopped meanwhile, for a count can take half an hour.
-    async fn count(&self, database: &DatabaseId, query: &str) -> Option<Result<u64, Unreachable>> {
+    pub(super) async fn count(&self, database: &DatabaseId, query: &str) -> Option<Result<u64, Unreachable>> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;

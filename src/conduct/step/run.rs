@@ -1,22 +1,42 @@
-//! A command that is run once.
+//! A command that is run once: a schema migration, most of the time.
 
 use super::command::Finished;
 use super::{Performance, StepEnd};
 use crate::conduct::listen::Listener;
-use crate::journal::{Evidence, Outcome};
-use crate::model::Verdict;
-use crate::plan::CommandRun;
+use crate::conduct::proof::{Seen, Sight, left_at, nothing_to_do, prove};
+use crate::journal::{Evidence, Failure, Outcome};
+use crate::model::{Unreachable, Verdict};
+use crate::plan::{CommandRun, SchemaMove};
 use crate::runner::TaskHandle;
 
 impl Performance {
-    /// Runs the command and judges how it ended.
+    /// Runs the command and judges how it ended; a schema migration that has nothing to do is skipped.
     pub(super) async fn run_once(&mut self, run: &CommandRun) -> (StepEnd, Option<TaskHandle>) {
+        // Of a command that ran before anyone looked, nobody knows what it began with.
+        let schema = run.schema.as_ref().filter(|_| self.adopt.is_none());
+        let before = match schema {
+            Some(schema) => match self.look(schema).await {
+                Ok(before) => Some(before),
+                Err(unreachable) => return (self.unseen_database(run, unreachable), None),
+            },
+            None => None,
+        };
+        if let Some(evidence) = schema
+            .filter(|schema| schema.skippable)
+            .and_then(|schema| nothing_to_do(schema, before.as_ref().unwrap_or(&Sight::new())))
+        {
+            return (StepEnd { outcome: Outcome::Skipped, rows: None, evidence, failure: None }, None);
+        }
         let words = run.command.words(None);
         let listener = Listener::new(&run.failure_texts, None);
         match self.command(1, words, &run.configuration, listener).await {
             Ok(finished) => {
                 let verdict = run.exits.verdict(finished.exit.code);
-                (self.judge_run(&finished, verdict), Some(finished.handle))
+                let mut end = self.judge_run(&finished, verdict);
+                if let Some(schema) = &run.schema {
+                    end = self.judge_schema(run, schema, before.as_ref(), &finished, end).await;
+                }
+                (end, Some(finished.handle))
             }
             Err(unseen) => (self.unseen(unseen), None),
         }
@@ -43,4 +63,110 @@ impl Performance {
         };
         StepEnd::failed(Outcome::Failed, self.failure(finished, what, None))
     }
+
+    /// Holds what a schema migration says of itself against the databases, and against what it wrote elsewhere.
+    async fn judge_schema(
+        &self,
+        run: &CommandRun,
+        schema: &SchemaMove,
+        before: Option<&Sight>,
+        finished: &Finished,
+        mut end: StepEnd,
+    ) -> StepEnd {
+        if end.outcome == Outcome::Interrupted {
+            return end;
+        }
+        match self.runner.written(&finished.handle).await {
+            Ok(strays) if strays.is_empty() => end.evidence.push(Evidence::NothingElsewhere {}),
+            Ok(strays) => {
+                let strays: Vec<&str> = strays.iter().map(|path| path.as_str()).collect();
+                let what = format!(
+                    "the command wrote a SQLite file, {}, in its own container: it did not use the configured database",
+                    strays.join(" and ")
+                );
+                let advice = format!(
+                    "no database of the cloud was changed by that, and the file goes away with the container. {}",
+                    not_used(run, "the file that leapfrog gives it")
+                );
+                return StepEnd::failed(Outcome::Failed, self.failure(finished, what, Some(advice)));
+            }
+            // An engine that cannot tell: the heads have to prove it alone.
+            Err(_) => {}
+        }
+        let after = self.look(schema).await;
+        if let Some(failure) = &mut end.failure {
+            if let Ok(after) = after {
+                let left = left_at(schema, before, &after);
+                failure.what = format!("{}; {}", failure.what, left.join("; "));
+            }
+            return end;
+        }
+        let failure = match after {
+            Ok(after) => match prove(schema, before, &after) {
+                Ok(evidence) => {
+                    end.evidence.extend(evidence);
+                    return end;
+                }
+                Err(wrong) => {
+                    let what = format!(
+                        "the command ended with {} and the databases do not show it: {}",
+                        finished.exit.code,
+                        wrong.join("; ")
+                    );
+                    self.failure(finished, what, Some(not_used(run, "its configuration")))
+                }
+            },
+            Err(unreachable) => {
+                let what = format!(
+                    "the command ended with {} and that cannot be held against the databases: {}",
+                    finished.exit.code, unreachable.reason
+                );
+                self.failure(finished, what, Some(unreachable.advice))
+            }
+        };
+        StepEnd { evidence: end.evidence, ..StepEnd::failed(Outcome::Failed, failure) }
+    }
+
+    /// Looks at the databases whose schema a command migrates.
+    async fn look(&self, schema: &SchemaMove) -> Result<Sight, Unreachable> {
+        let mut sight = Sight::new();
+        for database in schema.databases.keys() {
+            let heads = self.reader.heads(database).await?;
+            let tables = self.reader.tables(database).await?;
+            sight.insert(database.clone(), Seen { heads, tables });
+        }
+        Ok(sight)
+    }
+
+    fn unseen_database(&self, run: &CommandRun, unreachable: Unreachable) -> StepEnd {
+        let failure = Failure {
+            what: self.redactor.redact(format!(
+                "the command was not run, since its database cannot be read and nothing could prove its end: {}",
+                unreachable.reason
+            )),
+            command: Some(run.command.to_string()),
+            exit: None,
+            last_lines: Vec::new(),
+            log: None,
+            advice: unreachable.advice,
+        };
+        StepEnd::failed(Outcome::Failed, failure)
+    }
+}
+
+/// What to do about a command that worked elsewhere, or not at all.
+fn not_used(run: &CommandRun, reads: &str) -> String {
+    let configuration = &run.configuration;
+    let options: Vec<String> = configuration
+        .options
+        .iter()
+        .flat_map(|(group, options)| options.keys().map(move |option| format!("[{group}] {option}")))
+        .collect();
+    format!(
+        "check that the image holds the release that its name says, and that its {} reads {reads} at {} ({}); then run \
+         the same command again: it goes on with this step",
+        run.command.program(),
+        configuration.path,
+        options.join(", ")
+    )
 }

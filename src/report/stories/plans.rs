@@ -76,6 +76,7 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
             phase,
             why: "because".to_owned(),
             effect: Effect::Idempotent,
+            beside: name.ends_with("@cell1"),
             action: if command.contains("{count}") {
                 Action::Drain(Box::new(DataMigration {
                     command: words(command),
@@ -86,6 +87,7 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
                     database: databases(service)[databases(service).len() - 1].clone(),
                     residues: Vec::new(),
                     remainders: Vec::new(),
+                    alone_while: Vec::new(),
                     configuration: configuration.clone(),
                 }))
             } else {
@@ -106,6 +108,7 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
         phase: Phase::Verify,
         why: "exit codes are claims".to_owned(),
         effect: Effect::ReadOnly,
+        beside: false,
         action: Action::Verify(Verification { heads: reached.clone() }),
     });
     let standing = reached.into_iter().map(|(id, to)| {

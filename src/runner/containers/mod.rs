@@ -16,7 +16,8 @@
 //!
 //! `connect` finds the engine; `login` and `registry` deal with registries; `images` gets images;
 //! `programs` looks into them; `launch` with `files` and `labels` starts tasks; `watch` with `output`
-//! sees them end; `tasks` finds, stops and removes them; `trouble` words the errors.
+//! sees them end; `written` looks at what they left
+//! behind; `tasks` finds, stops and removes them; `trouble` words the errors.
 
 mod connect;
 mod files;
@@ -30,6 +31,7 @@ mod registry;
 mod tasks;
 mod trouble;
 mod watch;
+mod written;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -158,6 +160,10 @@ impl Runner for Containers {
 
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<(), RunnerError> {
         self.stop_task(task, grace).await
+    }
+
+    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
+        self.written_databases(task).await
     }
 
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {

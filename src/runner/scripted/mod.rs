@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -309,6 +310,10 @@ impl Runner for Scripted {
             sleep_until(when).await;
         }
         Ok(())
+    }
+
+    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
+        Ok(self.task(task)?.script.written)
     }
 
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
+
 use crate::model::Stream;
 use crate::runner::OutputLine;
 
@@ -13,6 +15,7 @@ pub struct Script {
     pub(super) end: Ending,
     pub(super) out_of_memory: bool,
     pub(super) deaf: bool,
+    pub(super) written: Vec<Utf8PathBuf>,
 }
 
 /// How a task ends by itself.
@@ -26,7 +29,7 @@ pub(super) enum Ending {
 
 impl Script {
     fn new(end: Ending) -> Self {
-        Self { lines: Vec::new(), pause: Duration::ZERO, end, out_of_memory: false, deaf: false }
+        Self { lines: Vec::new(), pause: Duration::ZERO, end, out_of_memory: false, deaf: false, written: Vec::new() }
     }
 
     /// A task that ends with `code`.
@@ -79,6 +82,13 @@ impl Script {
     #[must_use]
     pub fn deaf(mut self) -> Self {
         self.deaf = true;
+        self
+    }
+
+    /// Leaves a SQLite file behind.
+    #[must_use]
+    pub fn writes(mut self, path: &str) -> Self {
+        self.written.push(path.into());
         self
     }
 

@@ -1,0 +1,97 @@
+//! What a task wrote into its own filesystem, as far as it may be a database.
+//!
+//! A command that does not see its configuration falls back to a default: keystone and barbican make a
+//! SQLite file where they stand, migrate that, and say that all went well. The engine knows which files of
+//! a container differ from its image, so such a file is found without running anything.
+
+use bollard::models::ChangeType;
+use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
+use camino::{Utf8Path, Utf8PathBuf};
+use futures_util::StreamExt;
+
+use super::Containers;
+use crate::runner::{RunnerError, TaskHandle};
+
+/// How the names of database files end: keystone.db, barbican.sqlite, and what else is usual.
+const ENDINGS: [&str; 6] = ["db", "db3", "s3db", "sdb", "sqlite", "sqlite3"];
+
+/// What a SQLite file begins with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// The header before a file's content in an archive.
+const HEADER: usize = 512;
+
+impl Containers {
+    /// The SQLite files that a task added or changed.
+    pub(super) async fn written_databases(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
+        let changes = self.client.container_changes(&task.0).await;
+        let changes = changes.map_err(|error| self.address.refused("ask what a container wrote", error))?;
+        let mut databases = Vec::new();
+        for change in changes.unwrap_or_default() {
+            let path = Utf8PathBuf::from(change.path);
+            let there = change.kind != ChangeType::_2;
+            if there && may_be_database(&path) && self.is_sqlite(task, &path).await {
+                databases.push(path);
+            }
+        }
+        databases.sort();
+        Ok(databases)
+    }
+
+    /// Whether the file's content is SQLite's, or nothing yet. One that cannot be read counts: its name is all
+    /// that is known.
+    async fn is_sqlite(&self, task: &TaskHandle, path: &Utf8Path) -> bool {
+        let options = DownloadFromContainerOptionsBuilder::default().path(path.as_str()).build();
+        let mut archive = self.client.download_from_container(&task.0, Some(options));
+        let mut start = Vec::new();
+        while start.len() < HEADER + MAGIC.len() {
+            match archive.next().await {
+                Some(Ok(bytes)) => start.extend_from_slice(&bytes),
+                Some(Err(_)) => return true,
+                None => break,
+            }
+        }
+        holds_sqlite(&start)
+    }
+}
+
+fn may_be_database(path: &Utf8Path) -> bool {
+    path.extension().is_some_and(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// Whether an archive of one path begins with a SQLite file, or with an empty one: SQLite writes its first
+/// page with the first table.
+fn holds_sqlite(archive: &[u8]) -> bool {
+    let Some(header) = archive.get(..HEADER) else { return true };
+    let mut bytes = [0; HEADER];
+    bytes.copy_from_slice(header);
+    let header = tar::Header::from_byte_slice(&bytes);
+    if !header.entry_type().is_file() {
+        return false;
+    }
+    header.size().is_ok_and(|size| size == 0) || archive[HEADER..].starts_with(MAGIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(kind: tar::EntryType, content: &[u8]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        archive.append_data(&mut header, "keystone.db", content).expect("packed");
+        archive.into_inner().expect("packed")
+    }
+
+    #[test]
+    fn a_database_is_known_by_its_name_and_by_how_it_begins() {
+        assert!(may_be_database("/keystone.db".into()) && may_be_database("/root/barbican.sqlite".into()));
+        assert!(!may_be_database("/etc/nova/nova.conf".into()) && !may_be_database("/tmp/db".into()));
+        assert!(holds_sqlite(&archive(tar::EntryType::Regular, b"SQLite format 3\0\x10\0\x01\x01")));
+        assert!(holds_sqlite(&archive(tar::EntryType::Regular, b"")), "an empty file is one that was just made");
+        assert!(!holds_sqlite(&archive(tar::EntryType::Regular, b"a list of mime types")));
+        assert!(!holds_sqlite(&archive(tar::EntryType::Directory, b"")));
+    }
+}

@@ -1,0 +1,136 @@
+//! Schema migrations: proved by the databases, skipped with nothing to do, and never believed alone.
+
+use leapfrog::journal::{Evidence, Outcome, RecordBody};
+use leapfrog::model::{Branch, Heads};
+use leapfrog::runner::scripted::Script;
+
+use crate::bed::{Bed, Told, heads};
+
+fn evidence<'t>(told: &'t Told, step: &str) -> &'t [Evidence] {
+    let ends = told.records.iter().rev().filter_map(|record| match &record.body {
+        RecordBody::StepEnded { step: of, evidence, .. } if of.to_string() == step => Some(&evidence[..]),
+        _ => None,
+    });
+    ends.into_iter().next().unwrap_or_else(|| panic!("{step} did not end"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schema_that_stands_at_its_heads_is_not_migrated_and_the_journal_shows_the_heads_instead() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Done);
+    for service in ["cinder", "nova", "placement"] {
+        let (first, second) = (format!("2023.1/{service}/db-sync"), format!("2023.2/{service}/db-sync"));
+        assert_eq!((told.ended(&first), told.ended(&second)), (Some(Outcome::Skipped), Some(Outcome::Done)));
+        let database = service.parse().expect("valid");
+        assert_eq!(evidence(&told, &first), [Evidence::Heads { database, heads: heads("2023.1") }]);
+        assert!(!bed.runner.launched().contains(&first), "{first} was run");
+        let shown = evidence(&told, &second);
+        assert!(shown.contains(&Evidence::NothingElsewhere {}), "{shown:?}");
+        let database = service.parse().expect("valid");
+        assert!(shown.contains(&Evidence::Heads { database, heads: heads("2023.2") }), "{shown:?}");
+        assert!(matches!(shown.last(), Some(Evidence::Tables { before: Some(40), after: 40, .. })), "{shown:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_does_more_than_migrate_runs_even_at_the_heads() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.schema("2023.1/cinder/db-sync", |schema| schema.skippable = false);
+    let told = bed.leap().await;
+    assert_eq!(told.ended("2023.1/cinder/db-sync"), Some(Outcome::Done));
+    assert_eq!(told.ended("2023.1/nova/db-sync"), Some(Outcome::Skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn exit_code_0_without_moved_heads_fails_the_step_that_claimed_it_and_says_which_database_stayed_where() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.shows("cinder", heads("2023.1"));
+    let told = bed.leap().await;
+    assert_eq!((told.outcome(), told.ended("2023.2/cinder/db-sync")), (Outcome::Failed, Some(Outcome::Failed)));
+    assert_eq!(told.ended("2023.2/cinder/online-data"), None, "no data is migrated in a schema that was not");
+    let failure = told.failure("2023.2/cinder/db-sync");
+    insta::assert_snapshot!(format!("{}\n{}", failure.what, failure.advice), @r"
+    the command ended with 0 and the databases do not show it: cinder did not move: it stands at head-of-2023.1 as before, and the release's heads are head-of-2023.2
+    check that the image holds the release that its name says, and that its cinder-manage reads its configuration at /etc/cinder/cinder.conf ([database] connection); then run the same command again: it goes on with this step
+    ");
+    bed.shows_the_truth("cinder");
+    assert_eq!(bed.leap().await.outcome(), Outcome::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_failed_leaves_word_of_where_its_database_stands() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.runner.on("2023.2/nova/db-sync", [Script::ends(1)]);
+    let told = bed.leap().await;
+    let failure = told.failure("2023.2/nova/db-sync");
+    insta::assert_snapshot!(failure.what, @"the command failed with exit code 1; nova stands at the release's heads, head-of-2023.2");
+    assert_eq!(failure.exit, Some(1));
+    // What is complete is not run again.
+    let before = bed.runner.launched().len();
+    let again = bed.leap().await;
+    assert_eq!((again.outcome(), again.ended("2023.2/nova/db-sync")), (Outcome::Done, Some(Outcome::Skipped)));
+    assert!(!bed.runner.launched()[before..].iter().any(|step| step == "2023.2/nova/db-sync"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_branch_is_proved_by_its_own_head_while_the_other_one_waits() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.schema("2023.2/nova/db-sync", |schema| {
+        schema.branch = Some(Branch::Expand);
+        for target in schema.databases.values_mut() {
+            target.heads = Heads::alembic(["head-of-2023.2", "contract"]);
+        }
+    });
+    let told = bed.leap().await;
+    let shown = evidence(&told, "2023.2/nova/db-sync");
+    let reached = |piece: &Evidence| matches!(piece, Evidence::Branch { branch: Branch::Expand, reached, .. } if reached.contains("head-of-2023.2"));
+    assert!(shown.iter().any(reached), "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_cannot_be_read_is_not_migrated_for_nothing_could_prove_it() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.is_away("cinder");
+    let told = bed.leap().await;
+    let failure = told.failure("2023.1/cinder/db-sync");
+    assert!(failure.what.starts_with("the command was not run") && failure.what.ends_with("nobody answers"));
+    assert_eq!(failure.advice, "start the server");
+    assert!(!bed.runner.launched().iter().any(|step| step.contains("/cinder/")), "{:?}", bed.runner.launched());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_wrote_a_sqlite_file_used_another_database_whatever_it_says_and_whatever_the_heads_say() {
+    for code in [0, 1] {
+        let mut bed = Bed::two_by_three().with_schemas();
+        bed.runner.on("2023.2/placement/db-sync", [Script::ends(code).writes("/placement.db"), Script::ends(0)]);
+        let told = bed.leap().await;
+        assert_eq!(told.outcome(), Outcome::Failed);
+        let failure = told.failure("2023.2/placement/db-sync");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(failure.what, @"the command wrote a SQLite file, /placement.db, in its own container: it did not use the configured database");
+        }
+        assert!(failure.advice.contains("/etc/placement/placement.conf ([database] connection)"), "{}", failure.advice);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tables_that_no_revision_drops_may_not_be_gone_and_where_nobody_knows_it_is_on_record() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.schema("2023.2/cinder/db-sync", |schema| {
+        for target in schema.databases.values_mut() {
+            target.may_drop = Some(1);
+        }
+    });
+    for service in ["cinder", "nova"] {
+        // Looked at before the skipped step of the first hop, then before and after that of the second.
+        bed.holds(service, &[40, 40, 37]);
+    }
+    let told = bed.leap().await;
+    let failure = told.failure("2023.2/cinder/db-sync");
+    assert!(failure.what.contains("cinder holds 3 tables fewer than before (37 instead of 40)"), "{}", failure.what);
+    let shown = evidence(&told, "2023.2/nova/db-sync");
+    let noted =
+        |piece: &Evidence| matches!(piece, Evidence::Tables { before: Some(40), after: 37, may_drop: None, .. });
+    assert!(shown.iter().any(noted), "{shown:?}");
+}
