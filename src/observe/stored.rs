@@ -38,9 +38,9 @@ pub(super) fn lead(name: String, text: &str, targets: &BTreeMap<&DatabaseId, &Co
 /// The row `name` with the URL `text`, to be followed: a template is filled from `base`, password and query
 /// included.
 pub(super) fn follow(name: String, text: &str, base: &ConnectionUrl) -> MappedUrl {
-    let filled = if text.contains('{') { fill(text, base, true) } else { None };
-    let filled = Secret::new(filled.unwrap_or_else(|| text.to_owned()));
-    let url: Option<ConnectionUrl> = filled.expose().parse().ok();
+    // A template that nova cannot fill leads nowhere.
+    let filled = if text.contains('{') { fill(text, base, true) } else { Some(text.to_owned()) };
+    let url = filled.map(Secret::new).and_then(|filled| filled.expose().parse::<ConnectionUrl>().ok());
     let leads_to = match &url {
         Some(url) => url.to_string(),
         None => redact(&expand(text, base).filter(|_| text.contains('{')).unwrap_or_else(|| text.to_owned())),

@@ -42,14 +42,16 @@ impl Mappings<'_> {
         let mut refusals = Vec::new();
         let witnesses: Vec<(&DatabaseId, &ConnectionUrl)> =
             self.named.iter().filter(|(id, _)| self.check.lead_to.contains(&id.slot)).collect();
+        let mut known = true;
         for (id, url) in &witnesses {
             let led = self.rows.iter().filter(|row| row.url.as_ref().is_some_and(|row| row.same_database(url))).count();
             if led != 1 {
+                known = false;
                 refusals.push(self.refusal(
                     format!(
-                        "{} stored URLs of {} lead to {id}, so they are not known to be this cloud's: on a copy they \
+                        "{} lead to {id}, so the stored URLs of {} are not known to be this cloud's: on a copy they \
                          lead to the original until they are rewritten",
-                        if led == 0 { "no".to_owned() } else { led.to_string() },
+                        if led == 0 { "none".to_owned() } else { led.to_string() },
                         self.owner
                     ),
                     self.told(self.rows.iter()),
@@ -98,7 +100,8 @@ impl Mappings<'_> {
             let id = DatabaseId { service: self.service.clone(), slot: self.wanted.slot.clone(), member: Some(name) };
             taken.insert(id, url);
         }
-        if !away.is_empty() {
+        // Where the mappings are not this cloud's, their servers are none to be named.
+        if known && !away.is_empty() {
             let names: Vec<&str> = away.iter().map(|row| row.name.as_str()).collect();
             refusals.push(Refusal {
                 next: format!(
@@ -108,7 +111,11 @@ impl Mappings<'_> {
                     self.check.mend.trim()
                 ),
                 ..self.refusal(
-                    format!("{} in {} lead to servers that the cloud file does not name", and(&names), self.owner),
+                    format!(
+                        "stored URLs of {} lead to servers that the cloud file does not name: {}",
+                        self.owner,
+                        and(&names)
+                    ),
                     self.told(away.iter().copied()),
                     Some(self.servers()),
                 )

@@ -8,6 +8,7 @@ mod arguments;
 mod cloud_file;
 mod data;
 mod lab;
+mod mapped;
 mod pages;
 mod refusals;
 mod runs;
