@@ -266,6 +266,10 @@ pub struct LeapArguments {
     /// Begin a new run although another one is unfinished
     #[arg(long, requires = "from")]
     pub fresh: bool,
+
+    /// Whether others may be connected to the databases: on refuses, off records it
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = FenceMode::On, requires = "from", hide_possible_values = true)]
+    pub fence: FenceMode,
 }
 
 impl LeapArguments {
@@ -274,6 +278,15 @@ impl LeapArguments {
         let (from, to) = self.from.clone().zip(self.to.clone())?;
         Some(Selection { from, to, only: self.only.clone(), no_skip: self.no_skip })
     }
+}
+
+/// What is done about others that are connected to the databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FenceMode {
+    /// The leap does not begin, and no hop does.
+    On,
+    /// It goes on beside them, and the journal says so.
+    Off,
 }
 
 /// When images are pulled.

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::arguments::{Common, LeapArguments, Output, Prefetch, Selection};
+use super::arguments::{Common, FenceMode, LeapArguments, Output, Prefetch, Selection};
 use super::exit::Exit;
+use super::guard::Guard;
 use super::look::Show;
 use super::preflight;
 use super::reader::LiveReader;
@@ -19,7 +20,7 @@ use super::stop::Stop;
 use super::world::{Target, Wanted, World};
 use crate::conduct::{ConductError, Conductor, Connections, EventSink, Settings, Signal};
 use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
-use crate::model::{DatabaseId, ImageReference, Observation, RunId, Service};
+use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
 use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
 use crate::runner::{FoundState, PinnedImage, Runner};
@@ -44,6 +45,13 @@ struct Ready {
     images: BTreeMap<ImageReference, PinnedImage>,
     /// How the run continues or begins, once the first images are here.
     opening: Opening,
+}
+
+impl Ready {
+    /// The run, if it is one that goes on.
+    fn resumed(&self) -> Option<&RunId> {
+        matches!(self.opening, Opening::Resume).then_some(&self.run)
+    }
 }
 
 /// The first record of this process.
@@ -73,18 +81,47 @@ pub(super) async fn leap(
     let host = host_name();
     let pid = std::process::id();
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
-    let latest = latest(&store)?;
+    // Cells that only their mappings name are locked and fenced like all others.
     world.look_up_mapped(&wanted.services).await;
-    let observation = world.observe(&wanted.services).await;
+    let guard = Guard::take(world.databases(&wanted.services), &host, world.cloud.limits.connect).await?;
     let runner = preflight::runner(&world)?;
-    let latest = if arguments.fresh { nothing_runs(latest, &*runner).await? } else { latest };
+    let mut ready = prepare(&world, arguments, &wanted, &store, &*runner, &host, show).await;
+    if let Ok(Some(made)) = &ready
+        && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &*runner, show).await
+    {
+        ready = Err(stop);
+    }
     let again = again(&world, &wanted);
+    match ready {
+        Ok(Some(ready)) if confirm(arguments, &ready, show)? => {
+            carry_out(&world, arguments, ready, guard, store, runner, show, &again).await
+        }
+        other => {
+            guard.release().await;
+            other.map(|ready| if ready.is_some() { Exit::Interrupted } else { Exit::Done })
+        }
+    }
+}
+
+/// Makes the run that was asked for ready, or says that there is nothing to do.
+async fn prepare(
+    world: &World,
+    arguments: &LeapArguments,
+    wanted: &Wanted,
+    store: &Store,
+    runner: &dyn Runner,
+    host: &str,
+    show: &Show,
+) -> Result<Option<Ready>, Stop> {
+    let latest = latest(store)?;
+    let observation = world.observe(&wanted.services).await;
+    let latest = if arguments.fresh { nothing_runs(latest, runner).await? } else { latest };
     let ready = match latest {
-        Some(latest) if !latest.state.is_complete() => resume(latest, &world, &wanted, &observation, &*runner).await?,
+        Some(latest) if !latest.state.is_complete() => resume(latest, world, wanted, &observation, runner).await?,
         Some(latest)
             // From wherever they stand, so many releases further: that is another leap each time.
             if !matches!((&wanted.from, &wanted.to), (Start::Auto, Target::Further(_)))
-                && fits(&latest.state, &latest.plan, &wanted)
+                && fits(&latest.state, &latest.plan, wanted)
                 && plan::stands_at_the_end(&latest.plan, &observation) =>
         {
             let to = &latest.plan.to;
@@ -92,18 +129,15 @@ pub(super) async fn leap(
                 "already at {to}: run {} is complete and every database shows it; `leapfrog status` tells how\n",
                 latest.run
             ));
-            return Ok(Exit::Done);
+            return Ok(None);
         }
-        _ => begin(&world, &wanted, &observation, &*runner, &host).await?,
+        _ => begin(world, wanted, &observation, runner, arguments, host).await?,
     };
     let skips = ready.plan.steps().any(|(_, _, step)| step.may_be_skipped());
     if wanted.no_skip && skips && matches!(ready.opening, Opening::Resume) {
         show.complain("--no-skip counts for a new run; this one goes on as it was planned, with steps skipped\n");
     }
-    if !confirm(arguments, &ready, show)? {
-        return Ok(Exit::Interrupted);
-    }
-    carry_out(&world, arguments, ready, store, runner, show, &again).await
+    Ok(Some(ready))
 }
 
 /// Sets an unfinished run aside, unless one of its commands still works on the databases.
@@ -135,6 +169,7 @@ async fn begin(
     wanted: &Wanted,
     observation: &Observation,
     runner: &dyn Runner,
+    arguments: &LeapArguments,
     host: &str,
 ) -> Result<Ready, Stop> {
     let plan = Arc::new(world.plan(wanted, observation)?);
@@ -152,6 +187,7 @@ async fn begin(
         host: host.to_owned(),
         pid: std::process::id(),
         images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
+        unfenced: arguments.fence == FenceMode::Off,
     }));
     Ok(Ready { run, plan, history: Vec::new(), images, opening })
 }
@@ -183,25 +219,7 @@ async fn resume(
             ),
         }]));
     }
-    if !world.unmapped.is_empty() {
-        return Err(Stop::refused(world.unmapped.clone()));
-    }
-    let planned: BTreeSet<&DatabaseId> =
-        plan.hops.iter().flat_map(|hop| &hop.lanes).flat_map(|lane| lane.standing.keys()).collect();
-    let names = world.names(&wanted.services);
-    if !planned.iter().copied().eq(&names) {
-        let list = |ids: Vec<&DatabaseId>| ids.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(Stop::refused(vec![Refusal {
-            kind: RefusalKind::Unfinished,
-            database: None,
-            what: format!("run {run} of this cloud is unfinished and was planned for other databases"),
-            found: Some(list(names.iter().collect())),
-            expected: Some(list(planned.into_iter().collect())),
-            next: "make the cloud file (and the stored URLs, where it follows them) name the same databases again; or \
-                   begin anew with `--from auto --fresh`, which checks where every database stands"
-                .to_owned(),
-        }]));
-    }
+    world.names_what_was_planned(&run, &plan, &wanted.services)?;
     let refusals = plan::reconcile(&plan, &state, observation, &world.options(&wanted.services));
     if !refusals.is_empty() {
         return Err(Stop::refused(refusals));
@@ -281,10 +299,12 @@ fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool
 }
 
 /// Carries the run out and tells how it ended.
+#[expect(clippy::too_many_arguments, reason = "each is another party of a run")]
 async fn carry_out(
     world: &World,
     arguments: &LeapArguments,
     ready: Ready,
+    guard: Guard,
     store: Store,
     runner: Arc<dyn Runner>,
     show: &Show,
@@ -294,7 +314,10 @@ async fn carry_out(
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
-    let signals = listen().map_err(Stop::internal)?;
+    let (sender, signals) = mpsc::unbounded_channel();
+    listen(sender.clone()).map_err(Stop::internal)?;
+    let fence = guard.fence();
+    let locks = guard.watch(sender);
     let state = RunState::of(&history).context("failed to follow the journal").map_err(Stop::internal)?;
     let prefetch = match arguments.prefetch {
         Some(Prefetch::All) => true,
@@ -316,6 +339,7 @@ async fn carry_out(
         stopped => {
             drop(events);
             let _ = telling.await;
+            locks.end().await;
             show.complain("no database was touched\n");
             return stopped.map(|_| Exit::Interrupted);
         }
@@ -341,6 +365,7 @@ async fn carry_out(
             leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
             host: host_name(),
             pid: std::process::id(),
+            unfenced: arguments.fence == FenceMode::Off,
         },
     };
     let record = journal.append(Timestamp::now(), body)?;
@@ -366,7 +391,12 @@ async fn carry_out(
         settings,
         events,
     );
+    let conductor = match arguments.fence {
+        FenceMode::On => conductor.behind(Arc::new(fence)),
+        FenceMode::Off => conductor,
+    };
     let conclusion = conductor.conduct(signals).await;
+    locks.end().await;
     telling.await.map_err(|error| Stop::internal(error.into()))?;
     let conclusion = conclusion.map_err(|error| {
         let exit = match &error {
@@ -418,8 +448,7 @@ pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::Unbo
 }
 
 /// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
-pub(super) fn listen() -> anyhow::Result<mpsc::UnboundedReceiver<Signal>> {
-    let (sender, receiver) = mpsc::unbounded_channel();
+pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
@@ -436,7 +465,7 @@ pub(super) fn listen() -> anyhow::Result<mpsc::UnboundedReceiver<Signal>> {
             }
         }
     });
-    Ok(receiver)
+    Ok(())
 }
 
 /// The machine's name.

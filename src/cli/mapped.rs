@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::stop::Stop;
 use super::world::World;
 use crate::catalog::{PlaybookCheck, StoredUrls};
-use crate::model::{ConnectionUrl, DatabaseId, MappedDatabases, Service};
-use crate::plan::{Mappings, Refusal};
+use crate::model::{ConnectionUrl, DatabaseId, MappedDatabases, RunId, Service};
+use crate::plan::{Mappings, Plan, Refusal, RefusalKind};
 
 impl World {
     /// Looks up the databases of `services` that stored URLs name, and adds them to the cloud's. What keeps
@@ -48,5 +49,36 @@ impl World {
     fn check_of(&self, service: &Service, wanted: &MappedDatabases) -> Option<&StoredUrls> {
         let checks = self.catalog.playbook(service)?.checks.iter();
         checks.map(|PlaybookCheck::StoredUrls(check)| check).find(|check| check.lead_to.contains(&wanted.slot))
+    }
+
+    /// Whether an unfinished run is about the databases that the cloud file, and stored URLs where it follows
+    /// them, name now.
+    pub(super) fn names_what_was_planned(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        services: &BTreeSet<Service>,
+    ) -> Result<(), Stop> {
+        if !self.unmapped.is_empty() {
+            return Err(Stop::refused(self.unmapped.clone()));
+        }
+        let lanes = plan.hops.iter().flat_map(|hop| &hop.lanes);
+        let planned: BTreeSet<DatabaseId> = lanes.flat_map(|lane| lane.standing.keys().cloned()).collect();
+        let named: BTreeSet<DatabaseId> = self.databases(services).into_keys().collect();
+        // A database that is gone is told with its step.
+        let added: Vec<String> = named.difference(&planned).map(ToString::to_string).collect();
+        if added.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::refused(vec![Refusal {
+            kind: RefusalKind::Unfinished,
+            database: None,
+            what: format!("run {run} of this cloud is unfinished and was planned without {}", added.join(", ")),
+            found: Some(named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            expected: Some(planned.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            next: "make the cloud file (and the stored URLs, where it follows them) name the same databases again; or \
+                   begin anew with `--from auto --fresh`, which checks where every database stands"
+                .to_owned(),
+        }]))
     }
 }

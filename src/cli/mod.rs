@@ -6,6 +6,7 @@
 mod arguments;
 mod catalogue;
 mod exit;
+mod guard;
 mod leap;
 mod look;
 mod mapped;

@@ -112,7 +112,8 @@ async fn ask(
     let runner = preflight::runner(world)?;
     let images = preflight::bring(world, &runner, &plan, show).await?;
     let (stop_sender, stop) = watch::channel(StopLevel::None);
-    let mut signals = super::leap::listen().map_err(Stop::internal)?;
+    let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
+    super::leap::listen(sender).map_err(Stop::internal)?;
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
             stop_sender.send_replace(StopLevel::Stop);

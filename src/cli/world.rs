@@ -153,7 +153,7 @@ impl World {
     }
 
     /// The databases that take part.
-    fn databases(&self, services: &BTreeSet<Service>) -> BTreeMap<DatabaseId, ConnectionUrl> {
+    pub(super) fn databases(&self, services: &BTreeSet<Service>) -> BTreeMap<DatabaseId, ConnectionUrl> {
         let all = self.cloud.databases.iter();
         all.filter(|(id, _)| services.contains(&id.service)).map(|(id, url)| (id.clone(), url.clone())).collect()
     }
@@ -201,11 +201,6 @@ impl World {
         for refusal in &self.unmapped {
             show.complain(&format!("leapfrog: {refusal}\n"));
         }
-    }
-
-    /// The databases that take part, by name.
-    pub(super) fn names(&self, services: &BTreeSet<Service>) -> BTreeSet<DatabaseId> {
-        self.cloud.databases.keys().filter(|id| services.contains(&id.service)).cloned().collect()
     }
 
     /// Puts together what plans and proofs are made of, for `make`.

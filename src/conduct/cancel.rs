@@ -1,12 +1,17 @@
 //! The cancel ladder: how far the operator wants a run to be stopped.
 
 /// A request to stop, as it arrives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C: one rung further.
     Interrupt,
     /// SIGTERM: stop the running commands at once.
     Terminate,
+    /// The run is no longer the only writer of a database: stop the running commands at once.
+    LockLost {
+        /// Which lock, and why.
+        text: String,
+    },
 }
 
 /// How far a run is to be stopped. Only ever rises.
@@ -26,10 +31,13 @@ pub enum StopLevel {
 impl StopLevel {
     /// The level after `signal`.
     #[must_use]
-    pub fn after(self, signal: Signal) -> Self {
+    pub fn after(self, signal: &Signal) -> Self {
         match (self, signal) {
             (Self::None, Signal::Interrupt) => Self::Drain,
-            (Self::None | Self::Drain, Signal::Terminate) | (Self::Drain, Signal::Interrupt) => Self::Stop,
+            (Self::None | Self::Drain, Signal::Terminate | Signal::LockLost { .. })
+            | (Self::Drain, Signal::Interrupt)
+            // Commands that are left running would go on writing without a lock.
+            | (Self::Stop, Signal::LockLost { .. }) => Self::Stop,
             (Self::Stop | Self::Abandon, _) => Self::Abandon,
         }
     }
@@ -54,10 +62,10 @@ mod tests {
         let rungs = [StopLevel::Drain, StopLevel::Stop, StopLevel::Abandon, StopLevel::Abandon];
         let mut level = StopLevel::None;
         for rung in rungs {
-            level = level.after(Signal::Interrupt);
+            level = level.after(&Signal::Interrupt);
             assert_eq!(level, rung);
         }
-        assert_eq!(StopLevel::None.after(Signal::Terminate), StopLevel::Stop);
-        assert_eq!(StopLevel::Drain.after(Signal::Terminate), StopLevel::Stop);
+        assert_eq!(StopLevel::None.after(&Signal::Terminate), StopLevel::Stop);
+        assert_eq!(StopLevel::Drain.after(&Signal::Terminate), StopLevel::Stop);
     }
 }

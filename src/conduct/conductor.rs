@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::found::{LeftOver, sort_out};
 use super::schedule::{InHand, Next, next};
 use super::step::{Performance, StepMessage, Turns};
-use super::{Connections, DatabaseReader, Signal, StopLevel};
+use super::{Connections, DatabaseReader, Fence, Signal, StopLevel};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
@@ -98,6 +98,8 @@ pub struct Conductor {
     /// What keeps lanes from going on, besides steps.
     pub(super) failures: Vec<Failure>,
     outcomes: Vec<Outcome>,
+    /// Looked at before each hop, where there is one.
+    fence: Option<Arc<dyn Fence>>,
 }
 
 /// What a download told the conductor.
@@ -138,7 +140,15 @@ impl Conductor {
             reaping: JoinSet::new(),
             failures: Vec::new(),
             outcomes: Vec::new(),
+            fence: None,
         }
+    }
+
+    /// Has every hop begin only while `fence` holds.
+    #[must_use]
+    pub fn behind(mut self, fence: Arc<dyn Fence>) -> Self {
+        self.fence = Some(fence);
+        self
     }
 
     /// Carries out the plan to its end, or as far as it goes. `signals` are the operator's.
@@ -158,7 +168,13 @@ impl Conductor {
             let outcome = loop {
                 let plan = Arc::clone(&self.plan);
                 match next(&plan, self.journal.state(), &self.hand, self.settings.jobs) {
-                    Next::BeginHop(hop) => self.record(RecordBody::HopStarted { series: hop.series.clone() })?,
+                    Next::BeginHop(hop) => {
+                        if let Some(failure) = self.broken_fence().await {
+                            self.failures.push(failure);
+                            break Some(Outcome::Failed);
+                        }
+                        self.record(RecordBody::HopStarted { series: hop.series.clone() })?;
+                    }
                     Next::EndHop(series) => self.record(RecordBody::HopEnded { series: series.clone() })?,
                     Next::Begin(steps) => {
                         for (lane, step) in steps {
@@ -197,8 +213,11 @@ impl Conductor {
                 },
                 Some((image, result)) = fetched.recv() => self.hear_fetched(image, result),
                 Some(signal) = signals.recv() => {
-                    let level = stop.borrow().after(signal);
+                    let level = stop.borrow().after(&signal);
                     self.hand.stopping = true;
+                    if let Signal::LockLost { text } = signal {
+                        self.lose_lock(text);
+                    }
                     self.say(Progress::Stopping { text: level.explain().to_owned() });
                     if level == StopLevel::Abandon {
                         // No record: the steps stay in doubt, as they are.
@@ -209,6 +228,22 @@ impl Conductor {
                 }
             }
         }
+    }
+
+    /// Why no hop may begin, where somebody else is connected to the databases.
+    async fn broken_fence(&self) -> Option<Failure> {
+        match &self.fence {
+            Some(fence) => fence.broken().await,
+            None => None,
+        }
+    }
+
+    /// The run is not the only writer any more, which ends it.
+    fn lose_lock(&mut self, text: String) {
+        let advice = "find out who ended leapfrog's session on that server (a restart, a failover, a time limit, an \
+                      operator), make sure that no other leapfrog works on this cloud, then run the same command again";
+        self.outcomes.push(Outcome::Failed);
+        self.failures.push(failure(text, advice.to_owned()));
     }
 
     /// Looks for tasks of an earlier process, so that their steps watch them instead of launching.

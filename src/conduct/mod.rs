@@ -28,6 +28,7 @@ pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
 pub use images::obtain;
 pub use launch::{Connections, Redactor};
 
+use crate::journal::Failure;
 use crate::model::{DatabaseId, Heads, Unreachable};
 
 /// Reads from the databases what proves a step.
@@ -41,4 +42,11 @@ pub trait DatabaseReader: Send + Sync {
 
     /// The number that `query`, which changes nothing, finds in `database`.
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
+}
+
+/// Proof that nobody else works on the databases.
+#[async_trait::async_trait]
+pub trait Fence: Send + Sync {
+    /// Why the next hop must not begin: who else is there, and what to do.
+    async fn broken(&self) -> Option<Failure>;
 }

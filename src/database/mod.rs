@@ -12,9 +12,13 @@
 mod classify;
 mod connect;
 mod connection;
+mod lock;
+mod sessions;
 
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
+pub use lock::{DatabaseLock, Holder, LockError, lock};
+pub use sessions::{Session, Sessions};
 
 /// An error and what led to it, in one line: `log in …: Access denied for user …`.
 pub fn chain(error: &dyn std::error::Error) -> String {

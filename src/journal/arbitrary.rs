@@ -127,17 +127,17 @@ fn run() -> impl Strategy<Value = RunId> {
 
 /// Any kind of record that this program writes.
 pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
-    let started =
-        (
-            run(),
-            (text(), text(), text(), text()),
-            (series(), series()),
-            any::<u32>(),
-            btree_map(image(), digest(), 0..3),
-        )
-            .prop_map(|(run, (cloud, leapfrog, runner, host), (from, to), pid, images)| {
-                RecordBody::RunStarted { run, cloud, from, to, leapfrog, runner, host, pid, images }
-            });
+    let started = (
+        run(),
+        (text(), text(), text(), text()),
+        (series(), series()),
+        any::<u32>(),
+        btree_map(image(), digest(), 0..3),
+        any::<bool>(),
+    )
+        .prop_map(|(run, (cloud, leapfrog, runner, host), (from, to), pid, images, unfenced)| {
+            RecordBody::RunStarted { run, cloud, from, to, leapfrog, runner, host, pid, images, unfenced }
+        });
     let ended = (step(), any::<u32>(), outcome(), seconds(), option::of(any::<u64>()), vec(evidence(), 0..4));
     let ended =
         (ended, option::of(failure())).prop_map(|((step, attempt, outcome, seconds, rows, evidence), failure)| {
@@ -156,7 +156,8 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
     );
     prop_oneof![
         started,
-        (text(), text(), any::<u32>()).prop_map(|(leapfrog, host, pid)| RecordBody::RunResumed { leapfrog, host, pid }),
+        (text(), text(), any::<u32>(), any::<bool>())
+            .prop_map(|(leapfrog, host, pid, unfenced)| RecordBody::RunResumed { leapfrog, host, pid, unfenced }),
         series().prop_map(|series| RecordBody::HopStarted { series }),
         (step(), any::<u32>(), option::of(text()), any::<bool>()).prop_map(|(step, attempt, command, adopted)| {
             RecordBody::StepStarted { step, attempt, command, adopted }

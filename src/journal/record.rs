@@ -50,6 +50,9 @@ pub enum RecordBody {
         pid: u32,
         /// Every image of the plan and what it was found to be.
         images: BTreeMap<ImageReference, Digest>,
+        /// Whether others were allowed to be connected to the databases (`--fence off`).
+        #[serde(default, skip_serializing_if = "is_false")]
+        unfenced: bool,
     },
     /// A run that had been interrupted goes on.
     RunResumed {
@@ -59,6 +62,9 @@ pub enum RecordBody {
         host: String,
         /// Its process id.
         pid: u32,
+        /// Whether others were allowed to be connected to the databases (`--fence off`).
+        #[serde(default, skip_serializing_if = "is_false")]
+        unfenced: bool,
     },
     /// A hop began: every lane of the hop before is complete.
     HopStarted {

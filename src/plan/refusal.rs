@@ -54,6 +54,10 @@ pub enum RefusalKind {
     Engine,
     /// The database does not stand where an interrupted run left it.
     Drift,
+    /// Somebody else is connected to the databases.
+    Fence,
+    /// The database could not be locked against other leapfrogs.
+    Locked,
     /// An unfinished run does something else.
     Unfinished,
     /// An image cannot be had, or lacks a command.

@@ -40,6 +40,8 @@ pub(super) struct Sitting {
     pub(super) last: Timestamp,
     pub(super) host: String,
     pub(super) pid: u32,
+    /// Whether others were allowed to be connected to the databases.
+    pub(super) unfenced: bool,
     /// How it ended, if it ended in an orderly way.
     pub(super) ended: Option<Outcome>,
     /// What ended it outside any step.
@@ -140,12 +142,12 @@ impl Account {
     pub(super) fn see(&mut self, record: &Record) {
         let time = record.time;
         match &record.body {
-            RecordBody::RunStarted { run, leapfrog, runner, host, pid, .. } => {
+            RecordBody::RunStarted { run, leapfrog, runner, host, pid, unfenced, .. } => {
                 self.opening =
                     Some(Opening { run: run.clone(), leapfrog: leapfrog.clone(), runner: runner.clone(), began: time });
-                self.sit(time, host, *pid);
+                self.sit(time, host, *pid, *unfenced);
             }
-            RecordBody::RunResumed { host, pid, .. } => self.sit(time, host, *pid),
+            RecordBody::RunResumed { host, pid, unfenced, .. } => self.sit(time, host, *pid, *unfenced),
             RecordBody::HopStarted { series } => {
                 if let Some(hop) = self.hop_times(series) {
                     hop.began.get_or_insert(time);
@@ -191,9 +193,17 @@ impl Account {
         }
     }
 
-    fn sit(&mut self, time: Timestamp, host: &str, pid: u32) {
+    fn sit(&mut self, time: Timestamp, host: &str, pid: u32, unfenced: bool) {
         self.closed = false;
-        self.sittings.push(Sitting { began: time, last: time, host: host.to_owned(), pid, ended: None, failure: None });
+        self.sittings.push(Sitting {
+            began: time,
+            last: time,
+            host: host.to_owned(),
+            pid,
+            unfenced,
+            ended: None,
+            failure: None,
+        });
     }
 
     fn hop_times(&mut self, series: &crate::model::Series) -> Option<&mut HopTimes> {

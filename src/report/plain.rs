@@ -58,7 +58,7 @@ impl PlainReporter {
                     counted(hops, "hop", "hops")
                 )
             }
-            RecordBody::RunResumed { leapfrog, host, pid } => {
+            RecordBody::RunResumed { leapfrog, host, pid, .. } => {
                 let account = self.view.account();
                 let done = (0..account.plan().hops.len()).filter(|hop| account.hop_is_done(*hop)).count();
                 let run = account.opening().map(|opening| format!("run {} ", opening.run)).unwrap_or_default();

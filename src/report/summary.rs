@@ -87,6 +87,10 @@ pub(super) fn troubles(account: &Account, about: &About<'_>, paper: Paper) -> Ve
 /// Where the files are, what stands where, what to do next.
 pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec<String> {
     let mut lines = vec![paper.label(0, "files", about.directory.as_str())];
+    if account.sittings().iter().any(|sitting| sitting.unfenced) {
+        let text = "off: others were allowed to be connected to the databases while leapfrog worked";
+        lines.extend(paper.field(0, "fence", text));
+    }
     lines.extend(paper.field(0, "now", &standing(account)));
     let (words, again) = next(account);
     lines.extend(paper.field(0, "next", &words));

@@ -35,6 +35,7 @@ fn begin(lab: &Lab, name: &str) {
             runner: "docker 29.0".to_owned(),
             host: "alpha".to_owned(),
             pid: 7,
+            unfenced: false,
             images: std::collections::BTreeMap::new(),
         },
         RecordBody::HopStarted { series: "2023.1".parse().expect("a series") },

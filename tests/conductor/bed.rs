@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use leapfrog::catalog::{OutputFormat, Remainder, Residue};
-use leapfrog::conduct::{Conclusion, Conductor, Connections, DatabaseReader, EventSink, Settings, Signal};
+use leapfrog::conduct::{Conclusion, Conductor, Connections, DatabaseReader, EventSink, Fence, Settings, Signal};
 use leapfrog::journal::{self, Event, Failure, Journal, Outcome, Record, RecordBody, RunState};
 use leapfrog::model::{
     ConnectionUrl, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, RunId, Secret, Series, StepId,
@@ -165,6 +165,8 @@ pub(crate) struct Bed {
     pub(crate) jobs: usize,
     /// Of every database.
     pub(crate) password: String,
+    /// Looked at before every hop.
+    pub(crate) fence: Option<Arc<dyn Fence>>,
     reactions: Vec<Reaction>,
 }
 
@@ -218,6 +220,7 @@ impl Bed {
             databases,
             jobs: 8,
             password: PASSWORD.into(),
+            fence: None,
             reactions: Vec::new(),
         }
     }
@@ -330,6 +333,7 @@ impl Bed {
             host: "alpha".into(),
             pid: 7,
             images: self.pinned().into_iter().map(|(reference, image)| (reference, image.digest)).collect(),
+            unfenced: false,
         }
     }
 
@@ -337,7 +341,8 @@ impl Bed {
     pub(crate) async fn leap(&mut self) -> Told {
         let mut journal = if self.directory.join(journal::FILE_NAME).exists() {
             let (mut journal, _) = Journal::open(&self.directory).expect("a journal");
-            let body = RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 8 };
+            let body =
+                RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 8, unfenced: false };
             journal.append(Timestamp::now(), body).expect("resumed");
             journal
         } else {
@@ -386,6 +391,10 @@ impl Bed {
             settings,
             events,
         );
+        let conductor = match &self.fence {
+            Some(fence) => conductor.behind(Arc::clone(fence)),
+            None => conductor,
+        };
         let conclusion = tokio::time::timeout(Duration::from_secs(30 * 24 * 3600), conductor.conduct(signals));
         let conclusion = conclusion.await.expect("the run ends").expect("an orderly end");
         let contents = journal::read(&self.directory).expect("a readable journal");

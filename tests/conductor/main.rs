@@ -6,6 +6,7 @@ mod checks;
 mod data;
 mod deaths;
 mod leaps;
+mod others;
 mod schemas;
 mod secrets;
 mod side_by_side;

@@ -60,6 +60,12 @@ impl Database {
         url(&format!("mysql+pymysql://{0}@{host}:{port}/{0}", self.name)).with_password(Secret::new(password))
     }
 
+    /// As a user with all rights on the database and on nothing else.
+    pub(crate) fn allowed(&self) -> ConnectionUrl {
+        self.grant(&format!("ALL ON `{}`.*", self.name));
+        self.user(PASSWORD)
+    }
+
     fn run(&self, statements: &[&str]) {
         wait(run(&self.root(), statements));
     }

@@ -1,5 +1,6 @@
 //! Clouds of the test bed and what leapfrog says about them.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,7 +10,7 @@ use serde_json::Value;
 /// Why these tests are ignored in plain `cargo test`.
 const TESTBED: &str = "tests/testbed/testbed";
 
-fn testbed(arguments: &[&str], stdin: &str) -> String {
+pub(crate) fn testbed(arguments: &[&str], stdin: &str) -> String {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(TESTBED);
     let mut child = Command::new(&program)
         .args(arguments)
@@ -43,11 +44,16 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// A cloud of this name with so many nova instances. The process makes the name its own: another run
     /// of these tests may work on the same test bed.
-    pub(crate) fn new(name: &str, rows: u32) -> Self {
+    pub(crate) fn new(name: &str, rows: u64) -> Self {
+        Self::with(name, rows, &[])
+    }
+
+    /// The same with more said to the test bed: how many cells, for one.
+    pub(crate) fn with(name: &str, rows: u64, more: &[&str]) -> Self {
         let name = &format!("{name}{}", std::process::id());
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().to_str().expect("UTF-8").to_owned();
-        let told = testbed(&["cloud", name, "--dir", &path, "--rows", &rows.to_string()], "");
+        let told = testbed(&[&["cloud", name, "--dir", &path, "--rows", &rows.to_string()], more].concat(), "");
         let told: Value = serde_json::from_str(&told).expect("JSON");
         let password = told["password"].as_str().expect("a password").to_owned();
         Self { name: name.to_owned(), password, directory }
@@ -68,6 +74,16 @@ impl Cloud {
     pub(crate) fn heads(&self, database: &str) -> Vec<String> {
         let text = self.sql(database, "SELECT version_num FROM alembic_version ORDER BY version_num");
         text.lines().map(str::to_owned).collect()
+    }
+
+    /// How many rows each table of a database has.
+    pub(crate) fn rows(&self, database: &str) -> BTreeMap<String, u64> {
+        let tables = self.sql(database, "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'");
+        let tables = tables.lines().map(|line| line.split('\t').next().expect("a name"));
+        let counts: Vec<String> = tables.map(|table| format!("SELECT '{table}', COUNT(*) FROM `{table}`")).collect();
+        let counted = self.sql(database, &counts.join(" UNION ALL "));
+        let lines = counted.lines().map(|line| line.split_once('\t').expect("two columns"));
+        lines.map(|(table, rows)| (table.to_owned(), rows.parse().expect("a number"))).collect()
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -126,6 +142,13 @@ impl Cloud {
             record
         });
         records.collect()
+    }
+
+    /// The plan of the latest run.
+    pub(crate) fn plan(&self) -> Value {
+        let mut plans: Vec<_> = self.state().into_iter().filter(|(path, _)| path.ends_with("plan.json")).collect();
+        plans.sort();
+        serde_json::from_slice(&plans.pop().expect("a plan").1).expect("JSON")
     }
 
     /// How many containers of this cloud the engine knows, running or not.

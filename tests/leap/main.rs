@@ -2,6 +2,10 @@
 //! MariaDB with work pending. `make test` brings the test bed up and runs this.
 
 mod bed;
+// The longest first: tests begin in the order of their names.
+mod complete;
 mod failing;
+mod others;
+mod proofs;
 mod refusals;
-mod whole;
+mod traps;

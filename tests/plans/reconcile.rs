@@ -17,6 +17,7 @@ fn done(plan: &Plan, steps: usize, begun: bool) -> RunState {
         runner: "Scripted 1.0".into(),
         host: "alpha".into(),
         pid: 7,
+        unfenced: false,
         images: Default::default(),
     }];
     let mut left = steps;

@@ -44,7 +44,7 @@ fn over(outcome: Outcome) -> RecordBody {
 }
 
 fn resumed() -> RecordBody {
-    RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 9 }
+    RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 9, unfenced: false }
 }
 
 /// What is said against the last of `bodies`, the ones before it being legal after the first record.

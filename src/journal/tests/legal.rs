@@ -49,7 +49,7 @@ impl Making {
     }
 
     fn resume(&mut self) {
-        self.say(RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 8 });
+        self.say(RecordBody::RunResumed { leapfrog: "0.1.0".into(), host: "alpha".into(), pid: 8, unfenced: true });
         for lane in &mut self.lanes {
             lane.runs = None;
         }
@@ -150,6 +150,7 @@ pub(super) fn started() -> RecordBody {
         host: "alpha".into(),
         pid: 7,
         images: BTreeMap::new(),
+        unfenced: false,
     }
 }
 

@@ -125,13 +125,19 @@ impl Story {
                 host: "control-1".to_owned(),
                 pid: 4711,
                 images: BTreeMap::new(),
+                unfenced: false,
             },
         )
     }
 
     pub(crate) fn resume(&mut self, at: f64) -> &mut Self {
         self.fates.clear();
-        let body = RecordBody::RunResumed { leapfrog: "0.1.0".to_owned(), host: "control-1".to_owned(), pid: 5150 };
+        let body = RecordBody::RunResumed {
+            leapfrog: "0.1.0".to_owned(),
+            host: "control-1".to_owned(),
+            pid: 5150,
+            unfenced: false,
+        };
         self.record(at, body)
     }
 

@@ -144,6 +144,15 @@ def drop(home, options):
     clouds.Cloud(bed.mariadb, options.name).drop()
 
 
+def tag(home, options):
+    """Gives an image of the registry one more tag."""
+    bed = Bed(home)
+    bed.require()
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", options.tag):
+        raise TestbedError(f"{options.tag!r} is no tag")
+    bed.registry.put_tag(options.tag, options.series)
+
+
 def sql(home, options):
     """Runs the SQL on stdin as root, and prints the rows tab separated, without headings."""
     bed = Bed(home)
@@ -187,6 +196,9 @@ def parser():
     command.add_argument("--series", default=OLDEST, choices=everything, help="the release it is at (default: %(default)s)")
     command = add("drop", drop)
     command.add_argument("name", metavar="NAME")
+    command = add("tag", tag)
+    command.add_argument("series", choices=everything, help="the release whose image it is")
+    command.add_argument("tag", metavar="TAG")
     command = add("sql", sql)
     command.add_argument("database", metavar="DATABASE")
     return main_parser

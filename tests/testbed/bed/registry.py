@@ -111,6 +111,16 @@ class Registry:
         status, headers, _ = self._call("HEAD", f"/v2/{REPOSITORY}/manifests/{tag}", headers={"Accept": MANIFEST})
         return headers["Docker-Content-Digest"] if status == HTTPStatus.OK else None
 
+    def put_tag(self, tag, old):
+        """Makes a tag name the image that another tag names."""
+        kind = {"Accept": MANIFEST}
+        status, _, manifest = self._call("GET", f"/v2/{REPOSITORY}/manifests/{old}", headers=kind)
+        if status != HTTPStatus.OK:
+            raise self._refusal(f"give the manifest of {old}", status, manifest)
+        status, _, answer = self._call("PUT", f"/v2/{REPOSITORY}/manifests/{tag}", body=manifest, headers={"Content-Type": MANIFEST})
+        if status != HTTPStatus.CREATED:
+            raise self._refusal(f"take the manifest of {tag}", status, answer)
+
     def put_blob(self, digest, size, content):
         """Uploads one blob in one piece; `content` is bytes or an open file."""
         if self.has_blob(digest):

@@ -1,0 +1,307 @@
+//! One writer, and nobody else: the locks in the databases for the length of a run, and the fence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::arguments::FenceMode;
+use super::exit::Exit;
+use super::look::Show;
+use super::preflight;
+use super::stop::Stop;
+use crate::conduct::{Fence, Signal};
+use crate::database::{self, DatabaseLock, Holder, LockError, Session, connect};
+use crate::journal::Failure;
+use crate::model::{ConnectionUrl, DatabaseId, Engine, RunId};
+use crate::plan::{Refusal, RefusalKind};
+use crate::runner::{FoundState, Runner};
+
+/// How long the locks of a leapfrog that died are waited for: its server notices within two seconds.
+const DEAD: Duration = Duration::from_secs(10);
+
+/// The locks of a run.
+pub(super) struct Guard {
+    urls: BTreeMap<DatabaseId, ConnectionUrl>,
+    timeout: Duration,
+    locks: BTreeMap<DatabaseId, DatabaseLock>,
+    /// What could not be locked, and why; a database that cannot be reached is the preflight's to tell.
+    missing: BTreeMap<DatabaseId, LockError>,
+}
+
+/// Who this process is, for others that ask for a lock.
+fn holder(host: &str) -> Holder {
+    let since = Timestamp::now().strftime("%F %T UTC").to_string();
+    Holder { host: host.to_owned(), pid: std::process::id(), since }
+}
+
+/// Whether `holder` is a process of this machine that is gone.
+fn is_dead(holder: &Holder, host: &str) -> bool {
+    let process = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
+    holder.host == host && process.is_some_and(|pid| rustix::process::test_kill_process(pid).is_err())
+}
+
+impl Guard {
+    /// Locks every database.
+    ///
+    /// # Errors
+    /// Another leapfrog holds one of them.
+    pub(super) async fn take(
+        urls: BTreeMap<DatabaseId, ConnectionUrl>,
+        host: &str,
+        timeout: Duration,
+    ) -> Result<Self, Stop> {
+        let holder = holder(host);
+        let taking = urls.iter().map(|(id, url)| {
+            let holder = &holder;
+            async move {
+                let began = Instant::now();
+                loop {
+                    let taken = database::lock(url, holder, timeout).await;
+                    match &taken {
+                        Err(LockError::Held { holder: Some(other), .. })
+                            if is_dead(other, host) && began.elapsed() < DEAD =>
+                        {
+                            tokio::time::sleep(Duration::from_millis(100)).await;
+                        }
+                        _ => break (id.clone(), taken),
+                    }
+                }
+            }
+        });
+        let mut guard = Self { timeout, locks: BTreeMap::new(), missing: BTreeMap::new(), urls: BTreeMap::new() };
+        let mut held: Option<(DatabaseId, LockError)> = None;
+        for (id, taken) in join_all(taking).await {
+            match taken {
+                Ok(lock) => drop(guard.locks.insert(id, lock)),
+                Err(error @ LockError::Held { .. }) => held = held.or(Some((id, error))),
+                Err(error) => drop(guard.missing.insert(id, error)),
+            }
+        }
+        guard.urls = urls;
+        let Some((id, error)) = held else { return Ok(guard) };
+        guard.release().await;
+        let text = format!("failed to {} ({id}). Next: {}", database::chain(&error), error.advice());
+        Err(Stop { exit: Exit::Locked, ..Stop::internal(anyhow::anyhow!(text)) })
+    }
+
+    /// Makes sure that nobody else works on the databases. `resumed` is the run that goes on, if one does.
+    ///
+    /// # Errors
+    /// A database could not be locked, or somebody else is connected to one.
+    pub(super) async fn close_in(
+        &self,
+        resumed: Option<&RunId>,
+        mode: FenceMode,
+        runner: &dyn Runner,
+        show: &Show,
+    ) -> Result<(), Stop> {
+        self.whole()?;
+        if let Some(database) = self.galera().await {
+            show.complain(&format!(
+                "leapfrog: {database} is on a Galera cluster, where the lock keeps out only leapfrogs that come \
+                 through the same node: let the cloud file name one node\n"
+            ));
+        }
+        if mode == FenceMode::Off {
+            return Ok(());
+        }
+        // The sessions of commands that an earlier process left running are not told from others'; the
+        // fence is looked at again before the next hop.
+        let adopted = match resumed {
+            None => false,
+            Some(run) => {
+                let found = runner.find(run).await.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
+                found.iter().any(|task| task.state == FoundState::Running)
+            }
+        };
+        let fence = self.fence();
+        if !adopted && let Some(failure) = fence.broken().await {
+            return Err(Stop::refused(vec![Refusal {
+                kind: RefusalKind::Fence,
+                database: None,
+                what: failure.what,
+                found: None,
+                expected: None,
+                next: failure.advice,
+            }]));
+        }
+        let blind = fence.blind().await;
+        if let Some(first) = blind.first() {
+            let more = match blind.len() {
+                1 => String::new(),
+                number => format!(" and {} more databases", number - 1),
+            };
+            show.complain(&format!(
+                "leapfrog: other users' sessions cannot be seen in {first}{more}: grant this user PROCESS, or make \
+                 sure by yourself that every service is stopped\n"
+            ));
+        }
+        Ok(())
+    }
+
+    /// That every database is locked, once every one of them was seen to be readable.
+    ///
+    /// # Errors
+    /// Some could not be locked.
+    fn whole(&self) -> Result<(), Stop> {
+        let refusals = self.missing.iter().map(|(id, error)| Refusal {
+            kind: RefusalKind::Locked,
+            database: Some(id.clone()),
+            what: format!("database {id} could not be locked against other leapfrogs"),
+            found: Some(database::chain(error)),
+            expected: None,
+            next: error.advice(),
+        });
+        let refusals: Vec<Refusal> = refusals.collect();
+        if refusals.is_empty() { Ok(()) } else { Err(Stop::refused(refusals)) }
+    }
+
+    /// Whether one of the databases is on a Galera cluster, where the locks keep out only leapfrogs that
+    /// come through the same node.
+    async fn galera(&self) -> Option<DatabaseId> {
+        for (id, url) in self.urls.iter().filter(|(_, url)| url.engine() == Engine::Mysql) {
+            let Ok(mut connection) = connect(url, self.timeout).await else { continue };
+            let galera = connection.is_galera().await.unwrap_or(false);
+            connection.close().await;
+            if galera {
+                return Some(id.clone());
+            }
+        }
+        None
+    }
+
+    /// What keeps others out while this guard holds.
+    pub(super) fn fence(&self) -> DatabaseFence {
+        let own = self.locks.values().filter_map(DatabaseLock::session).collect();
+        DatabaseFence { urls: self.urls.clone(), own, timeout: self.timeout }
+    }
+
+    /// Gives every lock back.
+    pub(super) async fn release(self) {
+        let Self { urls, timeout, locks, .. } = self;
+        let releasing = locks.into_iter().filter_map(|(id, lock)| Some((urls.get(&id)?, lock)));
+        join_all(releasing.map(|(url, lock)| lock.release(url, timeout))).await;
+    }
+
+    /// Watches the locks until [`Watching::end`]; a lost one is told to the run.
+    pub(super) fn watch(self, signals: mpsc::UnboundedSender<Signal>) -> Watching {
+        let (end, ended) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for (id, mut lock) in self.locks {
+            let Some(url) = self.urls.get(&id).cloned() else { continue };
+            let (signals, mut ended, timeout) = (signals.clone(), ended.clone(), self.timeout);
+            tasks.spawn(async move {
+                tokio::select! {
+                    why = lock.lost() => {
+                        let _ = signals.send(Signal::LockLost { text: format!("the lock in database {id} is lost: {why}") });
+                    }
+                    _ = ended.wait_for(|ended| *ended) => {}
+                }
+                lock.release(&url, timeout).await;
+            });
+        }
+        Watching { tasks, end }
+    }
+}
+
+/// Locks that are watched.
+pub(super) struct Watching {
+    tasks: JoinSet<()>,
+    end: watch::Sender<bool>,
+}
+
+impl Watching {
+    /// Gives every lock back.
+    pub(super) async fn end(mut self) {
+        self.end.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Looks at who is connected to the databases.
+pub(super) struct DatabaseFence {
+    urls: BTreeMap<DatabaseId, ConnectionUrl>,
+    own: BTreeSet<u64>,
+    timeout: Duration,
+}
+
+impl DatabaseFence {
+    /// Who else is connected, by user, host and program with the databases; and the databases where only
+    /// this user's own sessions could be seen.
+    async fn others(&self) -> (BTreeMap<String, BTreeSet<DatabaseId>>, BTreeSet<DatabaseId>) {
+        let looking = self.urls.iter().map(|(id, url)| async move {
+            let asking = async {
+                let mut connection = connect(url, self.timeout).await.ok()?;
+                let sessions = connection.sessions(&self.own, url.name()).await.ok();
+                connection.close().await;
+                sessions
+            };
+            (id.clone(), tokio::time::timeout(self.timeout, asking).await.ok().flatten())
+        });
+        let mut others: BTreeMap<String, BTreeSet<DatabaseId>> = BTreeMap::new();
+        let mut partly = BTreeSet::new();
+        for (id, sessions) in join_all(looking).await {
+            // A database that cannot be asked now fails the step that needs it, with its own words.
+            let Some(sessions) = sessions else { continue };
+            for session in &sessions.others {
+                others.entry(name(session)).or_default().insert(id.clone());
+            }
+            if !sessions.whole {
+                partly.insert(id);
+            }
+        }
+        (others, partly)
+    }
+
+    /// Looks twice where somebody is seen: a session that is just ending is nobody.
+    async fn settled(&self) -> (BTreeMap<String, BTreeSet<DatabaseId>>, BTreeSet<DatabaseId>) {
+        let first = self.others().await;
+        if first.0.is_empty() {
+            return first;
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        self.others().await
+    }
+
+    /// The databases where only this user's own sessions can be seen.
+    async fn blind(&self) -> BTreeSet<DatabaseId> {
+        self.others().await.1
+    }
+}
+
+/// A session as the operator looks for it.
+fn name(session: &Session) -> String {
+    let user = if session.user.is_empty() { format!("process {}", session.id) } else { session.user.clone() };
+    match &session.program {
+        Some(program) => format!("{user} from {} ({program})", session.host),
+        None => format!("{user} from {}", session.host),
+    }
+}
+
+#[async_trait::async_trait]
+impl Fence for DatabaseFence {
+    async fn broken(&self) -> Option<Failure> {
+        let (others, _) = self.settled().await;
+        if others.is_empty() {
+            return None;
+        }
+        let told = others.iter().map(|(who, where_)| {
+            let databases: Vec<String> = where_.iter().map(DatabaseId::to_string).collect();
+            format!("{who} in {}", databases.join(", "))
+        });
+        Some(Failure {
+            what: format!("somebody else is connected to the databases: {}", told.collect::<Vec<_>>().join("; ")),
+            command: None,
+            exit: None,
+            last_lines: Vec::new(),
+            log: None,
+            advice: "stop those services and clients, then run the same command again; `--fence off` goes on beside \
+                     them, and they may write what a migration does not expect"
+                .to_owned(),
+        })
+    }
+}

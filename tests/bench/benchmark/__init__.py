@@ -1,0 +1,1 @@
+"""Measures a whole leap: leapfrog against a shell loop and an Ansible playbook of the same commands."""

@@ -1,0 +1,55 @@
+"""What the container engine saw: when each command's container was made, began, ended and was removed."""
+
+import collections
+import dataclasses
+import json
+import subprocess
+import time
+
+
+@dataclasses.dataclass
+class Run:
+    """One container, with times in seconds since the epoch."""
+
+    step: str
+    create: float = None
+    start: float = None
+    die: float = None
+    destroy: float = None
+    exit: int = None
+
+    @property
+    def seconds(self):
+        """How long the command itself took."""
+        return self.die - self.start
+
+
+class Watch:
+    """Listens to the engine while one way of leaping works."""
+
+    def __init__(self, docker, labels, step):
+        filters = [word for label in labels for word in ("--filter", f"label={label}")]
+        argv = [*docker, "events", "--filter", "type=container", *filters, "--format", "{{json .}}"]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self.step = step
+        # The engine tells nothing of what happened before it was asked.
+        time.sleep(0.5)
+
+    def finish(self):
+        """Every container's run, in the order of their beginnings."""
+        time.sleep(0.5)
+        self.process.terminate()
+        told, _ = self.process.communicate()
+        runs = collections.OrderedDict()
+        for line in told.splitlines():
+            event = json.loads(line)
+            labels = event["Actor"]["Attributes"]
+            if self.step not in labels:
+                continue
+            run = runs.setdefault(event["Actor"]["ID"], Run(labels[self.step]))
+            action = event["Action"]
+            if action in ("create", "start", "die", "destroy"):
+                setattr(run, action, event["timeNano"] / 1e9)
+            if action == "die":
+                run.exit = int(labels["exitCode"])
+        return [run for run in runs.values() if run.start and run.die]
