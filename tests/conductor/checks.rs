@@ -62,11 +62,11 @@ fn allowance(check: &str, results: &[CheckResult], unless: Option<&str>) -> Allo
 }
 
 fn evidence(told: &Told, of: &str) -> Vec<Evidence> {
-    let pieces = told.records.iter().filter_map(|record| match &record.body {
+    let mut pieces = told.records.iter().rev().filter_map(|record| match &record.body {
         RecordBody::StepEnded { step, evidence, .. } if step.to_string() == of => Some(evidence.clone()),
         _ => None,
     });
-    pieces.last().unwrap_or_else(|| panic!("{of} did not end"))
+    pieces.next().unwrap_or_else(|| panic!("{of} did not end"))
 }
 
 /// Steps of the second hop that began, checks aside.
