@@ -5,7 +5,7 @@ TESTBED := tests/testbed/testbed
 # The tests that need real databases, containers, a registry and images. They are ignored in plain `cargo test`.
 REAL := --test databases --test containers --test leap
 
-.PHONY: all build release check format lint quick test real testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test real bench testbed testbed-down schemas clean
 
 all: build
 
@@ -32,6 +32,11 @@ test: check real
 
 real: testbed
 	$(CARGO) test --locked $(REAL) -- --ignored --test-threads 2
+
+## A whole leap, timed: leapfrog, a shell loop and an Ansible playbook of the same commands. Not part of `test`: it
+## takes a quarter of an hour, and says little while anything else works on the machine.
+bench: release testbed
+	tests/bench/bench $(BENCH)
 
 ## Real images, registries and databases, on this machine. Built once, then only looked at.
 testbed:

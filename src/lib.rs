@@ -19,6 +19,7 @@ pub mod conduct;
 pub mod database;
 pub mod document;
 pub mod journal;
+pub mod migrations;
 pub mod model;
 pub mod observe;
 pub mod plan;

@@ -1,5 +1,6 @@
 //! How one service is taken through a release: the document `playbooks/<service>.yaml`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ pub struct Playbook {
     /// Looked at before anything is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<PlaybookCheck>,
+    /// The files of the service's code that have the options of its commands: in each release every option
+    /// (a word that begins with `--`) of every step must stand in one of them. Absent: that is not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options_in: Vec<CodeFile>,
     /// The steps of a lane, in order; phases never go backwards.
     pub steps: Vec<PlaybookStep>,
     /// Where the facts of this document come from.
@@ -38,6 +43,17 @@ impl Playbook {
     /// The configuration file that tells a release's commands where the databases are.
     pub fn configuration(&self, series: &Series) -> Option<&ConfigurationFile> {
         self.configuration.iter().find(|file| file.series.contains(series))
+    }
+
+    /// Where the migration scripts of each schema are in a release's image.
+    pub fn scripts(&self, series: &Series) -> BTreeMap<&Schema, &Scripts> {
+        let mut found = BTreeMap::new();
+        for slot in &self.databases {
+            if let Some(scripts) = slot.scripts.iter().find(|scripts| scripts.series.contains(series)) {
+                found.entry(&slot.schema).or_insert(scripts);
+            }
+        }
+        found
     }
 
     /// The steps that hold for a release on an engine, in order.
@@ -64,6 +80,35 @@ pub struct DatabaseSlot {
     /// (nova's cells).
     #[serde(default)]
     pub many: bool,
+    /// Where the migration scripts of its schema are in an image; absent: they are not read. Slots with the
+    /// same schema have the same scripts, and one of them says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<Scripts>,
+}
+
+/// Where the migration scripts (alembic) of a schema are. In a series at most one of them applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scripts {
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The directory of the versions, relative to where the Python packages are (`site-packages`).
+    pub path: String,
+    /// Files with constants that the scripts take into their identifiers and branch labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constants: Vec<String>,
+}
+
+/// A file of a service's code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeFile {
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// Its path, relative to where the Python packages are (`site-packages`).
+    pub path: String,
 }
 
 /// A configuration file (oslo.config, INI) that is made for the time of a step.

@@ -158,6 +158,23 @@ fn what_a_playbook_means_is_checked_too() {
 }
 
 #[test]
+fn what_is_read_of_an_image_is_checked() {
+    let scripts = "      - {path: nova/db/main/migrations/versions}\n";
+    let bad =
+        "      - {path: /nova/db, constants: [nova/db/names.txt]}\n      - {series: {to: antelope}, path: nova/../x}\n";
+    let again = "  - {slot: cells, schema: nova, many: true, scripts: [{path: nova/other/versions}]}\n";
+    let nova = edited(
+        "playbooks/nova",
+        &[
+            (scripts, bad),
+            ("  - {slot: cells, schema: nova, many: true}\n", again),
+            ("{path: nova/cmd/manage.py}", "{series: {from: '2024.1', to: '2023.1'}, path: manage.py}"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/nova", &nova)])));
+}
+
+#[test]
 fn what_a_step_says_of_schemas_is_checked() {
     let nova = edited(
         "playbooks/nova",

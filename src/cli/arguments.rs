@@ -51,6 +51,11 @@ Examples:
   leapfrog logs 2023.2/nova/db-sync@cell1
   leapfrog logs nova/api-db-sync --run 20261122-031502-7f3a";
 
+const SWEEP_EXAMPLES: &str = "\
+Examples:
+  leapfrog sweep --dry-run
+  leapfrog sweep";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   leapfrog catalog check my-catalog
@@ -255,7 +260,7 @@ pub struct LeapArguments {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "from")]
     pub jobs: Option<u16>,
 
-    /// Pull images a release ahead (next) or all beforehand (all)
+    /// Pull and read all images beforehand (all, the default), or each a release ahead (next)
     #[arg(long, value_enum, value_name = "WHEN", requires = "from", hide_possible_values = true)]
     pub prefetch: Option<Prefetch>,
 
@@ -341,6 +346,13 @@ pub enum Command {
     },
     /// List the runs on this cloud, the oldest first
     Runs,
+    /// Remove containers that finished steps left over; what runs or is still to be read stays
+    #[command(after_help = SWEEP_EXAMPLES)]
+    Sweep {
+        /// Only list them
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// List the releases that leapfrog knows
     Releases,
     /// List the playbooks, or show one: how a service is taken through a release

@@ -13,12 +13,13 @@ use tokio::sync::mpsc;
 use super::arguments::{Common, FenceMode, LeapArguments, Output, Prefetch, Selection};
 use super::exit::Exit;
 use super::guard::Guard;
+use super::images::ImageReader;
 use super::look::Show;
 use super::preflight;
 use super::reader::LiveReader;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
-use crate::conduct::{ConductError, Conductor, Connections, EventSink, Settings, Signal};
+use crate::conduct::{ConductError, Conductor, Connections, EventSink, ImageInspector, Settings, Signal};
 use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
@@ -172,7 +173,10 @@ async fn begin(
     arguments: &LeapArguments,
     host: &str,
 ) -> Result<Ready, Stop> {
-    let plan = Arc::new(world.plan(wanted, observation)?);
+    let plan = match world.plan(wanted, observation) {
+        Ok(plan) => Arc::new(plan),
+        Err(stop) => return Err(super::images::explain(stop, world, wanted, observation, runner).await),
+    };
     let (identity, images) = preflight::look_up(runner, &plan).await?;
     let now = Timestamp::now();
     let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
@@ -310,7 +314,7 @@ async fn carry_out(
     show: &Show,
     again: &str,
 ) -> Result<Exit, Stop> {
-    let Ready { run, plan, history, images, opening } = ready;
+    let Ready { run, mut plan, history, images, opening } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
@@ -330,8 +334,10 @@ async fn carry_out(
     let first: BTreeSet<ImageReference> =
         hops.flat_map(|hop| hop.lanes.iter().map(|lane| lane.image.clone())).collect();
     let mut signals = signals;
+    let services = services(&plan);
+    let images_reader = ImageReader::new(world, &services, Arc::clone(&runner), Arc::clone(&plan)).map(Arc::new);
     let obtained = tokio::select! {
-        obtained = preflight::obtain(&*runner, &plan, &images, &first, &events) => obtained.map(|()| true),
+        obtained = preflight::obtain(&*runner, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
         Some(_) = signals.recv() => Ok(false),
     };
     match obtained {
@@ -343,6 +349,9 @@ async fn carry_out(
             show.complain("no database was touched\n");
             return stopped.map(|_| Exit::Interrupted);
         }
+    }
+    if let (Opening::Start(_), Some(reader)) = (&opening, &images_reader) {
+        plan = Arc::new(reader.enriched());
     }
     let mut journal = match &opening {
         Opening::Start(_) => {
@@ -390,7 +399,8 @@ async fn carry_out(
         first,
         settings,
         events,
-    );
+    )
+    .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>));
     let conductor = match arguments.fence {
         FenceMode::On => conductor.behind(Arc::new(fence)),
         FenceMode::Off => conductor,

@@ -7,6 +7,7 @@ mod arguments;
 mod catalogue;
 mod exit;
 mod guard;
+pub mod images;
 mod leap;
 mod look;
 mod mapped;
@@ -15,6 +16,7 @@ mod reader;
 mod records;
 mod schema;
 mod stop;
+mod sweep;
 mod verify;
 mod world;
 
@@ -75,6 +77,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Status { run }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),
+        (Some(Command::Sweep { dry_run }), _) => sweep::sweep(&common, dry_run, show).await,
         (Some(Command::Releases), _) => catalogue::releases(&common, show),
         (Some(Command::Playbooks { command: None }), _) => catalogue::playbooks(&common, show),
         (Some(Command::Playbooks { command: Some(PlaybooksCommand::Show { service }) }), _) => {

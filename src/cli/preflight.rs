@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::arguments::{Common, Output, Selection};
 use super::exit::Exit;
+use super::images::ImageReader;
 use super::look::Show;
 use super::stop::Stop;
 use super::world::World;
-use crate::conduct::{self, EventSink};
+use crate::conduct::{self, EventSink, ImageInspector};
 use crate::journal::{Event, Progress};
 use crate::model::{ImageReference, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind};
@@ -63,18 +64,26 @@ pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) ->
     let wanted = world.wanted(selection)?;
     world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
-    let plan = Arc::new(world.plan(&wanted, &observation)?);
     let runner = runner(&world)?;
-    let images = bring(&world, &runner, &plan, show).await?;
-    show.complain(&format!("{} images are here and hold every command of the leap\n", images.len()));
+    let plan = match world.plan(&wanted, &observation) {
+        Ok(plan) => Arc::new(plan),
+        Err(stop) => return Err(super::images::explain(stop, &world, &wanted, &observation, &*runner).await),
+    };
+    let images_reader = ImageReader::new(&world, &wanted.services, Arc::clone(&runner), Arc::clone(&plan));
+    let all = bring(&world, &runner, &plan, images_reader.as_ref(), show).await?;
+    show.complain(&match images_reader {
+        Some(_) => format!("{} images are here and hold every command and every migration of the leap\n", all.len()),
+        None => format!("{} images are here and hold every command of the leap\n", all.len()),
+    });
     Ok(Exit::Done)
 }
 
-/// Brings every image of a plan here and looks into it, and shows how far that is.
+/// Brings every image of a plan here and looks whether its commands are there, and shows how far that is.
 pub(super) async fn bring(
     world: &World,
     runner: &Arc<dyn Runner>,
     plan: &Arc<Plan>,
+    reader: Option<&ImageReader>,
     show: &Show,
 ) -> Result<BTreeMap<ImageReference, PinnedImage>, Stop> {
     let (_, images) = look_up(&**runner, plan).await?;
@@ -87,7 +96,7 @@ pub(super) async fn bring(
     };
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(super::leap::tell(reporter, source));
-    let result = obtain(&**runner, plan, &images, &all, &events).await;
+    let result = obtain(&**runner, plan, &images, &all, reader, &events).await;
     drop(events);
     telling.await.map_err(|error| Stop::internal(error.into()))?;
     result.map(|()| images)
@@ -115,8 +124,12 @@ pub(super) async fn look_up(
     plan: &Plan,
 ) -> Result<(RunnerIdentity, BTreeMap<ImageReference, PinnedImage>), Stop> {
     let identity = runner.identify().await.map_err(|error| Stop::refused(vec![refusal(error)]))?;
-    let found: Vec<Result<PinnedImage, RunnerError>> = stream::iter(plan.images().into_keys())
-        .map(|reference| async move { runner.resolve(reference).await })
+    let needed = plan::images::needed_for(plan);
+    let found: Vec<Result<PinnedImage, Refusal>> = stream::iter(plan.images().into_keys())
+        .map(|reference| {
+            let why = needed.get(reference);
+            async move { runner.resolve(reference).await.map_err(|error| unobtainable(error, why)) }
+        })
         .buffer_unordered(IMAGES_AT_A_TIME)
         .collect()
         .await;
@@ -127,46 +140,75 @@ pub(super) async fn look_up(
             Ok(image) => {
                 images.insert(image.reference.clone(), image);
             }
-            Err(error) => refusals.push(refusal(error)),
+            Err(error) => refusals.push(error),
         }
     }
     if refusals.is_empty() { Ok((identity, images)) } else { Err(Stop::refused(refusals)) }
 }
 
-/// Brings `wanted` images here and looks whether they hold the plan's commands.
+/// The refusal of an image that cannot be had, with the reason why no other release can do its work.
+fn unobtainable(error: RunnerError, why: Option<&String>) -> Refusal {
+    let missing = error.kind == RunnerErrorKind::ImageMissing;
+    let mut refusal = refusal(error);
+    if let Some(why) = why.filter(|_| missing) {
+        refusal.what = format!("{}; it cannot be left out: {why}", refusal.what);
+    }
+    refusal
+}
+
+/// Brings `wanted` images here and looks whether they hold the plan's commands, and, with a reader, the migrations
+/// that the plan expects of them.
 pub(super) async fn obtain(
     runner: &dyn Runner,
     plan: &Plan,
     images: &BTreeMap<ImageReference, PinnedImage>,
     wanted: &BTreeSet<ImageReference>,
+    reader: Option<&ImageReader>,
     events: &EventSink,
 ) -> Result<(), Stop> {
     let programs = plan.images();
-    stream::iter(wanted)
+    let inspector = reader.map(|reader| reader as &dyn ImageInspector);
+    let obtained: Vec<Result<(), Refusal>> = stream::iter(wanted)
         .map(|reference| {
             let programs = &programs;
             async move {
-                let obtained = conduct::obtain(runner, &images[reference], &programs[reference], events).await;
+                let obtained =
+                    conduct::obtain(runner, &images[reference], &programs[reference], inspector, events).await;
                 match obtained {
                     Ok(cached) => {
                         let progress = Progress::Fetched { image: reference.clone(), cached };
                         events.send(Event::Progress(progress));
                         Ok(())
                     }
-                    Err(failure) => Err(Stop::refused(vec![Refusal {
+                    Err(failure) => Err(Refusal {
                         kind: RefusalKind::Image,
                         database: None,
                         what: failure.what,
                         found: None,
                         expected: None,
                         next: failure.advice,
-                    }])),
+                    }),
                 }
             }
         })
         .buffer_unordered(IMAGES_AT_A_TIME)
-        .try_collect::<Vec<()>>()
-        .await?;
+        .collect()
+        .await;
+    let mut refusals: Vec<Refusal> = obtained.into_iter().filter_map(Result::err).collect();
+    let notices = match reader.map(ImageReader::check) {
+        None => vec![super::images::UNREAD.to_owned()],
+        Some(Ok(notices)) => notices,
+        Some(Err(found)) => {
+            refusals.extend(found);
+            Vec::new()
+        }
+    };
+    if !refusals.is_empty() {
+        return Err(Stop::refused(refusals));
+    }
+    for text in notices {
+        events.send(Event::Progress(Progress::Notice { text }));
+    }
     Ok(())
 }
 

@@ -110,7 +110,7 @@ async fn ask(
         return Ok(Some(Vec::new()));
     }
     let runner = preflight::runner(world)?;
-    let images = preflight::bring(world, &runner, &plan, show).await?;
+    let images = preflight::bring(world, &runner, &plan, None, show).await?;
     let (stop_sender, stop) = watch::channel(StopLevel::None);
     let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
     super::leap::listen(sender).map_err(Stop::internal)?;

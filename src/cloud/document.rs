@@ -72,6 +72,9 @@ pub(super) struct ContainersSection {
     /// When images are pulled.
     #[serde(default)]
     pub(super) prefetch: Prefetch,
+    /// Whether images are read before anything runs in them: do they hold their release's migrations?
+    /// Absent: true.
+    pub(super) read_images: Option<bool>,
     /// Where images are.
     #[serde(default)]
     pub(super) images: ImagesSection,

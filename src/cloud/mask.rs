@@ -17,6 +17,7 @@ const WORDS: &[&str] = &[
     "user",
     "pull",
     "prefetch",
+    "read_images",
     "images",
     "default",
     "services",

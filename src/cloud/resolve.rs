@@ -78,11 +78,12 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
     resolver.twins(&databases);
     let trusted = contents.services.iter().filter(|(_, section)| section.stored_urls == StoredUrlPolicy::Trust);
     let trusted = trusted.map(|(service, _)| service.clone()).collect();
-    let ContainersSection { socket, network, user, pull, prefetch, .. } = containers;
+    let ContainersSection { socket, network, user, pull, prefetch, read_images, .. } = containers;
+    let read_images = read_images.unwrap_or(true);
     let cloud = Cloud {
         name: contents.name.to_string(),
         state_dir,
-        runner: ContainerSettings { socket, network, user, pull, prefetch },
+        runner: ContainerSettings { socket, network, user, pull, prefetch, read_images },
         databases,
         mapped,
         limits,

@@ -18,6 +18,8 @@ pub struct ContainerSettings {
     pub pull: Pull,
     /// When images are pulled.
     pub prefetch: Prefetch,
+    /// Whether images are read before anything runs in them.
+    pub read_images: bool,
 }
 
 /// Whether images are pulled.
@@ -35,11 +37,11 @@ pub enum Pull {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Prefetch {
-    /// Each hop's while the hop before it works.
-    #[default]
-    Next,
     /// All of them before anything is touched.
+    #[default]
     All,
+    /// Each hop's while the hop before it works.
+    Next,
 }
 
 /// How much at once, and how long to wait.

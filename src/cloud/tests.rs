@@ -22,6 +22,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         slot: slot.parse().expect("a slot"),
         schema: service.parse().expect("a schema"),
         many: *many,
+        scripts: Vec::new(),
     });
     Playbook {
         format: 1,
@@ -30,6 +31,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         databases: slots.collect(),
         configuration: Vec::new(),
         checks: Vec::new(),
+        options_in: Vec::new(),
         steps: Vec::new(),
         sources: Vec::new(),
     }
@@ -137,7 +139,7 @@ fn what_is_left_out_has_its_default() {
     );
     assert_eq!(cloud.state_dir, machine.path("leapfrog-state"));
     assert_eq!(cloud.limits, super::Limits::default());
-    assert_eq!((cloud.runner.pull, cloud.runner.prefetch), (super::Pull::Auto, super::Prefetch::Next));
+    assert_eq!((cloud.runner.pull, cloud.runner.prefetch), (super::Pull::Auto, super::Prefetch::All));
     assert!(cloud.trusts_stored_urls(&"keystone".parse().expect("a service")));
     assert_eq!(cloud.services().count(), 1);
     assert_eq!(cloud.databases.keys().next().map(DatabaseId::to_string).as_deref(), Some("keystone"));
@@ -170,7 +172,7 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     );
     insta::assert_snapshot!(mistakes, @r"
     leapfrog.yaml:2:7: `(hidden)` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
-    leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`? known are: `socket`, `network`, `user`, `pull`, `prefetch`, `images`)
+    leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`? known are: `socket`, `network`, `user`, `pull`, `prefetch`, `read_images`, `images`)
     leapfrog.yaml:6:15: unknown word (known are: `next`, `all`)
     leapfrog.yaml:7:23: `{release}` is no placeholder: there are {series}, {codename} and {service}
     leapfrog.yaml:7:80: the pattern makes no image reference: `heat:2024.1` names no registry: write it in full, like quay.io/openstack.kolla/keystone:2024.1-ubuntu-jammy

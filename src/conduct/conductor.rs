@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::found::{LeftOver, sort_out};
+use super::images::ImageInspector;
 use super::schedule::{InHand, Next, next};
 use super::step::{Performance, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, Signal, StopLevel};
@@ -91,6 +92,7 @@ pub struct Conductor {
     /// When the steps that run began.
     began: BTreeMap<StepId, (Instant, u32, u64)>,
     pub(super) fetching: BTreeSet<ImageReference>,
+    pub(super) inspector: Option<Arc<dyn ImageInspector>>,
     /// Downloads end with the run.
     pub(super) downloads: JoinSet<()>,
     /// Removals of finished containers; a run waits for them.
@@ -136,12 +138,19 @@ impl Conductor {
             turns: BTreeMap::new(),
             began: BTreeMap::new(),
             fetching: BTreeSet::new(),
+            inspector: None,
             downloads: JoinSet::new(),
             reaping: JoinSet::new(),
             failures: Vec::new(),
             outcomes: Vec::new(),
             fence: None,
         }
+    }
+
+    /// Lets `inspector` look into images that arrive while the hop before theirs works.
+    #[must_use]
+    pub fn inspecting(self, inspector: Option<Arc<dyn ImageInspector>>) -> Self {
+        Self { inspector, ..self }
     }
 
     /// Has every hop begin only while `fence` holds.
@@ -416,7 +425,7 @@ impl Conductor {
 }
 
 /// What went wrong outside any step.
-pub(super) fn failure(what: String, advice: String) -> Failure {
+pub fn failure(what: String, advice: String) -> Failure {
     Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, advice }
 }
 

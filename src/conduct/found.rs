@@ -39,6 +39,28 @@ pub(super) fn sort_out(mut tasks: Vec<FoundTask>, state: &RunState) -> LeftOver 
     left
 }
 
+/// What [`sweep`] makes of the tasks of a run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Nobody needs them any more.
+    pub finished: Vec<FoundTask>,
+    /// They run, or the run's next process has to read how they ended.
+    pub kept: Vec<FoundTask>,
+}
+
+/// Sorts the tasks of a run into those that may be removed and those that may not. `goes_on` says whether
+/// the run is the one that the next process takes up.
+pub fn sweep(tasks: Vec<FoundTask>, state: &RunState, goes_on: bool) -> Swept {
+    if goes_on && !state.is_complete() {
+        let all = tasks.clone();
+        let LeftOver { over, .. } = sort_out(tasks, state);
+        let kept = all.into_iter().filter(|task| !over.contains(task)).collect();
+        return Swept { finished: over, kept };
+    }
+    let (kept, finished) = tasks.into_iter().partition(|task| task.state == FoundState::Running);
+    Swept { finished, kept }
+}
+
 /// Whether the end of a task is in the journal.
 fn is_judged(step: &StepState, task: &TaskId) -> bool {
     if task.attempt == step.attempt {
@@ -75,6 +97,17 @@ mod tests {
     }
 
     use FoundState::{Ended, NeverStarted, Running};
+
+    #[test]
+    fn a_sweep_leaves_what_runs_and_what_the_next_process_has_to_read() {
+        let tasks = || vec![task(1, 1, Ended), task(1, 2, Ended), task(2, 1, Running), task(2, 2, NeverStarted)];
+        let handles = |tasks: &[FoundTask]| tasks.iter().map(|task| task.handle.0.clone()).collect::<Vec<_>>();
+        let open = sweep(tasks()[..2].to_vec(), &step(1, 1, None, false), true);
+        assert_eq!((handles(&open.finished), handles(&open.kept)), (vec!["1.1".into()], vec!["1.2".into()]));
+        let aside = sweep(tasks(), &step(2, 0, None, false), false);
+        assert_eq!(handles(&aside.kept), ["2.1"], "what runs is never removed");
+        assert_eq!(handles(&aside.finished), ["1.1", "1.2", "2.2"]);
+    }
 
     #[test]
     fn the_round_without_a_record_is_taken_up_and_the_ones_before_are_removed() {

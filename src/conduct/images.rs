@@ -40,8 +40,14 @@ impl Conductor {
                 let Some(pinned) = self.images.get(image).cloned() else { continue };
                 let programs = programs.get(image).cloned().unwrap_or_default();
                 let (runner, events, fetched) = (Arc::clone(&self.runner), self.events.clone(), fetched.clone());
+                let inspector = self.inspector.clone();
                 self.downloads.spawn(async move {
-                    let result = obtain(&*runner, &pinned, &programs, &events).await;
+                    let mut result = obtain(&*runner, &pinned, &programs, inspector.as_deref(), &events).await;
+                    if let Some(inspector) = inspector.filter(|_| result.is_ok())
+                        && let Err(failure) = inspector.judge(&pinned.reference)
+                    {
+                        result = Err(failure);
+                    }
                     let _ = fetched.send((pinned.reference, result));
                 });
             }
@@ -69,6 +75,22 @@ impl Conductor {
     }
 }
 
+/// Looks into images that are here, in place of the look for their programs alone.
+#[async_trait::async_trait]
+pub trait ImageInspector: Send + Sync {
+    /// Reads an image, which must have `programs`.
+    ///
+    /// # Errors
+    /// It cannot be read, or lacks a program.
+    async fn inspect(&self, image: &PinnedImage, programs: &BTreeSet<String>) -> Result<(), Failure>;
+
+    /// Whether an image that was read is what the plan expects.
+    ///
+    /// # Errors
+    /// What it is instead.
+    fn judge(&self, image: &ImageReference) -> Result<(), Failure>;
+}
+
 /// Brings an image here and looks whether it has what the plan runs in it. Returns whether it had been
 /// here before.
 ///
@@ -78,6 +100,7 @@ pub async fn obtain(
     runner: &dyn Runner,
     image: &PinnedImage,
     programs: &BTreeSet<String>,
+    inspector: Option<&dyn ImageInspector>,
     events: &EventSink,
 ) -> Result<bool, Failure> {
     let refuse = |error: RunnerError| failure(error.to_string(), error.advice);
@@ -93,9 +116,20 @@ pub async fn obtain(
         show(crate::runner::FetchProgress { done: 0, total: 0 });
         runner.fetch(image, &show).await.map_err(refuse)?;
     }
-    let lacking = runner.lacking(image, programs).await.map_err(refuse)?;
+    match inspector {
+        Some(inspector) => inspector.inspect(image, programs).await?,
+        None => nothing_lacks(image, &runner.lacking(image, programs).await.map_err(refuse)?)?,
+    }
+    Ok(cached)
+}
+
+/// An image must have the programs that are run in it.
+///
+/// # Errors
+/// It lacks some.
+pub fn nothing_lacks(image: &PinnedImage, lacking: &BTreeSet<String>) -> Result<(), Failure> {
     if lacking.is_empty() {
-        return Ok(cached);
+        return Ok(());
     }
     let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
     Err(failure(

@@ -24,8 +24,10 @@ mod step;
 pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
 pub use checks::CheckReader;
+pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
-pub use images::obtain;
+pub use found::{Swept, sweep};
+pub use images::{ImageInspector, nothing_lacks, obtain};
 pub use launch::{Connections, Redactor};
 
 use crate::journal::Failure;

@@ -159,7 +159,7 @@ pub(super) fn lane(
             action: Action::Verify(Verification { heads: reached }),
         });
     }
-    Lane { service: service.clone(), image: (brief.image)(service, release), standing, steps }
+    Lane { service: service.clone(), image: (brief.image)(service, release), package: None, standing, steps }
 }
 
 /// Adds the steps that one step of a playbook stands for in a release.

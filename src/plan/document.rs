@@ -46,6 +46,9 @@ pub struct Lane {
     pub service: Service,
     /// The image whose code does the work.
     pub image: ImageReference,
+    /// The version of the service's package in the image; absent where the image was not read, or is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
     /// What the hop means for each of the service's databases.
     pub standing: BTreeMap<DatabaseId, Standing>,
     /// The steps, in order.

@@ -7,6 +7,7 @@
 mod build;
 pub mod detect;
 mod document;
+pub mod images;
 mod lane;
 mod mapped;
 pub mod proof;

@@ -60,7 +60,7 @@ pub enum RefusalKind {
     Locked,
     /// An unfinished run does something else.
     Unfinished,
-    /// An image cannot be had, or lacks a command.
+    /// An image cannot be had, lacks a command, or holds other code than its release's.
     Image,
     /// What executes the commands does not answer.
     Runner,

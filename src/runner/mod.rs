@@ -5,6 +5,7 @@
 
 pub mod containers;
 pub mod lines;
+mod read;
 pub mod scripted;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+pub use self::read::{PackageFiles, PackageRequest, ReadFiles, ReadRequest};
 use crate::model::{Digest, ImageReference, RunId, Secret, StepId, Stream};
 
 /// A private configuration file for the time of one task.
@@ -175,6 +177,10 @@ pub trait Runner: Send + Sync {
 
     /// Which of `programs` the image, which must be here, does not have. Nothing is run.
     async fn lacking(&self, image: &PinnedImage, programs: &BTreeSet<String>) -> Result<BTreeSet<String>, RunnerError>;
+
+    /// Reads files of the image, which must be here, and answers as [`Runner::lacking`] does for the programs
+    /// of the request. Nothing is run, nothing is written to a disk.
+    async fn read(&self, image: &PinnedImage, request: &ReadRequest) -> Result<ReadFiles, RunnerError>;
 
     /// Creates and starts a task. An error means that its command has not begun.
     async fn launch(&self, task: &Task) -> Result<TaskHandle, RunnerError>;

@@ -100,6 +100,7 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
     Lane {
         service: valid(service),
         image: image(series, service),
+        package: None,
         standing: [(valid(service), standing)].into(),
         steps: vec![
             step("db-sync", Phase::Expand, Effect::Idempotent, sync),

@@ -8,4 +8,5 @@ mod away;
 mod bed;
 mod images;
 mod output;
+mod reading;
 mod tasks;

@@ -29,6 +29,18 @@ pub(crate) fn testbed(arguments: &[&str], stdin: &str) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// Puts a release's image under another tag, with files on top: path in the image and content.
+pub(crate) fn variant(tag: &str, series: &str, files: &[(&str, &str)]) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut arguments = vec!["variant".to_owned(), tag.to_owned(), "--of".to_owned(), series.to_owned()];
+    for (number, (path, content)) in files.iter().enumerate() {
+        let file = directory.path().join(number.to_string());
+        std::fs::write(&file, content).expect("written");
+        arguments.extend(["--add".to_owned(), format!("{path}={}", file.display())]);
+    }
+    testbed(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), "");
+}
+
 /// What the test bed says of itself.
 pub(crate) fn environment() -> Value {
     serde_json::from_str(&testbed(&["env"], "")).expect("JSON")

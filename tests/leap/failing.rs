@@ -106,7 +106,11 @@ fn a_leap_that_is_stopped_goes_on_with_the_same_command_and_one_that_is_killed_f
     begun(journal.iter().filter(|record| record["event"] == "step-started").count() + 1);
     child.kill().expect("ours");
     child.wait().expect("ended");
+    // A sweep leaves what the same command has to take up.
+    let swept = cloud.leapfrog(&["sweep"]).ended(0);
+    assert!(swept.stdout.lines().all(|line| line.contains("  kept  ")), "{}", swept.stdout);
     cloud.leapfrog(&leap).ended(0);
+    cloud.leapfrog(&["sweep"]).ended(0).said(&["nothing is left over"]);
     assert_eq!(cloud.journal().last().expect("an end")["outcome"], "done");
     assert_eq!(cloud.heads("placement"), ["a082b8bb98d0"]);
     assert_eq!(cloud.containers(), 0);

@@ -9,3 +9,4 @@ mod others;
 mod proofs;
 mod refusals;
 mod traps;
+mod wrong_images;

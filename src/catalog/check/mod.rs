@@ -3,6 +3,7 @@
 //! Each file by itself first ([`release`], [`playbook`]), then all of them together ([`together`]).
 //! Everything that is wrong is added to one list; nothing here stops at the first mistake.
 
+mod code;
 mod playbook;
 mod release;
 mod steps;

@@ -19,6 +19,7 @@ pub(in crate::catalog) fn playbook(name: &str, document: &Document<Playbook>, mi
     }
     examination.require_text("title", &playbook.title, "the title");
     examination.databases();
+    examination.code();
     examination.configuration();
     for (index, check) in playbook.checks.iter().enumerate() {
         examination.check(&format!("checks/{index}/*"), check);

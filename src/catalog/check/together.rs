@@ -86,6 +86,14 @@ impl Examination<'_, Playbook> {
         for (index, file) in playbook.configuration.iter().enumerate() {
             ranges.push((format!("configuration/{index}"), &file.series));
         }
+        for (index, database) in playbook.databases.iter().enumerate() {
+            for (number, scripts) in database.scripts.iter().enumerate() {
+                ranges.push((format!("databases/{index}/scripts/{number}"), &scripts.series));
+            }
+        }
+        for (index, file) in playbook.options_in.iter().enumerate() {
+            ranges.push((format!("options_in/{index}"), &file.series));
+        }
         for (index, step) in playbook.steps.iter().enumerate() {
             ranges.push((format!("steps/{index}/*"), step.series()));
             if let PlaybookStep::Drain(drain) = step {

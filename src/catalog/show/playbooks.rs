@@ -43,6 +43,11 @@ pub fn playbook(playbook: &Playbook) -> String {
     let rows: Vec<_> =
         playbook.databases.iter().map(|database| [slot(database), format!("schema {}", database.schema)]).collect();
     text.push_str(&table(2, &rows));
+    let code = code(playbook);
+    if !code.is_empty() {
+        text.push_str("\nREAD IN EVERY IMAGE\n");
+        text.push_str(&table(2, &code));
+    }
     text.push_str("\nCONFIGURATION\n");
     for file in &playbook.configuration {
         text.push_str(&configuration(file));
@@ -67,6 +72,17 @@ pub fn playbook(playbook: &Playbook) -> String {
         }
     }
     text
+}
+
+/// What is read of an image, and what for.
+fn code(playbook: &Playbook) -> Vec<[String; 3]> {
+    let scripts = playbook.databases.iter().flat_map(|database| {
+        let what = format!("migration scripts of {}", database.schema);
+        database.scripts.iter().map(move |scripts| [what.clone(), scripts.path.clone(), series(&scripts.series)])
+    });
+    let options = playbook.options_in.iter();
+    let options = options.map(|file| ["options".to_owned(), file.path.clone(), series(&file.series)]);
+    scripts.chain(options).collect()
 }
 
 fn slot(database: &DatabaseSlot) -> String {

@@ -24,6 +24,7 @@ fn plan(lanes: &[Vec<bool>]) -> Plan {
         let standing = [(service.as_str().parse().expect("valid"), Standing::AtHeads { heads: Heads::default() })];
         Lane {
             image: "registry.example/image:1".parse().expect("valid"),
+            package: None,
             standing: standing.into(),
             steps: steps.collect(),
             service,

@@ -65,6 +65,7 @@ fn playbooks() -> Vec<Playbook> {
             databases: Vec::new(),
             configuration: Vec::new(),
             checks: Vec::new(),
+            options_in: Vec::new(),
             steps: Vec::new(),
             sources: Vec::new(),
         });
@@ -72,6 +73,7 @@ fn playbooks() -> Vec<Playbook> {
             slot: slot.parse().expect("a slot"),
             schema: schema.parse().expect("a schema"),
             many: *slot == "cells",
+            scripts: Vec::new(),
         });
     }
     playbooks.into_values().collect()

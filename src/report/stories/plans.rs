@@ -117,7 +117,8 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
             from.map_or(Standing::AtHeads { heads: to.clone() }, |from| Standing::Moves { from, to: to.clone() });
         (id, standing)
     });
-    Lane { service: parse(service), image: image(service, series), standing: standing.collect(), steps }
+    let image = image(service, series);
+    Lane { service: parse(service), image, package: None, standing: standing.collect(), steps }
 }
 
 pub(crate) fn image(service: &str, series: &str) -> ImageReference {

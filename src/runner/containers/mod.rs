@@ -15,10 +15,11 @@
 //!   where an engine offers no other way (Podman).
 //!
 //! `connect` finds the engine; `login` and `registry` deal with registries; `images` gets images;
-//! `programs` looks into them; `launch` with `files` and `labels` starts tasks; `watch` with `output`
-//! sees them end; `written` looks at what they left
-//! behind; `tasks` finds, stops and removes them; `trouble` words the errors.
+//! `programs`, `read`, `places` and `archive` look into them; `launch` with `files` and `labels` starts tasks;
+//! `watch` with `output` sees them end; `written` looks at what they left behind; `tasks` finds, stops and removes
+//! them; `trouble` words the errors.
 
+mod archive;
 mod connect;
 mod files;
 mod images;
@@ -26,7 +27,9 @@ mod labels;
 mod launch;
 mod login;
 mod output;
+mod places;
 mod programs;
+mod read;
 mod registry;
 mod tasks;
 mod trouble;
@@ -43,7 +46,8 @@ use tokio::sync::{OnceCell, mpsc};
 
 use self::trouble::Address;
 use super::{
-    Exit, FetchProgress, FoundTask, OutputLine, PinnedImage, Runner, RunnerError, RunnerIdentity, Task, TaskHandle,
+    Exit, FetchProgress, FoundTask, OutputLine, PinnedImage, ReadFiles, ReadRequest, Runner, RunnerError,
+    RunnerIdentity, Task, TaskHandle,
 };
 use crate::model::{ImageReference, RunId};
 
@@ -148,6 +152,10 @@ impl Runner for Containers {
 
     async fn lacking(&self, image: &PinnedImage, programs: &BTreeSet<String>) -> Result<BTreeSet<String>, RunnerError> {
         self.lacking_programs(image, programs).await
+    }
+
+    async fn read(&self, image: &PinnedImage, request: &ReadRequest) -> Result<ReadFiles, RunnerError> {
+        self.read_image(image, request).await
     }
 
     async fn launch(&self, task: &Task) -> Result<TaskHandle, RunnerError> {

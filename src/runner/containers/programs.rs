@@ -21,15 +21,25 @@ const DIRECTORY: u32 = 1 << 31;
 /// The bit that says "symbolic link".
 const LINK: u32 = 1 << 27;
 
-/// A container that is removed when this is dropped, also when the search broke off.
-struct Probe {
+/// A container that is never started, to look into. It is removed when this is dropped, also when the search
+/// broke off.
+pub(super) struct Probe {
     client: Docker,
-    id: String,
+    pub(super) id: String,
+    /// The directories in which the image's commands are looked for.
+    pub(super) path: Vec<String>,
+}
+
+impl Probe {
+    /// Removes the container and waits for it, so that nothing is left; what `drop` does then finds nothing.
+    pub(super) async fn done(self) {
+        remove(&self.client, &self.id).await;
+    }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        let (client, id) = (self.client.clone(), std::mem::take(&mut self.id));
+        let (client, id) = (self.client.clone(), self.id.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { remove(&client, &id).await });
         }
@@ -49,6 +59,14 @@ impl Containers {
         image: &PinnedImage,
         programs: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, RunnerError> {
+        let probe = self.probe(image).await?;
+        let lacking = self.lacking_in(&probe, programs).await;
+        probe.done().await;
+        lacking
+    }
+
+    /// Creates a container to look into an image.
+    pub(super) async fn probe(&self, image: &PinnedImage) -> Result<Probe, RunnerError> {
         let Some(local) = self.local_image(image).await? else {
             return Err(images::not_here(&image.reference.pinned(&image.digest)));
         };
@@ -61,15 +79,21 @@ impl Containers {
         let created = self.client.create_container(None::<CreateContainerOptions>, body).await;
         let created =
             created.map_err(|error| self.address.refused(&format!("look into image {}", local.name), error))?;
-        let probe = Probe { client: self.client.clone(), id: created.id };
+        Ok(Probe { client: self.client.clone(), id: created.id, path: local.path })
+    }
+
+    /// Which of `programs` a container does not have.
+    pub(super) async fn lacking_in(
+        &self,
+        probe: &Probe,
+        programs: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, RunnerError> {
         let mut lacking = BTreeSet::new();
         for program in programs {
-            if !self.has_program(&probe.id, &local.path, program).await? {
+            if !self.has_program(&probe.id, &probe.path, program).await? {
                 lacking.insert(program.clone());
             }
         }
-        // Awaited here, so that nothing is left when this returns; what `drop` does then finds nothing.
-        remove(&self.client, &probe.id).await;
         Ok(lacking)
     }
 
@@ -80,17 +104,28 @@ impl Containers {
         path: &[String],
         program: &str,
     ) -> Result<bool, RunnerError> {
+        Ok(self.find_program(container, path, program).await?.is_some())
+    }
+
+    /// Where a container has a program: its path, or where a link at that path leads in the end.
+    pub(super) async fn find_program(
+        &self,
+        container: &str,
+        path: &[String],
+        program: &str,
+    ) -> Result<Option<String>, RunnerError> {
         // A name with a slash is not searched for; commands run in the root directory.
         let direct = [String::from("/")];
         let directories = if program.contains('/') { &direct } else { path };
         for directory in directories {
             let place = format!("{}/{}", directory.trim_end_matches('/'), program.trim_start_matches('/'));
             let found = self.stat(container, &place).await?;
-            if found.is_some_and(|found| is_program(found.file_mode)) {
-                return Ok(true);
+            if let Some(found) = found.filter(|found| is_program(found.file_mode)) {
+                let linked = is_link(&found) && !found.link_target.is_empty();
+                return Ok(Some(if linked { found.link_target } else { place }));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// What a path in a container is, if it exists. The last part of the path may be a link, which is not followed.
@@ -102,6 +137,16 @@ impl Containers {
             Err(error) => Err(self.address.refused(&format!("look for {path} in a container"), error)),
         }
     }
+}
+
+/// Whether something is a directory.
+pub(super) fn is_directory(found: &PathStatResponse) -> bool {
+    found.file_mode & DIRECTORY != 0
+}
+
+/// Whether something is a symbolic link. Engines then say where it leads in the end, as an absolute path.
+pub(super) fn is_link(found: &PathStatResponse) -> bool {
+    found.file_mode & LINK != 0
 }
 
 /// Whether something of this mode can be a program. A link counts, wherever it leads: that cannot be

@@ -27,8 +27,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Exit, FetchProgress, FoundState, FoundTask, OutputLine, PinnedImage, Runner, RunnerError, RunnerErrorKind,
-    RunnerIdentity, Task, TaskHandle, TaskId,
+    Exit, FetchProgress, FoundState, FoundTask, OutputLine, PackageFiles, PinnedImage, ReadFiles, ReadRequest, Runner,
+    RunnerError, RunnerErrorKind, RunnerIdentity, Task, TaskHandle, TaskId,
 };
 use crate::model::{Digest, ImageReference, RunId, StepId};
 
@@ -64,6 +64,7 @@ struct State {
     most_at_once: usize,
     here: BTreeSet<ImageReference>,
     lacking: BTreeMap<ImageReference, BTreeSet<String>>,
+    holding: BTreeMap<ImageReference, BTreeMap<String, String>>,
     missing: BTreeSet<ImageReference>,
     away: bool,
 }
@@ -122,6 +123,12 @@ impl Scripted {
     pub fn lacks(&self, image: ImageReference, programs: &[&str]) {
         let programs = programs.iter().map(|program| (*program).to_owned()).collect();
         self.state().lacking.insert(image, programs);
+    }
+
+    /// Lets the image hold these files, by their path below `site-packages`. Without them it holds none.
+    pub fn holds(&self, image: ImageReference, files: &[(&str, &str)]) {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        self.state().holding.insert(image, files);
     }
 
     /// Lets the registry lack the image.
@@ -247,6 +254,27 @@ impl Runner for Scripted {
         let state = self.present()?;
         let lacking = state.lacking.get(&image.reference);
         Ok(lacking.map(|lacking| lacking.intersection(programs).cloned().collect()).unwrap_or_default())
+    }
+
+    async fn read(&self, image: &PinnedImage, request: &ReadRequest) -> Result<ReadFiles, RunnerError> {
+        let lacking = self.lacking(image, &request.programs).await?;
+        let files = self.present()?.holding.get(&image.reference).cloned().unwrap_or_default();
+        let below = |path: &str, wanted: &str| path.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
+        let packages = request.packages.iter().map(|package| {
+            let mut read = PackageFiles { place: Some("/site-packages".into()), ..PackageFiles::default() };
+            for wanted in package.directories.iter().chain(&package.files) {
+                let found = files.iter().filter(|(path, _)| *path == wanted || below(path, wanted));
+                let before = read.texts.len();
+                read.texts.extend(found.map(|(path, text)| (path.clone(), text.clone())));
+                if read.texts.len() == before {
+                    read.missing.insert(wanted.clone());
+                }
+            }
+            let there = |candidate: &&String| files.keys().any(|path| path == *candidate || below(path, candidate));
+            read.candidate = package.candidates.iter().find(there).cloned();
+            read
+        });
+        Ok(ReadFiles { lacking, packages: packages.collect() })
     }
 
     async fn launch(&self, task: &Task) -> Result<TaskHandle, RunnerError> {

@@ -2,7 +2,7 @@
 
 A command's time is that of its process, from its start to its end; what comes before and after belongs to leapfrog and
 to the engine. The critical path of a hop is what no leap can beat that runs the same commands on the same machine: the
-longest lane (commands for different cells side by side, everything else in sequence), or all commands together shared
+longest lane (commands that the plan allows beside one another side by side, everything else in sequence), or all commands together shared
 out evenly to the cores, whichever is longer. Its figures come from the shell loop, where every command ran alone.
 """
 
@@ -87,8 +87,8 @@ def critical_path(leap, ran, seconds, cores):
     return told
 
 
-def account(result, starts, cores):
-    """Where one run's time went, in seconds. `starts` are the programs' start-up times."""
+def account(result, starts, jobs):
+    """Where one run's time went, in seconds, with so many commands side by side. `starts` are the programs' start-up times."""
     began, took = result["began"], result["seconds"]
     steps = Steps(result["journal"])
     of = by_step(result["runs"])
@@ -123,6 +123,6 @@ def account(result, starts, cores):
             "command_ended_to_next_round_started": lane["between"],
             "command_ended_to_step_ended": lane["after"],
             "steps_without_commands": lane["without"],
-            "no_step_to_run": cores * working - busy,
+            "no_step_to_run": max(0.0, jobs * working - busy),
         },
     }

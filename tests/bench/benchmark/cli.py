@@ -57,7 +57,7 @@ class Bench:
         Bed(home).require()
         host = home.settings.get("docker_host")
         self.docker = ["docker", *(["--host", host] if host else [])]
-        self.ends = ["--from", options.source, "--to", options.target]
+        self.ends = ["--from", options.source, "--to", options.target, *(["--only", options.only] if options.only else [])]
         self.directory = home.sub("bench") / time.strftime("%Y%m%d-%H%M%S")
         self.password = random_password()
         self.ansible = self._ansible()
@@ -84,7 +84,8 @@ class Bench:
         """Makes one leap one way from fresh databases, and checks where it ended."""
         directory = self.directory / f"{number}-{kind.name}"
         cloud = Databases(directory, self.options, self.password)
-        more = {"leapfrog": {"program": self.program, "leap": self.ends}, "ansible": {"program": self.ansible}}.get(kind.name, {})
+        jobs = ["--jobs", self.options.jobs] if self.options.jobs else []
+        more = {"leapfrog": {"program": self.program, "leap": self.ends + jobs}, "ansible": {"program": self.ansible}}.get(kind.name, {})
         way = kind(self.docker, directory, cloud, self.leap, **more)
         watch = events.Watch(self.docker, way.labels, way.step)
         before = processor()
@@ -116,6 +117,7 @@ class Bench:
             "rows": self.options.rows,
             "cells": self.options.cells,
             "cores": self.cores,
+            "jobs": int(self.options.jobs or self.cores),
             "leapfrog": run([self.program, "--version"]).strip(),
             "ansible": run([self.ansible, "--version"]).splitlines()[0],
             "ways": {},
@@ -134,7 +136,7 @@ class Bench:
             typical = min((r for r in results if r["way"] == "leapfrog"), key=lambda r: abs(r["seconds"] - medians["leapfrog"]))
             quiet = [result["runs"] for result in results if result["way"] == "shell"]
             startups = account.startups(self.leap, quiet or [typical["runs"]])
-            summary["account"] = account.account(typical, startups, self.cores)
+            summary["account"] = account.account(typical, startups, summary["jobs"])
             if quiet:
                 ran = {run.step for run in typical["runs"]}
                 path = account.critical_path(self.leap, ran, account.alone(quiet), self.cores)
@@ -158,7 +160,9 @@ def main(arguments):
     parser.add_argument("--disabled-cell", action="store_true", help="disable the last cell")
     parser.add_argument("--from", dest="source", default="2023.1", metavar="SERIES")
     parser.add_argument("--to", dest="target", default="2024.2", metavar="SERIES")
+    parser.add_argument("--only", metavar="SERVICES", help="these services only, separated by commas")
     parser.add_argument("--leapfrog", type=pathlib.Path, default=PROGRAM, help="the program that is measured (default: the release build)")
+    parser.add_argument("--jobs", help="leapfrog's --jobs (default: its own default, the number of cores)")
     parser.add_argument("--ways", nargs="+", choices=["leapfrog", "shell", "ansible"], default=["leapfrog", "shell", "ansible"])
     parser.add_argument("--json", type=pathlib.Path, help="where the figures go besides the test bed's directory")
     options = parser.parse_args(arguments)

@@ -17,11 +17,7 @@ class Command:
     options: tuple  # (section, option, value) without secrets: a value is ("url-of", database) or ("text", text)
     good: tuple  # exit codes that mean done
     more: tuple  # exit codes that mean: once more
-
-    @property
-    def stage(self):
-        """What commands share that differ in their cell only."""
-        return self.step.partition("@")[0]
+    stage: int  # of its lane: commands of one stage may run side by side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,18 +34,21 @@ def read(plan):
     commands, heads, remainders = [], {}, set()
     for hop in plan["hops"]:
         for lane in hop["lanes"]:
+            stage = 0
             for step in lane["steps"]:
+                stage += not step.get("beside", False)
                 ((kind, action),) = step["action"].items()
                 if kind == "verify":
                     heads |= action["heads"]
                 elif kind in ("run", "drain"):
-                    commands.append(_command(hop["series"], lane, step, action))
+                    commands.append(_command(hop["series"], lane, step, stage))
                 if kind == "drain":
                     remainders |= {(action["database"], left["query"]) for left in action["remainders"]}
     return Leap(tuple(commands), heads, frozenset(remainders))
 
 
-def _command(series, lane, step, action):
+def _command(series, lane, step, stage):
+    (action,) = step["action"].values()
     count = str(action.get("count"))
     configuration = action["configuration"]
     options = [
@@ -69,4 +68,5 @@ def _command(series, lane, step, action):
         options=tuple(options),
         good=codes["done"] + codes["warning"],
         more=codes["more"],
+        stage=stage,
     )

@@ -1,9 +1,9 @@
 """What the container engine saw: when each command's container was made, began, ended and was removed."""
 
-import collections
 import dataclasses
 import json
 import subprocess
+import tempfile
 import time
 
 
@@ -30,7 +30,9 @@ class Watch:
     def __init__(self, docker, labels, step):
         filters = [word for label in labels for word in ("--filter", f"label={label}")]
         argv = [*docker, "events", "--filter", "type=container", *filters, "--format", "{{json .}}"]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        # A file, because nobody reads a pipe meanwhile, and a full one would silence the engine.
+        self.told = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(argv, stdout=self.told)
         self.step = step
         # The engine tells nothing of what happened before it was asked.
         time.sleep(0.5)
@@ -39,9 +41,10 @@ class Watch:
         """Every container's run, in the order of their beginnings."""
         time.sleep(0.5)
         self.process.terminate()
-        told, _ = self.process.communicate()
-        runs = collections.OrderedDict()
-        for line in told.splitlines():
+        self.process.wait()
+        self.told.seek(0)
+        runs = {}
+        for line in self.told:
             event = json.loads(line)
             labels = event["Actor"]["Attributes"]
             if self.step not in labels:

@@ -39,10 +39,10 @@ def _account(account, commands):
         f"    commands of the plan {commands}, containers run {account['commands_run']}, steps skipped {account['steps_skipped']}",
         f"    before the first step {account['before_first_step']:.1f}s; {hops}; between them {account['between_hops']:.1f}s; "
         f"after the last {account['after_last_step']:.1f}s",
-        "  of the processors' time while hops worked",
+        "  of the places for commands side by side, while hops worked",
         row("commands", lane["commands"]),
         row("  of which their start-up", lane["of_which_start_up"]),
-        row("a step's begin to its command's start (container)", lane["step_begun_to_command_started"]),
+        row("a step's begin to its command's start (container, turn)", lane["step_begun_to_command_started"]),
         row("a round's end to the next one's start", lane["command_ended_to_next_round_started"]),
         row("a command's end to its step's (output, proof, journal)", lane["command_ended_to_step_ended"]),
         row("steps without a command (skipped, heads compared)", lane["steps_without_commands"]),

@@ -144,6 +144,24 @@ def drop(home, options):
     clouds.Cloud(bed.mariadb, options.name).drop()
 
 
+def variant(home, options):
+    """Puts a release's image under another tag, with files on top; prints the image's name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", options.tag) or options.tag in {*RELEASES["releases"], NOCOMMAND}:
+        raise TestbedError(f"{options.tag!r} is no tag for a variant")
+    bed = Bed(home)
+    bed.require()
+    if options.of not in bed.series:
+        raise TestbedError(f"there is no image of {options.of}; run `testbed up --series {options.of}` first")
+    files = []
+    for pair in options.add:
+        path, separator, source = pair.partition("=")
+        if not path.startswith("/") or not separator:
+            raise TestbedError(f"--add {pair}: write PATH-IN-THE-IMAGE=FILE")
+        files.append((path, pathlib.Path(source).read_bytes()))
+    Images(home, engine.current(home), bed.registry).variant(options.tag, options.of, files)
+    print(f"{bed.registry.image}:{options.tag}")
+
+
 def tag(home, options):
     """Gives an image of the registry one more tag."""
     bed = Bed(home)
@@ -196,6 +214,10 @@ def parser():
     command.add_argument("--series", default=OLDEST, choices=everything, help="the release it is at (default: %(default)s)")
     command = add("drop", drop)
     command.add_argument("name", metavar="NAME")
+    command = add("variant", variant)
+    command.add_argument("tag", metavar="TAG")
+    command.add_argument("--of", required=True, choices=everything, help="the release whose layers it has")
+    command.add_argument("--add", action="append", default=[], metavar="PATH=FILE", help="a file of this machine at a path of the image")
     command = add("tag", tag)
     command.add_argument("series", choices=everything, help="the release whose image it is")
     command.add_argument("tag", metavar="TAG")

@@ -6,6 +6,7 @@ to pull it.
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -61,6 +62,19 @@ class Images:
             self.registry.put_image(series, configuration(series, layers), layers)
         # The releases share many wheels, but once they are built these two gigabytes are of little use.
         shutil.rmtree(self.home.path / "tools" / "uv-cache", ignore_errors=True)
+
+    def variant(self, tag, series, files):
+        """Puts an image under a tag of its own: a release's layers, and these files (path, content) on top."""
+        records = [self.home.sub("images") / f"{name}.json" for name in ("base", series)]
+        layers = [json.loads(record.read_text()) for record in records]
+        if files:
+            blob = self.home.sub("work") / f"variant-{os.getpid()}.tar.gz"
+            layer = write_layer(blob, lambda sink: write_files(sink, files))
+            with blob.open("rb") as content:
+                self.registry.put_blob(layer["digest"], layer["size"], content)
+            blob.unlink()
+            layers.append(layer)
+        self.registry.put_image(tag, configuration(series, layers), layers)
 
     def _layer(self, name, wanted, build):
         """The description of a layer whose blob is in the registry; builds it if its recipe changed or it is gone."""
@@ -221,6 +235,17 @@ def write_layer(out, produce):
             plain = _Digesting(zipped)
             produce(plain)
     return {"digest": packed.digest, "size": packed.size, "diff_id": plain.digest}
+
+
+def write_files(sink, files):
+    """Writes files as a tar: absolute path and content of each. Their directories are the image's own."""
+    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+        for path, content in files:
+            info = tarfile.TarInfo(str(path).lstrip("/"))
+            info.size = len(content)
+            info.mtime = EPOCH
+            info.mode = 0o644
+            tar.addfile(info, io.BytesIO(content))
 
 
 def write_tree(sink, tree, prefix):
