@@ -29,8 +29,8 @@ pub use files::Overlay;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
-    AloneWhile, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook,
-    PlaybookCheck, PlaybookStep, Remainder, Residue, Run, Scripts, StoredUrls,
+    Allowance, AloneWhile, Check, CheckFormat, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain,
+    OutputFormat, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue, Run, Scripts, StoredUrls,
 };
 pub use release::{Note, Release, ReleaseService, Status, Versions};
 pub use schemas::schemas;

@@ -1,10 +1,13 @@
 //! How one service is taken through a release: the document `playbooks/<service>.yaml`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot};
+use crate::model::{
+    Branch, CheckResult, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
+};
 
 /// How a service is taken through a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -53,10 +56,15 @@ impl Playbook {
         found
     }
 
-    /// The steps that hold for a release on an engine, in order. None at all means that the service
-    /// does not support the engine in that release.
+    /// The steps that hold for a release on an engine, in order.
     pub fn steps(&self, series: &Series, engine: Engine) -> impl Iterator<Item = &PlaybookStep> {
         self.steps.iter().filter(move |step| step.applies(series, engine))
+    }
+
+    /// Whether the service supports an engine in a release: something is done there. A look at the
+    /// databases is nothing done.
+    pub fn supports(&self, series: &Series, engine: Engine) -> bool {
+        self.steps(series, engine).any(|step| !matches!(step, PlaybookStep::Check(_)))
     }
 }
 
@@ -174,7 +182,14 @@ pub enum PlaybookStep {
     Run(Run),
     /// A command that is run again and again until its work is done.
     Drain(Drain),
+    /// The release's own checks, before its schema is touched.
+    Check(Check),
 }
+
+/// What the exit codes of a release's checks mean (oslo.upgradecheck, nova-status): the gravest result;
+/// 255 is an exception.
+static CHECK_EXITS: LazyLock<ExitTable> =
+    LazyLock::new(|| ExitTable([(0, Verdict::Done), (1, Verdict::Warning), (2, Verdict::Stuck)].into()));
 
 impl PlaybookStep {
     /// The step's name.
@@ -182,6 +197,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.name,
             Self::Drain(drain) => &drain.name,
+            Self::Check(check) => &check.name,
         }
     }
 
@@ -190,6 +206,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => run.phase,
             Self::Drain(drain) => drain.phase,
+            Self::Check(_) => Phase::Check,
         }
     }
 
@@ -198,6 +215,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.series,
             Self::Drain(drain) => &drain.series,
+            Self::Check(check) => &check.series,
         }
     }
 
@@ -206,6 +224,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.engines,
             Self::Drain(drain) => &drain.engines,
+            Self::Check(check) => &check.engines,
         }
     }
 
@@ -214,6 +233,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.command,
             Self::Drain(drain) => &drain.command,
+            Self::Check(check) => &check.command,
         }
     }
 
@@ -222,6 +242,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.for_each,
             Self::Drain(drain) => &drain.for_each,
+            Self::Check(_) => &[],
         }
     }
 
@@ -230,6 +251,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => run.side_by_side,
             Self::Drain(drain) => drain.side_by_side,
+            Self::Check(_) => false,
         }
     }
 
@@ -238,6 +260,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => run.effect,
             Self::Drain(drain) => drain.effect,
+            Self::Check(_) => Effect::ReadOnly,
         }
     }
 
@@ -246,6 +269,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.exits,
             Self::Drain(drain) => &drain.exits,
+            Self::Check(_) => &CHECK_EXITS,
         }
     }
 
@@ -254,6 +278,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.failure_texts,
             Self::Drain(drain) => &drain.failure_texts,
+            Self::Check(_) => &[],
         }
     }
 
@@ -262,6 +287,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.why,
             Self::Drain(drain) => &drain.why,
+            Self::Check(check) => &check.why,
         }
     }
 
@@ -367,6 +393,59 @@ pub struct Drain {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remainders: Vec<Remainder>,
     /// Why the step is there.
+    pub why: String,
+}
+
+/// The release's own checks (`*-status upgrade check`), run in its image before its schema is touched,
+/// and not in the first release of a leap: the databases stand there already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The step's name.
+    pub name: Slot,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The engines this holds for; absent: all. What counts is the engine of the service's first
+    /// database.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<Engine>,
+    /// The command. It changes nothing.
+    pub command: Command,
+    /// How the output says how each check ended.
+    pub output: CheckFormat,
+    /// Checks that end with something else than success on databases that may go on all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Allowance>,
+    /// Why the step is there.
+    pub why: String,
+}
+
+/// How the output of a release's checks says how each of them ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckFormat {
+    /// What oslo.upgradecheck prints: a drawn table of `Check:`, `Result:` and `Details:`, or one line of
+    /// JSON with `--json`. nova-status draws the same table.
+    UpgradeCheck,
+}
+
+/// A check that may end with something else than success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Allowance {
+    /// The check's name, as the output says it.
+    pub check: String,
+    /// The results that are allowed: `failure`, `warning` or both.
+    pub results: Vec<CheckResult>,
+    /// The series this holds for; absent: all.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// Counts the rows, in the service's first database, that would make the result a true one: it is
+    /// allowed only while there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
+    /// Why the databases may go on all the same.
     pub why: String,
 }
 

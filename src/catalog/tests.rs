@@ -106,6 +106,36 @@ fn all_missing_keys_are_reported_at_once_and_a_misspelt_one_only_as_that() {
 }
 
 #[test]
+fn what_is_allowed_of_a_releases_own_checks_needs_a_result_a_reason_and_a_query_that_counts() {
+    let cinder = edited(
+        "playbooks/cinder",
+        &[
+            ("[cinder-status, upgrade, check, --json]", "[cinder-status, upgrade, '{count}']"),
+            (
+                "        - check: Service UUIDs\n",
+                "        - {check: Attachment specs, results: [], why: ' '}\n        \
+                 - {check: Service UUIDs, results: [success, failure, failure], why: x}\n        \
+                 - check: Service UUIDs\n",
+            ),
+            ("SELECT COUNT(*) FROM (SELECT 1", "DELETE FROM (SELECT 1"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/cinder", &cinder)])));
+}
+
+#[test]
+fn a_release_in_which_a_service_is_only_looked_at_is_an_oversight() {
+    let only_checked = edited(
+        "playbooks/placement",
+        &[
+            ("  - run:\n      name: db-sync\n", "  - run:\n      name: db-sync\n      series: {to: '2024.2'}\n"),
+            ("  - drain:\n", "  - drain:\n      series: {to: '2024.2'}\n"),
+        ],
+    );
+    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/placement", &only_checked)])), @"playbooks/placement.yaml:14:5: no step is taken in 2025.1 (epoxy), on any engine");
+}
+
+#[test]
 fn what_a_playbook_means_is_checked_too() {
     let nova = edited(
         "playbooks/nova",

@@ -33,6 +33,14 @@ Examples:
   leapfrog pull --from 2023.1 --to 2024.2
   leapfrog pull --from auto --to +1 --only nova";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  leapfrog verify
+  leapfrog verify --at 2023.1 --only cinder,nova
+  leapfrog verify --checks -o json
+
+Exit codes: 0 proved, 4 not proved, 3 could not look at everything.";
+
 const STATUS_EXAMPLES: &str = "\
 Examples:
   leapfrog status
@@ -59,6 +67,7 @@ Documents:
   release   a release of the catalogue
   playbook  a playbook of the catalogue
   plan      what `leapfrog plan --output json` prints
+  verify    what `leapfrog verify --output json` prints
   events    a line of `--output jsonl`
 
 Examples:
@@ -212,6 +221,22 @@ pub struct Selection {
     pub no_skip: bool,
 }
 
+/// What to prove.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArguments {
+    /// Which release; default: the newest that fits the heads of all databases
+    #[arg(long, value_name = "SERIES")]
+    pub at: Option<String>,
+
+    /// Only these services, separated by commas
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    pub only: Vec<Service>,
+
+    /// Ask the release's own checks, too: needs the container engine and the release's images
+    #[arg(long)]
+    pub checks: bool,
+}
+
 /// The leap itself.
 #[derive(Debug, Clone, Args)]
 pub struct LeapArguments {
@@ -301,6 +326,9 @@ pub enum Command {
     /// Pull and check every image of a leap beforehand, touching no database
     #[command(after_help = PULL_EXAMPLES)]
     Pull(Selection),
+    /// Prove that the databases stand complete at a release, changing nothing
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
     /// Show how far a run is: the latest, or RUN
     #[command(after_help = STATUS_EXAMPLES)]
     Status {
@@ -342,7 +370,7 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document: cloud, release, playbook, plan or events
+        /// Of which document: cloud, release, playbook, plan, verify or events
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
@@ -387,6 +415,8 @@ pub enum Document {
     Playbook,
     /// What `leapfrog plan --output json` prints.
     Plan,
+    /// What `leapfrog verify --output json` prints.
+    Verify,
     /// A line of `--output jsonl`.
     Events,
 }

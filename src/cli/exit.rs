@@ -11,7 +11,7 @@ pub enum Exit {
     Usage = 2,
     /// Refused before anything was touched.
     Refused = 3,
-    /// A step failed; the same command goes on once the cause is mended.
+    /// A step failed, and the same command goes on once the cause is mended; or `verify` disproved a claim.
     Failed = 4,
     /// A data migration cannot get on with rows that are left.
     Stuck = 5,
@@ -41,7 +41,7 @@ impl Exit {
             Self::Internal => "an error in leapfrog itself: please report it",
             Self::Usage => "a mistake in the arguments or in a file: nothing was touched",
             Self::Refused => "refused: no database was touched; the reasons say what to do next",
-            Self::Failed => "a step failed: mend the cause, then run the same command again",
+            Self::Failed => "a step failed, or verify found no proof: mend the cause, then run the same command again",
             Self::Stuck => "a data migration is stuck: look at its rows, then run the same command again",
             Self::Locked => "locked: another leapfrog works on this cloud",
             Self::Interrupted => "interrupted: the same command continues",

@@ -27,7 +27,7 @@ use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, Termi
 use crate::runner::{FoundState, PinnedImage, Runner};
 
 /// How long a command that is stopped may take to end by itself.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// The latest run of a cloud.
 struct Latest {
@@ -71,7 +71,7 @@ pub(super) async fn leap(
     if show.output == Output::Json {
         return Err(Stop::usage(anyhow!("a leap has no single JSON document: use --output jsonl, or `leapfrog plan`")));
     }
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
     if !arguments.yes && !std::io::stdin().is_terminal() {
         return Err(Stop::usage(anyhow!(
@@ -82,7 +82,9 @@ pub(super) async fn leap(
     let host = host_name();
     let pid = std::process::id();
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
-    let guard = Guard::take(world.databases(&wanted), &host, world.cloud.limits.connect).await?;
+    // Cells that only their mappings name are locked and fenced like all others.
+    world.look_up_mapped(&wanted.services).await;
+    let guard = Guard::take(world.databases(&wanted.services), &host, world.cloud.limits.connect).await?;
     let runner = preflight::runner(&world)?;
     let mut ready = prepare(&world, arguments, &wanted, &store, &*runner, &host, show).await;
     if let Ok(Some(made)) = &ready
@@ -221,6 +223,7 @@ async fn resume(
             ),
         }]));
     }
+    world.names_what_was_planned(&run, &plan, &wanted.services)?;
     let refusals = plan::reconcile(&plan, &state, observation, &world.options(&wanted.services));
     if !refusals.is_empty() {
         return Err(Stop::refused(refusals));
@@ -456,7 +459,7 @@ pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::Unbo
 }
 
 /// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
-fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
+pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;

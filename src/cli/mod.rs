@@ -10,12 +10,14 @@ mod guard;
 pub mod images;
 mod leap;
 mod look;
+mod mapped;
 mod preflight;
 mod reader;
 mod records;
 mod schema;
 mod stop;
 mod sweep;
+mod verify;
 mod world;
 
 use std::process::ExitCode;
@@ -71,6 +73,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         }
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
         (Some(Command::Detect { only }), _) => preflight::detect(&common, &only, show).await,
+        (Some(Command::Verify(arguments)), _) => verify::verify(&common, &arguments, show).await,
         (Some(Command::Status { run }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),

@@ -24,8 +24,9 @@ const IMAGES_AT_A_TIME: usize = 4;
 
 /// `leapfrog plan`.
 pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
+    world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
     let plan = world.plan(&wanted, &observation)?;
     match show.output {
@@ -37,8 +38,9 @@ pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) ->
 
 /// `leapfrog detect`.
 pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let services = world.only(only)?;
+    world.look_up_mapped(&services).await;
     let observation = world.observe(&services).await;
     let releases: Vec<_> = world.catalog.releases().collect();
     let detection = plan::detect::detect(&observation, &world.playbooks(), &releases);
@@ -48,8 +50,9 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
     }
     let unread: Vec<String> =
         observation.databases.iter().filter(|(_, seen)| seen.is_err()).map(|(id, _)| id.to_string()).collect();
+    world.tell_unmapped(show);
     if unread.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(if world.unmapped.is_empty() { Exit::Done } else { Exit::Refused });
     }
     show.complain(&format!("leapfrog: could not read {}\n", unread.join(", ")));
     Ok(Exit::Refused)
@@ -57,34 +60,46 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
 
 /// `leapfrog pull`.
 pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) -> Result<Exit, Stop> {
-    let world = World::read_aloud(common, show)?;
+    let mut world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
+    world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
     let runner = runner(&world)?;
     let plan = match world.plan(&wanted, &observation) {
         Ok(plan) => Arc::new(plan),
         Err(stop) => return Err(super::images::explain(stop, &world, &wanted, &observation, &*runner).await),
     };
-    let (_, images) = look_up(&*runner, &plan).await?;
     let images_reader = ImageReader::new(&world, &wanted.services, Arc::clone(&runner), Arc::clone(&plan));
-    let all: BTreeSet<ImageReference> = images.keys().cloned().collect();
-    let directory = world.cloud.state_dir.clone();
-    let reporter: Box<dyn Reporter> = if show.is_terminal() {
-        Box::new(TerminalReporter::stderr(Arc::clone(&plan), &[], directory, show.err))
-    } else {
-        Box::new(PlainReporter::new(Arc::clone(&plan), &[], directory, show.stderr()))
-    };
-    let (events, source) = EventSink::channel();
-    let telling = tokio::spawn(super::leap::tell(reporter, source));
-    let result = obtain(&*runner, &plan, &images, &all, images_reader.as_ref(), &events).await;
-    drop(events);
-    telling.await.map_err(|error| Stop::internal(error.into()))?;
-    result?;
+    let all = bring(&world, &runner, &plan, images_reader.as_ref(), show).await?;
     show.complain(&match images_reader {
         Some(_) => format!("{} images are here and hold every command and every migration of the leap\n", all.len()),
         None => format!("{} images are here and hold every command of the leap\n", all.len()),
     });
     Ok(Exit::Done)
+}
+
+/// Brings every image of a plan here and looks whether its commands are there, and shows how far that is.
+pub(super) async fn bring(
+    world: &World,
+    runner: &Arc<dyn Runner>,
+    plan: &Arc<Plan>,
+    reader: Option<&ImageReader>,
+    show: &Show,
+) -> Result<BTreeMap<ImageReference, PinnedImage>, Stop> {
+    let (_, images) = look_up(&**runner, plan).await?;
+    let all: BTreeSet<ImageReference> = images.keys().cloned().collect();
+    let directory = world.cloud.state_dir.clone();
+    let reporter: Box<dyn Reporter> = if show.is_terminal() {
+        Box::new(TerminalReporter::stderr(Arc::clone(plan), &[], directory, show.err))
+    } else {
+        Box::new(PlainReporter::new(Arc::clone(plan), &[], directory, show.stderr()))
+    };
+    let (events, source) = EventSink::channel();
+    let telling = tokio::spawn(super::leap::tell(reporter, source));
+    let result = obtain(&**runner, plan, &images, &all, reader, &events).await;
+    drop(events);
+    telling.await.map_err(|error| Stop::internal(error.into()))?;
+    result.map(|()| images)
 }
 
 /// What executes the commands of a cloud.

@@ -10,6 +10,7 @@ pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
     let mut documents = vec![
         ("cloud", crate::cloud::schema().to_value()),
         ("plan", schemars::schema_for!(crate::plan::Plan).to_value()),
+        ("verify", schemars::schema_for!(crate::plan::proof::Proof).to_value()),
         ("events", crate::report::jsonl::schema().to_value()),
     ];
     documents.extend(crate::catalog::schemas());
@@ -23,6 +24,7 @@ pub(super) fn show(document: Document, show: &Show) -> Result<Exit, Stop> {
         Document::Release => "release",
         Document::Playbook => "playbook",
         Document::Plan => "plan",
+        Document::Verify => "verify",
         Document::Events => "events",
     };
     let found = documents().into_iter().find(|(known, _)| *known == name);

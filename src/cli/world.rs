@@ -12,12 +12,14 @@ use crate::cloud::Cloud;
 use crate::document::nearest;
 use crate::journal::Store;
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Series, Service};
-use crate::plan::{self, Brief, Plan, Start};
+use crate::plan::{self, Brief, Plan, Refusal, RefusalKind, Refused, Start};
 
 /// The catalogue and the cloud.
 pub(super) struct World {
     pub(super) catalog: Catalog,
     pub(super) cloud: Cloud,
+    /// Why stored URLs of this cloud cannot be followed.
+    pub(super) unmapped: Vec<Refusal>,
     /// How a command line continues that means the same files.
     options: String,
 }
@@ -71,7 +73,7 @@ impl World {
         if let Some(directory) = &common.catalog {
             options.push_str(&format!(" --catalog {}", quoted(directory.as_str())));
         }
-        Ok(Self { catalog, cloud, options })
+        Ok(Self { catalog, cloud, unmapped: Vec::new(), options })
     }
 
     /// The cloud's state directory.
@@ -151,9 +153,9 @@ impl World {
     }
 
     /// The databases that take part.
-    pub(super) fn databases(&self, wanted: &Wanted) -> BTreeMap<DatabaseId, ConnectionUrl> {
+    pub(super) fn databases(&self, services: &BTreeSet<Service>) -> BTreeMap<DatabaseId, ConnectionUrl> {
         let all = self.cloud.databases.iter();
-        all.filter(|(id, _)| wanted.services.contains(&id.service)).map(|(id, url)| (id.clone(), url.clone())).collect()
+        all.filter(|(id, _)| services.contains(&id.service)).map(|(id, url)| (id.clone(), url.clone())).collect()
     }
 
     /// Looks at every database of `services`: another service's server may be away, and is not waited for.
@@ -165,10 +167,55 @@ impl World {
 
     /// Makes the plan, or says why there is none.
     pub(super) fn plan(&self, wanted: &Wanted, observation: &Observation) -> Result<Plan, Stop> {
+        let made = self.brief(&wanted.services, observation, wanted.from.clone(), self.newest(), |brief| {
+            let to = match &wanted.to {
+                Target::At(series) => series.clone(),
+                Target::Further(number) => {
+                    let from = plan::start(brief).map_err(|refused| Stop::refused(refused.0))?;
+                    self.further(&from, *number).map_err(Stop::usage)?
+                }
+            };
+            brief.to = to;
+            brief.no_skip = wanted.no_skip;
+            self.with_unmapped(plan::build(brief))
+        });
+        made?
+    }
+
+    /// A plan, unless stored URLs cannot be followed; every reason at once.
+    fn with_unmapped(&self, built: Result<Plan, Refused>) -> Result<Plan, Stop> {
+        if self.unmapped.is_empty() {
+            return built.map_err(|refused| Stop::refused(refused.0));
+        }
+        // That these URLs lead to no database of the cloud file follows from it.
+        let same = |refusal: &Refusal| {
+            refusal.kind == RefusalKind::StoredUrl
+                && self.unmapped.iter().any(|known| known.database == refusal.database)
+        };
+        let others = built.err().into_iter().flat_map(|refused| refused.0).filter(|refusal| !same(refusal));
+        Err(Stop::refused(self.unmapped.iter().cloned().chain(others).collect()))
+    }
+
+    /// Tells why stored URLs cannot be followed.
+    pub(super) fn tell_unmapped(&self, show: &Show) {
+        for refusal in &self.unmapped {
+            show.complain(&format!("leapfrog: {refusal}\n"));
+        }
+    }
+
+    /// Puts together what plans and proofs are made of, for `make`.
+    pub(super) fn brief<T>(
+        &self,
+        services: &BTreeSet<Service>,
+        observation: &Observation,
+        from: Start,
+        to: Series,
+        make: impl FnOnce(&mut Brief<'_>) -> T,
+    ) -> Result<T, Stop> {
         let releases: Vec<&Release> = self.catalog.releases().collect();
         let mut images: BTreeMap<(&Series, &Service), ImageReference> = BTreeMap::new();
         for release in &releases {
-            for service in &wanted.services {
+            for service in services {
                 let image = self.cloud.image(service, &release.series, &release.codename);
                 let image = image.context("the cloud file's image pattern").map_err(Stop::usage)?;
                 images.insert((&release.series, service), image);
@@ -178,25 +225,18 @@ impl World {
         let mut brief = Brief {
             cloud: &self.cloud.name,
             releases,
-            playbooks: self.playbooks().into_iter().filter(|book| wanted.services.contains(&book.service)).collect(),
-            databases: self.databases(wanted),
+            playbooks: self.playbooks().into_iter().filter(|book| services.contains(&book.service)).collect(),
+            databases: self.databases(services),
             image: &image,
             observation,
-            trusted: wanted.services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
-            from: wanted.from.clone(),
-            to: self.newest(),
-            whole: self.cloud.services().count() == wanted.services.len(),
-            no_skip: wanted.no_skip,
+            trusted: services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
+            from,
+            to,
+            whole: self.cloud.services().count() == services.len(),
+            no_skip: false,
             options: self.options.clone(),
         };
-        brief.to = match &wanted.to {
-            Target::At(series) => series.clone(),
-            Target::Further(number) => {
-                let from = plan::start(&brief).map_err(|refused| Stop::refused(refused.0))?;
-                self.further(&from, *number).map_err(Stop::usage)?
-            }
-        };
-        plan::build(&brief).map_err(|refused| Stop::refused(refused.0))
+        Ok(make(&mut brief))
     }
 
     /// The newest release of the catalogue.

@@ -43,17 +43,8 @@ impl Resolver<'_> {
         {
             self.doubt_readers(&place, self.surroundings.file.to_owned());
         }
-        let (key, origin) = match (&access.password_env, &access.password_file) {
-            (Some(_), Some(_)) => {
-                self.flaw(path, "only one of `password_env` and `password_file` can hold the password", "");
-                return None;
-            }
-            (Some(name), None) => ("password_env", Origin::Variable(name)),
-            (None, Some(file)) => ("password_file", Origin::File(file)),
-            (None, None) => return url,
-        };
-        let place = format!("{path}/{key}");
-        let password = self.fetch(&place, &origin);
+        let password = self.password(path, access.password_env.as_ref(), access.password_file.as_ref())?;
+        let Some((place, password)) = password else { return url };
         let url = url?;
         if url.engine() == Engine::Sqlite {
             self.flaw(place, "an SQLite file takes no password", "leave it out");
@@ -63,7 +54,29 @@ impl Resolver<'_> {
             let advice = "write the URL like mysql+pymysql://user@host/database";
             self.flaw(place, "a password needs a user, and the URL names none", advice);
         }
-        password.map(|password| url.with_password(password))
+        Some(url.with_password(password))
+    }
+
+    /// The password that a variable or a file holds and its place, nothing inside where neither is named;
+    /// nothing at all where something is wrong.
+    pub(super) fn password(
+        &mut self,
+        path: &str,
+        env: Option<&String>,
+        file: Option<&Utf8PathBuf>,
+    ) -> Option<Option<(String, Secret)>> {
+        let (key, origin) = match (env, file) {
+            (Some(_), Some(_)) => {
+                self.flaw(path, "only one of `password_env` and `password_file` can hold the password", "");
+                return None;
+            }
+            (Some(name), None) => ("password_env", Origin::Variable(name)),
+            (None, Some(file)) => ("password_file", Origin::File(file)),
+            (None, None) => return Some(None),
+        };
+        let place = format!("{path}/{key}");
+        let password = self.fetch(&place, &origin)?;
+        Some(Some((place, password)))
     }
 
     /// The text at `origin`; never an empty one.

@@ -102,13 +102,103 @@ pub(super) struct ServiceSection {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Access>")]
     pub(super) databases: BTreeMap<Slot, Access>,
-    /// Databases that a service may have any number of, by the operator's names: nova's cells.
+    /// Databases that a service may have any number of, by the operator's names: nova's cells. Absent or the
+    /// word `mapped`: those that the service's own database names (nova's cell mappings).
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Access>")]
-    pub(super) cells: BTreeMap<Slot, Access>,
+    pub(super) cells: Cells,
+    /// How single mapped cells are reached, by the name of their mapping.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Override>")]
+    pub(super) cell_overrides: BTreeMap<Slot, Override>,
+    /// Servers that mapped cells may be on besides those of `databases`, such as `10.0.0.6` or
+    /// `db.example:3307`.
+    #[serde(default)]
+    pub(super) cell_servers: Vec<String>,
     /// Whether database URLs that a database of the service stores are compared with this file.
     #[serde(default)]
     pub(super) stored_urls: StoredUrlPolicy,
+}
+
+/// Databases that a service may have any number of.
+#[derive(Debug, Default)]
+pub(super) enum Cells {
+    /// Those that the service's own database names.
+    #[default]
+    Mapped,
+    /// These, by the operator's names.
+    Listed(BTreeMap<Slot, Access>),
+}
+
+impl Cells {
+    /// Those that the file lists.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&Slot, &Access)> {
+        let listed = match self {
+            Self::Mapped => None,
+            Self::Listed(cells) => Some(cells),
+        };
+        listed.into_iter().flatten()
+    }
+}
+
+impl<'de> Deserialize<'de> for Cells {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CellsVisitor)
+    }
+}
+
+/// Reads the word or the mapping.
+struct CellsVisitor;
+
+impl<'de> serde::de::Visitor<'de> for CellsVisitor {
+    type Value = Cells;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cells by name, or the word `mapped`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Cells, E> {
+        // The word is not repeated: a URL may stand where it belongs.
+        if word == "mapped" {
+            Ok(Cells::Mapped)
+        } else {
+            Err(E::custom("expected cells by name, or the word `mapped`"))
+        }
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Cells, A::Error> {
+        BTreeMap::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Cells::Listed)
+    }
+}
+
+impl JsonSchema for Cells {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cells".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let listed = generator.subschema_for::<BTreeMap<String, Access>>();
+        schemars::json_schema!({ "oneOf": [{ "const": "mapped" }, listed] })
+    }
+}
+
+/// How a mapped cell is reached: by a URL of its own, or with other credentials than its mapping's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Override {
+    /// An SQLAlchemy URL; it must lead to the database that the mapping leads to.
+    pub(super) url: Option<Hidden>,
+    /// The environment variable that holds the URL.
+    pub(super) url_env: Option<String>,
+    /// The file that holds the URL, relative to this file.
+    #[schemars(with = "Option<String>")]
+    pub(super) url_file: Option<Utf8PathBuf>,
+    /// The user, in the place of the mapping's.
+    pub(super) user: Option<String>,
+    /// The environment variable that holds the password.
+    pub(super) password_env: Option<String>,
+    /// The file that holds the password, relative to this file.
+    #[schemars(with = "Option<String>")]
+    pub(super) password_file: Option<Utf8PathBuf>,
 }
 
 /// What is done about database URLs that are stored in databases.
@@ -142,7 +232,7 @@ pub(super) struct Access {
 }
 
 /// A text of the document that must not be shown.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(from = "String")]
 #[schemars(with = "String")]
 pub(super) struct Hidden(pub(super) Secret);

@@ -14,6 +14,7 @@
 mod access;
 mod document;
 mod images;
+mod mapped;
 mod mask;
 mod mistake;
 mod resolve;
@@ -28,7 +29,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::catalog::Playbook;
 use crate::document::{Attempt, Mistake, Source};
-use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Series, Service};
+use crate::model::{ConnectionUrl, DatabaseId, ImageReference, MappedDatabases, Series, Service};
 
 pub use images::NoImage;
 pub use mistake::CloudError;
@@ -47,8 +48,10 @@ pub struct Cloud {
     pub state_dir: Utf8PathBuf,
     /// How commands are run.
     pub runner: ContainerSettings,
-    /// Every database the playbooks want, with its password.
+    /// Every database the playbooks want, with its password; mapped ones only once they were looked up.
     pub databases: BTreeMap<DatabaseId, ConnectionUrl>,
+    /// Services some of whose databases are named by stored URLs.
+    pub mapped: BTreeMap<Service, MappedDatabases>,
     /// How much at once, and how long to wait.
     pub limits: Limits,
     /// What the operator should look at and what stops nothing.

@@ -70,8 +70,10 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
     let containers = contents.runner.containers;
     let images = resolver.images(&containers.images, contents.services.keys().collect());
     let mut databases = BTreeMap::new();
+    let mut mapped = BTreeMap::new();
     for (service, section) in &contents.services {
         databases.extend(resolver.service(service, section));
+        mapped.extend(resolver.mapped(service, section).map(|wanted| (service.clone(), wanted)));
     }
     resolver.twins(&databases);
     let trusted = contents.services.iter().filter(|(_, section)| section.stored_urls == StoredUrlPolicy::Trust);
@@ -83,6 +85,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
         state_dir,
         runner: ContainerSettings { socket, network, user, pull, prefetch, read_images },
         databases,
+        mapped,
         limits,
         warnings: Vec::new(),
         images,

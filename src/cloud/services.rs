@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Access, ServiceSection};
+use super::document::{Access, Cells, ServiceSection};
 use super::resolve::{Flaw, Resolver};
 use crate::catalog::Playbook;
 use crate::model::{ConnectionUrl, DatabaseId, Service, Slot};
@@ -48,11 +48,14 @@ impl Resolver<'_> {
             }
         }
         if let Some(many) = playbook.databases.iter().find(|slot| slot.many) {
-            if section.cells.is_empty() {
+            if let Cells::Listed(cells) = &section.cells
+                && cells.is_empty()
+            {
                 let message = format!("`{service}` lists no cell");
-                self.flaw(&path, message, "list every cell but cell0 under `cells`, by any name");
+                let advice = "list every cell but cell0 under `cells`, by any name; or say `mapped`";
+                self.flaw(format!("{path}/cells"), message, advice);
             }
-            for (name, access) in &section.cells {
+            for (name, access) in section.cells.listed() {
                 let url = self.access(&format!("{path}/cells/{name}"), access);
                 found.extend(url.map(|url| (id(&many.slot, Some(name)), url)));
             }
@@ -79,7 +82,7 @@ impl Resolver<'_> {
         for slot in section.databases.keys() {
             report(format!("databases/{slot}"), format!("`{service}` has no database `{slot}`"));
         }
-        if !section.cells.is_empty() {
+        if matches!(section.cells, Cells::Listed(_)) {
             report("cells".to_owned(), format!("`{service}` has no cells"));
         }
     }
@@ -106,6 +109,6 @@ fn key(slot: &Slot) -> String {
 fn given<'a>(path: &str, section: &'a ServiceSection) -> Vec<(String, &'a Access)> {
     let single = section.database.iter().map(|access| (format!("{path}/database"), access));
     let named = section.databases.iter().map(|(slot, access)| (format!("{path}/databases/{slot}"), access));
-    let cells = section.cells.iter().map(|(name, access)| (format!("{path}/cells/{name}"), access));
+    let cells = section.cells.listed().map(|(name, access)| (format!("{path}/cells/{name}"), access));
     single.chain(named).chain(cells).collect()
 }

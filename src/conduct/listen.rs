@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::checks::CheckReader;
 use crate::readers::{CountReader, ExceptionReader};
 
 /// How many of the last lines of output a failure repeats.
@@ -15,6 +16,8 @@ pub(super) struct Listener<'a> {
     pub(super) counts: Option<CountReader>,
     /// Finds the exceptions that migrations raise.
     pub(super) exceptions: ExceptionReader,
+    /// Reads what the release's own checks say, where the command runs them. Their details may hold secrets.
+    pub(super) checks: Option<CheckReader>,
     /// The last lines that are not blank.
     pub(super) last_lines: VecDeque<String>,
     /// The first line that holds a text which means failure.
@@ -24,7 +27,19 @@ pub(super) struct Listener<'a> {
 impl<'a> Listener<'a> {
     /// A listener that has heard nothing.
     pub(super) fn new(failure_texts: &'a [String], counts: Option<CountReader>) -> Self {
-        Self { failure_texts, counts, exceptions: ExceptionReader::default(), last_lines: VecDeque::new(), alarm: None }
+        Self {
+            failure_texts,
+            counts,
+            checks: None,
+            exceptions: ExceptionReader::default(),
+            last_lines: VecDeque::new(),
+            alarm: None,
+        }
+    }
+
+    /// A listener to the release's own checks.
+    pub(super) fn to_checks() -> Self {
+        Self { checks: Some(CheckReader::new()), ..Self::new(&[], None) }
     }
 
     /// Takes in one line: `told` as the command wrote it, `shown` without secrets. What is looked for is
@@ -35,6 +50,9 @@ impl<'a> Listener<'a> {
             counts.line(told);
         }
         self.exceptions.line(shown);
+        if let Some(checks) = &mut self.checks {
+            checks.line(told);
+        }
         if self.alarm.is_none() && self.failure_texts.iter().any(|failure| told.contains(failure.as_str())) {
             self.alarm = Some(shown.to_owned());
         }

@@ -7,7 +7,9 @@
 //!
 //! Nothing here prints, speaks SQL or knows containers: runner and heads reader are interfaces.
 
+mod ask;
 mod cancel;
+mod checks;
 mod conductor;
 mod found;
 mod images;
@@ -21,7 +23,9 @@ mod slowing;
 mod step;
 mod tally;
 
+pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
+pub use checks::CheckReader;
 pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
 pub use found::{Swept, sweep};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::journal::RunState;
-use crate::model::{ImageReference, Series, Service, StepId};
+use crate::model::{ImageReference, Phase, Series, Service, StepId};
 use crate::plan::{Action, Hop, Lane, Plan, Step};
 
 /// What the conductor has in hand, besides plan and journal.
@@ -47,6 +47,7 @@ fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> usize {
         _ if state.is_done(&step.id) || idle.contains(&step.id) => 0,
         Action::Drain(_) => 5,
         Action::Run(_) => 2,
+        Action::Check(_) => 2,
         Action::Verify(_) => 0,
     };
     let stages = lane.stages().map(|stage| {
@@ -65,6 +66,9 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         // The hop before is complete, or this is the first.
         return if hand.stopping { Next::Halt } else { Next::BeginHop(hop) };
     }
+    // The release's own checks stop a hop before any lane of it changes a thing.
+    let checking = |step: &Step| matches!(step.action, Action::Check(_));
+    let checked = hop.lanes.iter().flat_map(|lane| &lane.steps).all(|step| !checking(step) || state.is_done(&step.id));
     let mut begin = Vec::new();
     let mut complete = true;
     let mut fetching = false;
@@ -82,6 +86,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         } else if !hand.stopping {
             let left = work_left(lane, state, jobs);
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
+            let next = next.filter(|step| checked || step.phase == Phase::Check);
             begin.extend(next.map(|step| (left, lane, step)));
         }
     }

@@ -3,6 +3,7 @@
 //! A step's task owns nothing but its log file. It tells the conductor what happens through a channel
 //! and obeys the stop level; it never writes the journal and never decides what comes after the step.
 
+mod check;
 mod command;
 mod counting;
 mod drain;
@@ -132,6 +133,7 @@ impl Performance {
             Action::Run(run) => self.run_once(run).await,
             Action::Drain(migration) => self.drain(migration).await,
             Action::Verify(verification) => (self.verify(verification).await, None),
+            Action::Check(checks) => self.check(checks).await,
         };
         let message = StepMessage::Ended { step: self.step.id.clone(), end, handle };
         // The conductor is gone only if the run was abandoned.

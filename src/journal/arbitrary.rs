@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::{Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
 use crate::model::{
-    Branch, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict,
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream,
+    Verdict,
 };
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -102,7 +103,13 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
             .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
         Just(Evidence::NothingElsewhere {}),
+        (text(), check_result(), option::of(text()), option::of(text()))
+            .prop_map(|(name, result, details, why)| Evidence::Check { name, result, details, why }),
     ]
+}
+
+fn check_result() -> impl Strategy<Value = CheckResult> {
+    prop_oneof![Just(CheckResult::Success), Just(CheckResult::Warning), Just(CheckResult::Failure)]
 }
 
 fn branch() -> impl Strategy<Value = Branch> {

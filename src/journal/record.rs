@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Branch, DatabaseId, Digest, Heads, ImageReference, RunId, Series, StepId, Verdict};
+use crate::model::{Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, StepId, Verdict};
 
 /// One line of a journal, and one event of the JSON Lines output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -207,6 +207,19 @@ pub enum Evidence {
         database: DatabaseId,
         /// Its heads.
         heads: Heads,
+    },
+    /// What one of the release's own checks said.
+    Check {
+        /// The check's name.
+        name: String,
+        /// How it ended.
+        result: CheckResult,
+        /// What it found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details: Option<String>,
+        /// The playbook's reason why that stops nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// A database's heads as read from it after a schema migration that takes one branch, with the rest
     /// of the way before it.

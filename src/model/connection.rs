@@ -143,6 +143,42 @@ impl ConnectionUrl {
         self
     }
 
+    /// The same URL with another user, password, or both.
+    #[must_use]
+    pub fn with_login(mut self, user: &Option<String>, password: &Option<Secret>) -> Self {
+        self.user = user.clone().or(self.user);
+        self.password = password.clone().or(self.password);
+        self
+    }
+
+    /// What stands after the question mark, as it is written.
+    pub fn query(&self) -> Option<&Secret> {
+        self.query.as_ref()
+    }
+
+    /// The server: host and port; the directory of an SQLite file.
+    pub fn server(&self) -> String {
+        match self.engine {
+            Engine::Sqlite => self.directory().to_owned(),
+            Engine::Mysql | Engine::Postgresql => format!("{}:{}", self.host, self.port()),
+        }
+    }
+
+    /// Whether both lead to the same server, as far as the texts tell: engine, host, port and socket agree; for
+    /// SQLite files: the directory.
+    pub fn same_server(&self, other: &Self) -> bool {
+        self.engine == other.engine
+            && self.host.eq_ignore_ascii_case(&other.host)
+            && self.port() == other.port()
+            && self.parameter("unix_socket") == other.parameter("unix_socket")
+            && (self.engine != Engine::Sqlite || self.directory() == other.directory())
+    }
+
+    /// The directory of an SQLite file.
+    fn directory(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(directory, _)| directory)
+    }
+
     /// Whether both lead to the same database, whoever logs in: engine, host, port and name agree.
     pub fn same_database(&self, other: &Self) -> bool {
         self.engine == other.engine

@@ -3,6 +3,7 @@
 //! Plain values that are parsed once, at the edge, and are valid from then on. `Display` and
 //! `FromStr` round-trip. Nothing here does I/O, awaits, prints or knows another module.
 
+mod check;
 mod command;
 mod connection;
 mod database;
@@ -10,12 +11,14 @@ mod exit;
 mod heads;
 mod identifier;
 mod image;
+mod mapped;
 mod observed;
 mod run;
 mod secret;
 mod series;
 mod step;
 
+pub use check::{CheckResult, ReleaseCheck};
 pub use command::{Command, CommandError};
 pub use connection::{ConnectionUrl, ConnectionUrlError, Engine};
 pub use database::{DatabaseId, DatabaseIdError};
@@ -23,6 +26,7 @@ pub use exit::{ExitTable, Verdict};
 pub use heads::Heads;
 pub use identifier::{IdentifierError, Schema, Service, Slot};
 pub use image::{Digest, ImageError, ImageReference};
+pub use mapped::{AccessOverride, MappedDatabases, MappedUrl, ServerName, ServerNameError};
 pub use observed::{Observation, ObservedDatabase, StoredUrl, Unreachable};
 pub use run::{RunId, RunIdError};
 pub use secret::Secret;

@@ -18,7 +18,9 @@ use futures_util::StreamExt;
 use crate::catalog::{Playbook, PlaybookCheck, StoredUrls};
 use crate::cloud::Cloud;
 use crate::database::{self, ConnectError, Connection, QueryError, connect};
-use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Observation, ObservedDatabase, StoredUrl, Unreachable};
+use crate::model::{
+    ConnectionUrl, DatabaseId, Engine, Heads, MappedUrl, Observation, ObservedDatabase, StoredUrl, Unreachable,
+};
 
 pub use heads::heads;
 
@@ -82,6 +84,25 @@ pub async fn count(
         reason: format!("a query finds no number in {url}: {query}"),
         advice: "correct the query in the playbook: it must count".to_owned(),
     })
+}
+
+/// The URLs that `check` finds in the database at `url`, to be followed. Templates are filled from `base`.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn mapped(
+    url: &ConnectionUrl,
+    check: &StoredUrls,
+    base: &ConnectionUrl,
+    timeout: Duration,
+) -> Result<Vec<MappedUrl>, Unreachable> {
+    let rows = ask(url, timeout, timeout, async |connection| connection.rows(&check.query).await).await?;
+    let rows = rows.into_iter().map(|row| {
+        let mut columns = row.into_iter().map(Option::unwrap_or_default);
+        let name = columns.next().unwrap_or_default();
+        stored::follow(name, &columns.next().unwrap_or_default(), base)
+    });
+    Ok(rows.collect())
 }
 
 /// Asks one question on a connection of its own.

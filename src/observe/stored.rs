@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::model::{ConnectionUrl, DatabaseId, StoredUrl};
+use crate::model::{ConnectionUrl, DatabaseId, MappedUrl, Secret, StoredUrl};
 
 /// Where the URL `text`, stored under `name`, leads among `targets`.
 pub(super) fn lead(name: String, text: &str, targets: &BTreeMap<&DatabaseId, &ConnectionUrl>) -> StoredUrl {
@@ -35,9 +35,27 @@ pub(super) fn lead(name: String, text: &str, targets: &BTreeMap<&DatabaseId, &Co
     }
 }
 
-/// The template `text` filled with the parts of `base`; nothing if it holds anything unknown, for then
-/// nova takes it as it is.
+/// The row `name` with the URL `text`, to be followed: a template is filled from `base`, password and query
+/// included.
+pub(super) fn follow(name: String, text: &str, base: &ConnectionUrl) -> MappedUrl {
+    // A template that nova cannot fill leads nowhere.
+    let filled = if text.contains('{') { fill(text, base, true) } else { Some(text.to_owned()) };
+    let url = filled.map(Secret::new).and_then(|filled| filled.expose().parse::<ConnectionUrl>().ok());
+    let leads_to = match &url {
+        Some(url) => url.to_string(),
+        None => redact(&expand(text, base).filter(|_| text.contains('{')).unwrap_or_else(|| text.to_owned())),
+    };
+    MappedUrl { name, url, leads_to }
+}
+
+/// The template `text` filled with the parts of `base`, without its secrets; nothing if it holds anything
+/// unknown, for then nova takes it as it is.
 fn expand(text: &str, base: &ConnectionUrl) -> Option<String> {
+    fill(text, base, false)
+}
+
+/// As [`expand`]; with the secrets where it is `open`.
+fn fill(text: &str, base: &ConnectionUrl, open: bool) -> Option<String> {
     let escape = |part: &str| utf8_percent_encode(part, NON_ALPHANUMERIC).to_string();
     // What Python makes of an absent part.
     let none = || "None".to_owned();
@@ -56,8 +74,16 @@ fn expand(text: &str, base: &ConnectionUrl) -> Option<String> {
             "scheme" => base.scheme().to_owned(),
             "username" => base.user().map_or_else(none, escape),
             // Never needed to know where a URL leads.
-            "password" => "hidden".to_owned(),
-            "query" | "fragment" => String::new(),
+            "password" | "query" if !open => {
+                if name == "query" {
+                    String::new()
+                } else {
+                    "hidden".to_owned()
+                }
+            }
+            "password" => base.password().map_or_else(none, |password| escape(password.expose())),
+            "query" => base.query().map(|query| query.expose().to_owned()).unwrap_or_default(),
+            "fragment" => String::new(),
             // urllib gives an IPv6 address without its brackets.
             "hostname" => base.host().trim_start_matches('[').trim_end_matches(']').to_lowercase(),
             "port" => base.named_port().map_or_else(none, |port| port.to_string()),
@@ -148,6 +174,21 @@ mod tests {
         let template = "mysql://nova:Secret99@{hostname}:{port}/nova_cell0";
         assert_eq!(led(template, &no_port), ("mysql://nova@db:None/nova_cell0".into(), None));
         assert_eq!(led("mysql://nova:Secret99@{host}/x", &no_port).1, None);
+    }
+
+    #[test]
+    fn a_template_is_followed_with_the_password_and_the_query_of_its_base() {
+        let base: ConnectionUrl =
+            "mysql+pymysql://nova:p%40ss%2Fw@db:3307/nova_cell0?charset=utf8".parse().expect("a URL");
+        let template = "{scheme}://{username}:{password}@{hostname}:{port}/nova_cell1?{query}";
+        let row = follow("cell1".into(), template, &base);
+        let url = row.url.expect("a URL");
+        assert_eq!(url.for_service().expose(), "mysql+pymysql://nova:p%40ss%2Fw@db:3307/nova_cell1?charset=utf8");
+        assert_eq!(row.leads_to, "mysql+pymysql://nova@db:3307/nova_cell1");
+        let literal = follow("cell2".into(), "mysql+pymysql://n:Secret99@other/nova?charset=utf8", &base);
+        assert_eq!(literal.url.expect("a URL").password().map(Secret::expose), Some("Secret99"));
+        let unknown = follow("cell3".into(), "mysql://n:Secret99@{host}/x", &base);
+        assert_eq!((unknown.url, unknown.leads_to.contains("Secret99")), (None, false));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, Standing, Step, StepConfiguration,
+    Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
 use super::schema;
@@ -87,7 +88,9 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
     let mut hops = Vec::new();
     for (index, release) in path.iter().enumerate() {
-        let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads)).collect();
+        // The databases stand at the first release already: its checks would come too late.
+        let checks = index > 0;
+        let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads, checks)).collect();
         let last = index + 1 == path.len();
         let reason = match (index, last) {
             (0, true) => "the databases stand here; its data migrations are run until done",
@@ -121,8 +124,14 @@ pub(super) fn databases_in<'b>(
     brief.databases.keys().filter(move |id| id.service == *service && id.slot == *slot)
 }
 
-/// One service's part of a hop; `heads` becomes what it reaches.
-fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut BTreeMap<DatabaseId, Heads>) -> Lane {
+/// One service's part of a hop, with or without the release's own checks; `heads` becomes what it reaches.
+pub(super) fn lane(
+    brief: &Brief<'_>,
+    release: &Release,
+    playbook: &Playbook,
+    heads: &mut BTreeMap<DatabaseId, Heads>,
+    checks: bool,
+) -> Lane {
     let service = &playbook.service;
     let mut standing = BTreeMap::new();
     let mut reached = BTreeMap::new();
@@ -141,7 +150,7 @@ fn lane(brief: &Brief<'_>, release: &Release, playbook: &Playbook, heads: &mut B
         }
     }
     let mut steps = Vec::new();
-    for step in &playbook.steps {
+    for step in playbook.steps.iter().filter(|step| checks || !matches!(step, PlaybookStep::Check(_))) {
         expand(brief, release, playbook, step, &mut steps);
     }
     schema::prove_all_at_last(&mut steps);
@@ -197,6 +206,13 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
                 alone_while: schema::alone_while(brief, release, service, drain),
                 remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                configuration,
+            })),
+            PlaybookStep::Check(check) => Action::Check(Box::new(ReleaseChecks {
+                command: check.command.clone(),
+                output: check.output,
+                allow: check.allow.iter().filter(|a| a.series.contains(series)).cloned().collect(),
+                database: database.clone(),
                 configuration,
             })),
         };
@@ -275,7 +291,7 @@ fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
     for playbook in &brief.playbooks {
         for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
             let engine = url.engine();
-            let supports = |release: &Release| playbook.steps(&release.series, engine).next().is_some();
+            let supports = |release: &Release| playbook.supports(&release.series, engine);
             let Some(stop) = path.iter().position(|release| !supports(release)) else { continue };
             let next = match stop.checked_sub(1).and_then(|last| path.get(last)) {
                 Some(last) => format!(
@@ -310,7 +326,7 @@ fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
 }
 
 /// Stored URLs that lead elsewhere, and databases that none leads to.
-fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
+pub(super) fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for playbook in brief.playbooks.iter().filter(|playbook| !brief.trusted.contains(&playbook.service)) {
         for check in &playbook.checks {

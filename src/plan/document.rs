@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{OutputFormat, Remainder, Residue};
+use crate::catalog::{Allowance, CheckFormat, OutputFormat, Remainder, Residue};
 use crate::model::{
     Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId,
 };
@@ -106,6 +106,8 @@ pub enum Action {
     Drain(Box<DataMigration>),
     /// Reads heads and compares them; runs no command.
     Verify(Verification),
+    /// Runs the release's own checks. No lane of the hop goes on before those of every lane are done.
+    Check(Box<ReleaseChecks>),
 }
 
 /// A command that is run once.
@@ -195,6 +197,21 @@ pub struct Verification {
     pub heads: BTreeMap<DatabaseId, Heads>,
 }
 
+/// The release's own checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ReleaseChecks {
+    /// The command.
+    pub command: Command,
+    /// How its output says how each check ended.
+    pub output: CheckFormat,
+    /// Checks that may end with something else than success.
+    pub allow: Vec<Allowance>,
+    /// The database in which the queries of `allow` count.
+    pub database: DatabaseId,
+    /// The file that tells it where the databases are.
+    pub configuration: StepConfiguration,
+}
+
 /// A configuration file for one step, with the names of databases in the place of their URLs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StepConfiguration {
@@ -235,6 +252,7 @@ impl Action {
             Self::Run(run) => Some(run.command.to_string()),
             Self::Drain(migration) => Some(migration.command.words(batch.or(Some(migration.count))).join(" ")),
             Self::Verify(_) => None,
+            Self::Check(checks) => Some(checks.command.to_string()),
         }
     }
 
@@ -244,6 +262,7 @@ impl Action {
             Self::Run(run) => Some(run.command.program()),
             Self::Drain(migration) => Some(migration.command.program()),
             Self::Verify(_) => None,
+            Self::Check(checks) => Some(checks.command.program()),
         }
     }
 }

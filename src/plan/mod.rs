@@ -9,6 +9,8 @@ pub mod detect;
 mod document;
 pub mod images;
 mod lane;
+mod mapped;
+pub mod proof;
 mod reconcile;
 mod refusal;
 mod schema;
@@ -17,9 +19,10 @@ mod text;
 
 pub use build::{Brief, build};
 pub use document::{
-    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing,
-    Step, StepConfiguration, Verification,
+    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
+    SchemaTarget, Standing, Step, StepConfiguration, Verification,
 };
+pub use mapped::Mappings;
 pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};
 pub use start::{Start, start};

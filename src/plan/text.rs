@@ -94,6 +94,7 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
                 format!("{}  (until done)", migration.command.words(Some(migration.count)).join(" "))
             }
             Action::Verify(_) => "heads are read and compared".to_owned(),
+            Action::Check(checks) => format!("{}  (before any schema of this hop)", checks.command),
         };
         let _ = writeln!(text, "    {:<9} {:<width$}  {what}", step.phase, step.id.short());
     }

@@ -195,6 +195,12 @@ pub(super) fn notice(mark: Mark, text: &str, now: Timestamp, paper: Paper) -> Ve
 
 /// What a step said with a warning, where one of its exits is one.
 pub(super) fn warning(step: &StepId, end: &End) -> Option<String> {
+    let about = format!("{} {} {}", step.series, step.service, step.short());
+    if end.evidence.iter().any(|piece| matches!(piece, crate::journal::Evidence::Check { .. })) {
+        // Their exit code is the gravest result, allowed ones among them.
+        let unread = super::evidence::to_read(&end.evidence);
+        return (!unread.is_empty()).then(|| format!("{about}: {}", unread.join("; ")));
+    }
     let codes: Vec<String> = end
         .evidence
         .iter()
@@ -203,13 +209,5 @@ pub(super) fn warning(step: &StepId, end: &End) -> Option<String> {
             _ => None,
         })
         .collect();
-    (!codes.is_empty()).then(|| {
-        format!(
-            "{} {} {} is done with a warning (exit {}): read its log",
-            step.series,
-            step.service,
-            step.short(),
-            listed(&codes)
-        )
-    })
+    (!codes.is_empty()).then(|| format!("{about} is done with a warning (exit {}): read its log", listed(&codes)))
 }

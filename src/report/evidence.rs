@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Evidence, Outcome};
-use crate::model::{DatabaseId, Heads, Slot, Verdict};
+use crate::model::{CheckResult, DatabaseId, Heads, Slot, Verdict};
 
 use super::account::Account;
 use super::text::{counted, listed};
@@ -11,8 +11,42 @@ use super::text::{counted, listed};
 /// Each piece of a step's evidence as a phrase; an ordinary exit code only where it stands alone.
 pub(super) fn in_words(evidence: &[Evidence]) -> Vec<String> {
     let alone = evidence.iter().all(|piece| matches!(piece, Evidence::Exit { .. }));
-    let ordinary = |piece: &&Evidence| !matches!(piece, Evidence::Exit { verdict: Verdict::Done, .. }) || alone;
-    evidence.iter().filter(ordinary).map(phrase).collect()
+    let checked = evidence.iter().any(|piece| matches!(piece, Evidence::Check { .. }));
+    let ordinary = |piece: &&Evidence| match piece {
+        // The exit code of checks is their gravest result.
+        Evidence::Exit { verdict, .. } => !checked && (alone || *verdict != Verdict::Done),
+        Evidence::Check { result, .. } => *result != CheckResult::Success,
+        _ => true,
+    };
+    let succeeded = successes(evidence);
+    let succeeded = (succeeded > 0).then(|| format!("{} succeeded", counted(succeeded, "check", "checks")));
+    succeeded.into_iter().chain(evidence.iter().filter(ordinary).map(phrase)).collect()
+}
+
+/// How many of the release's own checks succeeded.
+fn successes(evidence: &[Evidence]) -> u64 {
+    let success = |piece: &&Evidence| matches!(piece, Evidence::Check { result: CheckResult::Success, .. });
+    evidence.iter().filter(success).count() as u64
+}
+
+/// Checks that did not succeed and that nothing explains: an operator should read them.
+pub(super) fn to_read(evidence: &[Evidence]) -> Vec<String> {
+    let unexplained = evidence.iter().filter_map(|piece| match piece {
+        Evidence::Check { result: CheckResult::Success, .. } => None,
+        Evidence::Check { name, result, details, why: None } => Some(check(name, *result, details.as_deref(), None)),
+        _ => None,
+    });
+    unexplained.collect()
+}
+
+/// A check that did not succeed, in words.
+fn check(name: &str, result: CheckResult, details: Option<&str>, why: Option<&str>) -> String {
+    let say = |text: &str| text.trim().trim_end_matches('.').to_owned();
+    match (why, details) {
+        (Some(why), _) => format!("check {name} ended with {result}, which stops nothing: {}", say(why)),
+        (None, Some(details)) => format!("check {name} ended with {result}: {}", say(details)),
+        (None, None) => format!("check {name} ended with {result}: read its log"),
+    }
 }
 
 fn phrase(evidence: &Evidence) -> String {
@@ -24,6 +58,7 @@ fn phrase(evidence: &Evidence) -> String {
         }
         Evidence::NoneRemain { what, database } => format!("no {what} left in {database}"),
         Evidence::Heads { database, heads } => format!("{database} at {heads}"),
+        Evidence::Check { name, result, details, why } => check(name, *result, details.as_deref(), why.as_deref()),
         Evidence::Branch { database, heads, reached, .. } if reached.is_empty() => {
             format!("{database} at {heads}, on the way")
         }
@@ -98,12 +133,15 @@ pub(super) fn residues(account: &Account) -> Vec<String> {
 pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String> {
     let mut heads: BTreeMap<&Heads, BTreeSet<&DatabaseId>> = BTreeMap::new();
     let (mut drained, mut gone, mut skipped, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut succeeded = 0;
     for place in account.lane_places(hop, lane) {
         let Some(end) = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref()) else { continue };
         if !end.outcome.is_complete() {
             continue;
         }
         let step = &account.step(place).id;
+        let checked = end.evidence.iter().any(|piece| matches!(piece, Evidence::Check { .. }));
+        succeeded += successes(&end.evidence);
         if end.outcome == Outcome::Skipped {
             skipped.push(step.short());
         }
@@ -115,7 +153,11 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::NothingLeft { round } => drained.push((step.target.as_ref(), *round)),
                 Evidence::NoneRemain { what, .. } => gone.push(what.clone()),
                 Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows, step.target.as_ref())),
-                Evidence::Exit { code, verdict: Verdict::Warning } => {
+                Evidence::Check { result: CheckResult::Success, .. } => {}
+                Evidence::Check { name, result, details, why } => {
+                    read.push(check(name, *result, details.as_deref(), why.as_deref()));
+                }
+                Evidence::Exit { code, verdict: Verdict::Warning } if !checked => {
                     read.push(format!("{} ended with a warning (exit {code}): read its log", step.short()));
                 }
                 Evidence::Tables { database, before, after, may_drop } => {
@@ -153,6 +195,9 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
     gone.sort();
     gone.dedup();
     proof.extend(gone.iter().map(|what| format!("no {what}")));
+    if succeeded > 0 {
+        proof.push(format!("{} of its own succeeded", counted(succeeded, "check", "checks")));
+    }
     read.sort();
     read.dedup();
     let proof = (!proof.is_empty()).then(|| proof.join("; "));

@@ -71,6 +71,12 @@ impl Lab {
         self
     }
 
+    /// One more service, written like this.
+    pub(crate) fn section(mut self, lines: &str) -> Self {
+        self.services.push_str(lines);
+        self
+    }
+
     /// Nova at 2023.1, with a cell and cell mappings that lead to it.
     fn nova(mut self) -> Self {
         let [api, cell0, cell1] = [("api", "nova_api"), ("cell0", "nova"), ("cell1", "nova")]

@@ -49,7 +49,7 @@ pub(crate) fn drains() -> [Script; 2] {
     [table(Script::ends(1), 50, 50), table(Script::ends(0), 0, 0)]
 }
 
-fn configuration(service: &str) -> StepConfiguration {
+pub(crate) fn configuration(service: &str) -> StepConfiguration {
     let connection = OptionValue::UrlOf(valid(service));
     StepConfiguration {
         path: format!("/etc/{service}/{service}.conf").into(),

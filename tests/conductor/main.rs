@@ -2,6 +2,7 @@
 //! of containers, and databases that stand where the commands that ran would have brought them.
 
 mod bed;
+mod checks;
 mod data;
 mod deaths;
 mod leaps;

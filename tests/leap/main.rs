@@ -6,6 +6,7 @@ mod bed;
 mod complete;
 mod failing;
 mod others;
+mod proofs;
 mod refusals;
 mod schemas;
 mod traps;

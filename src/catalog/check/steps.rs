@@ -1,8 +1,8 @@
 //! A playbook's steps.
 
 use super::Examination;
-use crate::catalog::{Drain, Playbook, PlaybookStep, Residue, Run};
-use crate::model::{Branch, Effect, Phase, Verdict};
+use crate::catalog::{Check, Drain, Playbook, PlaybookStep, Residue, Run};
+use crate::model::{Branch, CheckResult, Effect, Phase, Verdict};
 
 /// The most rows a round may move; more would defeat the purpose of rounds.
 const COUNT: u64 = 1_000_000;
@@ -35,6 +35,7 @@ impl Examination<'_, Playbook> {
                     self.schema(&path, run);
                 }
                 PlaybookStep::Drain(drain) => self.drain(&path, drain),
+                PlaybookStep::Check(check) => self.release_check(&path, step, check),
             }
         }
     }
@@ -106,15 +107,19 @@ impl Examination<'_, Playbook> {
     }
 
     fn run(&mut self, path: &str, step: &PlaybookStep) {
-        if step.command().takes_count() {
-            let message = "{count} is for a command that is repeated: make this a `drain` step or leave it out";
-            self.report(&format!("{path}/command"), message);
-        }
+        self.run_once(path, step);
         for (code, verdict) in &step.exits().0 {
             if matches!(verdict, Verdict::More | Verdict::Stuck) {
                 let message = format!("`{verdict}` means nothing for a command that is run once");
                 self.advise(&format!("{path}/exits/{code}"), message, "use done, failed or warning");
             }
+        }
+    }
+
+    fn run_once(&mut self, path: &str, step: &PlaybookStep) {
+        if step.command().takes_count() {
+            let message = "{count} is for a command that is repeated: make this a `drain` step or leave it out";
+            self.report(&format!("{path}/command"), message);
         }
     }
 
@@ -201,6 +206,39 @@ impl Examination<'_, Playbook> {
                     let message = "a migration is named for rows that the command does not move (`moved: false`)";
                     self.report(&format!("{path}/migration"), message);
                 }
+            }
+        }
+    }
+
+    fn release_check(&mut self, path: &str, step: &PlaybookStep, check: &Check) {
+        self.run_once(path, step);
+        for (index, allowance) in check.allow.iter().enumerate() {
+            let path = format!("{path}/allow/{index}");
+            self.range(&path, &allowance.series);
+            self.require_text(&format!("{path}/check"), &allowance.check, "the check's name");
+            self.require_text(&format!("{path}/why"), &allowance.why, "`why`");
+            if allowance.results.is_empty() {
+                self.report(&format!("{path}/results"), "no result is allowed: name failure, warning or both");
+            }
+            for (result, allowed) in allowance.results.iter().enumerate() {
+                let place = format!("{path}/results/{result}");
+                if *allowed == CheckResult::Success {
+                    self.report(&place, "success needs no permission: name failure, warning or both");
+                } else if allowance.results[..result].contains(allowed) {
+                    self.report(&place, format!("{allowed} is named twice"));
+                }
+            }
+            if let Some(query) = &allowance.unless {
+                self.counting_query(&format!("{path}/unless"), query);
+            }
+            let twice = check.allow[..index].iter().any(|other| {
+                other.check == allowance.check
+                    && other.series.overlaps(&allowance.series)
+                    && other.results.iter().any(|result| allowance.results.contains(result))
+            });
+            if twice {
+                let message = format!("{} is allowed twice for some of the same series", allowance.check);
+                self.report(&path, message);
             }
         }
     }

@@ -104,6 +104,10 @@ impl Examination<'_, Playbook> {
                     ranges.push((format!("steps/{index}/*/residues/{residue}"), &explained.series));
                 }
             }
+            if let PlaybookStep::Check(check) = step {
+                let allowed = check.allow.iter().enumerate();
+                ranges.extend(allowed.map(|(at, allow)| (format!("steps/{index}/*/allow/{at}"), &allow.series)));
+            }
         }
         for (path, range) in ranges {
             for (key, end) in [("from", &range.from), ("to", &range.to)] {
@@ -131,7 +135,7 @@ impl Examination<'_, Playbook> {
             self.report("configuration", format!("no configuration file holds for {}", release.name()));
         }
         // An engine without steps is one the service does not support; all of them is an oversight.
-        let idle = |engine| playbook.steps(series, engine).next().is_none();
+        let idle = |engine| !playbook.supports(series, engine);
         if !playbook.steps.is_empty() && [Engine::Mysql, Engine::Postgresql, Engine::Sqlite].into_iter().all(idle) {
             self.report("steps", format!("no step is taken in {}, on any engine", release.name()));
         }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
-    Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue, Run,
+    Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder,
+    Residue, Run,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -118,6 +119,9 @@ fn step(number: usize, step: &PlaybookStep) -> String {
     if let PlaybookStep::Drain(drain) = step {
         about.push(format!("repeated until done, at most {} a round", count_of(drain)));
     }
+    if let PlaybookStep::Check(_) = step {
+        about.push("before any schema of the release is touched, except in the first release of a leap".to_owned());
+    }
     let mut text = format!("  {number}. {} ({})\n     {}\n", step.name(), about.join("; "), step.command());
     text.push_str(&paragraph(5, "", step.why()));
     let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
@@ -139,7 +143,14 @@ fn step(number: usize, step: &PlaybookStep) -> String {
             Effect::Once => "halt and ask, it must not run twice",
         },
     );
-    line("exit codes: ", &exit_codes(step));
+    if let PlaybookStep::Check(check) = step {
+        line("it ends well: ", "where the output is read whole and holds no failure, whatever the exit code says");
+        for allowance in &check.allow {
+            line("allowed: ", &allowed(allowance));
+        }
+    } else {
+        line("exit codes: ", &exit_codes(step));
+    }
     if !step.failure_texts().is_empty() {
         line("failed if it says: ", &list(step.failure_texts().iter().map(|text| format!("\"{text}\""))));
     }
@@ -188,6 +199,18 @@ fn exit_codes(step: &PlaybookStep) -> String {
 
 fn rest(residue: &Residue) -> String {
     format!("{} ({}): {}", residue.migration, series(&residue.series), residue.why.trim())
+}
+
+fn allowed(allowance: &Allowance) -> String {
+    let results: Vec<String> = allowance.results.iter().map(ToString::to_string).collect();
+    let counted = if allowance.unless.is_some() { ", while no row is counted that makes it true" } else { "" };
+    format!(
+        "{} of {} ({}{counted}): {}",
+        results.join(" or "),
+        allowance.check,
+        series(&allowance.series),
+        allowance.why.trim()
+    )
 }
 
 fn gone(remainder: &Remainder) -> String {

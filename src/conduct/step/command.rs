@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use super::{Performance, StepEnd, StepMessage, reached};
 use crate::conduct::StopLevel;
+use crate::conduct::checks::CheckReader;
 use crate::conduct::listen::Listener;
 use crate::journal::{Failure, MigrationCount, Outcome};
-use crate::model::Stream;
+use crate::model::{ReleaseCheck, Stream};
 use crate::plan::{Action, StepConfiguration};
 use crate::readers::{CountReader, Raised, Unread};
 use crate::runner::{Exit, OutputLine, RunnerError, Task, TaskHandle, TaskId};
@@ -28,6 +29,8 @@ pub(super) struct Finished {
     /// What a data migration's output said; absent for other commands.
     pub(super) counts: Option<Result<Vec<MigrationCount>, Unread>>,
     pub(super) raised: Vec<Raised>,
+    /// What the release's own checks said; nothing if they were not run or not understood.
+    pub(super) checks: Option<Vec<ReleaseCheck>>,
     pub(super) log: String,
     pub(super) took: Duration,
 }
@@ -110,8 +113,9 @@ impl Performance {
         if let Some(log) = &mut log {
             let _ = writeln!(log, "# exit {} after {:.1} s", exit.code, took.as_secs_f64());
         }
-        let Listener { last_lines, alarm, counts, exceptions, .. } = listener;
+        let Listener { last_lines, alarm, counts, exceptions, checks, .. } = listener;
         let counts = counts.map(CountReader::finish);
+        let checks = checks.and_then(CheckReader::finish);
         Ok(Finished {
             command,
             handle,
@@ -121,6 +125,7 @@ impl Performance {
             alarm,
             counts,
             raised: exceptions.finish(),
+            checks,
             log: log_name,
             took,
         })

@@ -263,7 +263,7 @@ impl Story {
         };
         let evidence = match &step.action {
             _ if outcome != Outcome::Done => Vec::new(),
-            Action::Run(_) => vec![Evidence::Exit { code: 0, verdict: Verdict::Done }],
+            Action::Check(_) | Action::Run(_) => vec![Evidence::Exit { code: 0, verdict: Verdict::Done }],
             Action::Drain(_) => {
                 let mut evidence = vec![
                     Evidence::Exit { code: 0, verdict: Verdict::Done },
