@@ -20,6 +20,7 @@ mod load;
 mod lookup;
 mod playbook;
 mod release;
+mod release_check;
 mod schemas;
 pub mod show;
 #[cfg(test)]
@@ -29,8 +30,9 @@ pub use files::Overlay;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
-    Allowance, AloneWhile, Check, CheckFormat, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain,
-    OutputFormat, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue, Run, Scripts, StoredUrls,
+    AloneWhile, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook,
+    PlaybookCheck, PlaybookStep, Remainder, Residue, Run, Scripts, StoredUrls,
 };
 pub use release::{Note, Release, ReleaseService, Status, Versions};
+pub use release_check::{Allowance, Check, CheckFormat};
 pub use schemas::schemas;

@@ -173,7 +173,7 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     insta::assert_snapshot!(mistakes, @r"
     leapfrog.yaml:2:7: `(hidden)` is not a name: it needs a lower-case letter first, then letters, digits, `-` or `_`
     leapfrog.yaml:5:5: unknown key `pul` (did you mean `pull`? known are: `socket`, `network`, `user`, `pull`, `prefetch`, `read_images`, `images`)
-    leapfrog.yaml:6:15: unknown word (known are: `next`, `all`)
+    leapfrog.yaml:6:15: unknown word (known are: `all`, `next`)
     leapfrog.yaml:7:23: `{release}` is no placeholder: there are {series}, {codename} and {service}
     leapfrog.yaml:7:80: the pattern makes no image reference: `heat:2024.1` names no registry: write it in full, like quay.io/openstack.kolla/keystone:2024.1-ubuntu-jammy
     leapfrog.yaml:10:66: the environment variable `UNSET` is not set (set it and run leapfrog again)
@@ -218,7 +218,7 @@ fn what_has_to_be_there_is_missed() {
 fn one_database_under_two_names_is_a_mistake() {
     let machine = Machine::new();
     let text = EXAMPLE.replace("nova@10.0.0.6/nova?", "nova@10.0.0.6:3306/nova_cell0?");
-    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:50:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
+    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:55:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn a_secret_that_everybody_can_read_is_doubted() {
     let cloud = machine.cloud(&text);
     insta::assert_snapshot!(told(&cloud.warnings).replace(machine.path("").as_str(), ""), @r"
     leapfrog.yaml:34:12: the file leapfrog.yaml holds a password and every user of this machine can read it (chmod o= leapfrog.yaml)
-    leapfrog.yaml:51:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
+    leapfrog.yaml:56:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
     ");
 }
 
