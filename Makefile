@@ -5,7 +5,11 @@ TESTBED := tests/testbed/testbed
 # The tests that need real databases, containers, a registry and images. They are ignored in plain `cargo test`.
 REAL := --test databases --test containers --test leap
 
-.PHONY: all build release check format lint quick test real bench testbed testbed-down schemas clean
+# How many damaged texts `make fuzz` reads, and from which seed.
+FUZZ_INPUTS ?= 10000000
+FUZZ_SEED ?= 514847241
+
+.PHONY: all build release check format lint quick test fuzz real bench testbed testbed-down schemas clean
 
 all: build
 
@@ -26,6 +30,12 @@ lint:
 
 quick:
 	$(CARGO) test --locked
+
+## Ten million damaged outputs, journals, names and documents through whatever reads them; minutes on one core.
+## Only leapfrog itself is optimized for it, with its checks for overflow on.
+fuzz:
+	CARGO_PROFILE_DEV_OPT_LEVEL=3 LEAPFROG_FUZZ_INPUTS=$(FUZZ_INPUTS) LEAPFROG_FUZZ_SEED=$(FUZZ_SEED) \
+		$(CARGO) test --locked --test fuzz -- --nocapture
 
 ## Everything: the quick loop, then the real leap on the test bed.
 test: check real

@@ -23,5 +23,6 @@ pub mod migrations;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod readers;
 pub mod report;
 pub mod runner;

@@ -19,6 +19,7 @@ mod files;
 mod load;
 mod lookup;
 mod playbook;
+mod playbook_check;
 mod release;
 mod release_check;
 mod schemas;
@@ -31,8 +32,9 @@ pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
     AloneWhile, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook,
-    PlaybookCheck, PlaybookStep, Remainder, Residue, Run, Scripts, StoredUrls,
+    PlaybookStep, Remainder, Residue, Run, Scripts,
 };
+pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use release::{Note, Release, ReleaseService, Status, Versions};
 pub use release_check::{Allowance, Check, CheckFormat};
 pub use schemas::schemas;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::Check;
+use super::{Check, PlaybookCheck};
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
@@ -146,33 +146,6 @@ pub struct ConfigurationOption {
     /// The value itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-}
-
-/// Something that is looked at before anything is touched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlaybookCheck {
-    /// Database URLs that a database stores must lead to the databases of the cloud file.
-    StoredUrls(StoredUrls),
-}
-
-/// Database URLs that are stored in a database and that the service's own commands follow. If they
-/// lead elsewhere, a rehearsal on a copy would change the original.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StoredUrls {
-    /// The check's name.
-    pub name: Slot,
-    /// The slot of the database that stores the URLs.
-    pub database: Slot,
-    /// Reads two columns: a name and a URL.
-    pub query: String,
-    /// The slots whose databases the URLs may and must lead to.
-    pub lead_to: Vec<Slot>,
-    /// Why this is looked at.
-    pub why: String,
-    /// What to do where they lead elsewhere.
-    pub mend: String,
 }
 
 /// One step of a lane.
@@ -424,6 +397,9 @@ pub enum OutputFormat {
     /// A drawn table of three columns: migration, found, moved (nova, placement: prettytable; cinder:
     /// prettytable or tabulate).
     Table,
+    /// Sentences: `name() migrated X of Y objects.`, then `Data migrations have completed.` or `Data
+    /// migrations have not completed. Please re-run.` (ironic since Pike).
+    Ironic,
 }
 
 /// Rows that a migration finds and never moves, and that are harmless.
@@ -456,7 +432,49 @@ pub struct Remainder {
     pub series: SeriesRange,
     /// Counts them, in the database the step is taken for.
     pub query: String,
+    /// Shows them; absent: what `query` counts, the first 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<String>,
+    /// The migration that moves them, by its name in the output: it is held to its word, and where it
+    /// fails the operator is given the query that shows these rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<String>,
+    /// Whether the command moves them: then they are counted for the progress, too. Rows that the command
+    /// passes over, such as soft-deleted ones, are none of its work.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub moved: bool,
     /// What to do where some are left; absent: find out why the command passed over them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+impl Remainder {
+    /// A query that shows the rows: the playbook's, or one made of the query that counts them.
+    pub fn shows(&self) -> String {
+        const HEAD: &str = "SELECT COUNT(";
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(show) = &self.show {
+            return one_line(show);
+        }
+        let query = one_line(&self.query);
+        let parts = query.get(..HEAD.len()).filter(|head| head.eq_ignore_ascii_case(HEAD)).and_then(|_| {
+            let (what, from) = query[HEAD.len()..].split_once(')')?;
+            // What is counted may hold brackets of its own: such a query is shown as it is.
+            (!what.contains('(')).then_some((what.trim(), from.trim()))
+        });
+        match parts {
+            Some((what, from)) if from.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM ")) => {
+                format!("SELECT {what} {from} LIMIT 20")
+            }
+            _ => query,
+        }
+    }
 }

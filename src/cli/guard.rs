@@ -299,6 +299,7 @@ impl Fence for DatabaseFence {
             exit: None,
             last_lines: Vec::new(),
             log: None,
+            migration: None,
             advice: "stop those services and clients, then run the same command again; `--fence off` goes on beside \
                      them, and they may write what a migration does not expect"
                 .to_owned(),

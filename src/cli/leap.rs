@@ -384,6 +384,7 @@ async fn carry_out(
     let settings = Settings {
         jobs: arguments.jobs.map_or(world.cloud.limits.jobs, usize::from),
         batch: world.cloud.limits.batch,
+        round: world.cloud.limits.round,
         grace: GRACE,
         stall: world.cloud.limits.stall,
         directory: directory.clone(),

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::conduct::DatabaseReader;
-use crate::model::{ConnectionUrl, DatabaseId, Heads, Unreachable};
+use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Unreachable};
 
 /// How long a count over a large table may take.
 const COUNTING: Duration = Duration::from_secs(30 * 60);
+
+/// How long a count may take that is only for the progress.
+const GLANCE: Duration = Duration::from_secs(2 * 60);
 
 /// Reads the databases of a cloud file.
 ///
@@ -30,6 +33,18 @@ impl DatabaseReader for LiveReader {
 
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
         crate::observe::count(self.url(database)?, query, self.timeout, COUNTING).await
+    }
+
+    async fn left(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
+        let url = self.url(database)?;
+        if url.engine() == Engine::Sqlite {
+            // Its readers hold up its writers, and those give up after seconds.
+            return Err(Unreachable {
+                reason: "rows in an SQLite file are not counted while a command writes to it".to_owned(),
+                advice: "wait for the end of the round".to_owned(),
+            });
+        }
+        crate::observe::count(url, query, self.timeout, GLANCE).await
     }
 }
 

@@ -247,12 +247,16 @@ impl From<String> for Hidden {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitsSection {
-    /// Lanes side by side, 1 to 256; absent: the number of cores.
+    /// Commands side by side, 1 to 256; absent: the number of cores.
     #[schemars(range(min = 1, max = 256))]
     pub(super) jobs: Option<u32>,
-    /// The most rows of a round of data migrations, 1 to 1000000; absent: what the playbooks say.
+    /// The most rows of a round of data migrations, 1 to 1000000; absent: what the playbooks say
+    /// in the first round, afterwards as many as `round` has time for.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) batch: Option<u64>,
+    /// How long a round of data migrations should take, such as `30s`; it decides how many rows later
+    /// rounds may move, unless `batch` does.
+    pub(super) round: Option<Pause>,
     /// After how long without output or moved rows a step is reported, such as `30m`.
     pub(super) stall: Option<Pause>,
     /// How long connecting to a database may take, such as `10s`.

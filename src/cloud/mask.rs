@@ -36,6 +36,7 @@ const WORDS: &[&str] = &[
     "limits",
     "jobs",
     "batch",
+    "round",
     "stall",
     "connect",
     "api",

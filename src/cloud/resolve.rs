@@ -108,7 +108,7 @@ impl Resolver<'_> {
     fn limits(&mut self, section: &LimitsSection) -> Limits {
         let usual = Limits::default();
         if section.jobs.is_some_and(|jobs| !(1..=Limits::MOST_JOBS).contains(&jobs)) {
-            self.flaw("limits/jobs", format!("lanes side by side: 1 to {}", Limits::MOST_JOBS), "");
+            self.flaw("limits/jobs", format!("commands side by side: 1 to {}", Limits::MOST_JOBS), "");
         }
         if section.batch.is_some_and(|rows| !(1..=Limits::MOST_ROWS).contains(&rows)) {
             self.flaw("limits/batch", format!("rows of a round: 1 to {}", Limits::MOST_ROWS), "");
@@ -116,6 +116,7 @@ impl Resolver<'_> {
         Limits {
             jobs: section.jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(usual.jobs),
             batch: section.batch,
+            round: self.pause(section.round, "limits/round").unwrap_or(usual.round),
             stall: self.pause(section.stall, "limits/stall").unwrap_or(usual.stall),
             connect: self.pause(section.connect, "limits/connect").unwrap_or(usual.connect),
         }

@@ -47,10 +47,13 @@ pub enum Prefetch {
 /// How much at once, and how long to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How many lanes of a hop run side by side, 1 to 256.
+    /// How many commands run side by side, 1 to 256.
     pub jobs: usize,
-    /// The most rows of a round of data migrations, 1 to 1,000,000; absent: what the playbooks say.
+    /// The most rows of a round of data migrations, 1 to 1,000,000; absent: what the playbooks say in the
+    /// first round, afterwards as many as `round` has time for.
     pub batch: Option<u64>,
+    /// How long a round of data migrations should take. At most 30 days.
+    pub round: Duration,
     /// After how long without output or moved rows a step is reported. At most 30 days.
     pub stall: Duration,
     /// How long connecting to a database may take. At most 30 days.
@@ -58,7 +61,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most lanes side by side.
+    /// The most commands side by side.
     pub(super) const MOST_JOBS: u32 = 256;
     /// The most rows of a round.
     pub(super) const MOST_ROWS: u64 = 1_000_000;
@@ -67,11 +70,12 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// As many lanes as cores, the playbooks' row counts, 30 minutes, 10 seconds.
+    /// As many lanes as cores, rounds of 30 seconds, 30 minutes of silence, 10 seconds to connect.
     fn default() -> Self {
         Self {
             jobs: std::thread::available_parallelism().map_or(1, usize::from).min(Self::MOST_JOBS as usize),
             batch: None,
+            round: Duration::from_secs(30),
             stall: Duration::from_secs(30 * 60),
             connect: Duration::from_secs(10),
         }

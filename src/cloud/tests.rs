@@ -122,7 +122,7 @@ fn the_example_is_a_sound_cloud_with_every_password_in_its_place() {
     ");
     assert!(cloud.databases.values().all(|url| url.password().map(Secret::expose) == Some(PASSWORD)));
     assert!(cloud.warnings.is_empty(), "{:?}", cloud.warnings);
-    assert_eq!((cloud.limits.jobs, cloud.limits.batch), (4, Some(1000)));
+    assert_eq!((cloud.limits.jobs, cloud.limits.batch, cloud.limits.round.as_secs()), (4, None, 30));
     assert_eq!((cloud.limits.stall.as_secs(), cloud.limits.connect.as_secs()), (1800, 10));
     let nova = "nova".parse().expect("a service");
     let image = cloud.image(&nova, &"2023.2".parse().expect("a series"), "bobcat").expect("an image");
@@ -185,11 +185,11 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     leapfrog.yaml:17:3: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
     leapfrog.yaml:18:5: `nova` lacks `databases.cell0` (every database of the service has to be listed)
     leapfrog.yaml:18:53: `nova` has no database `cell_0` (the playbook of `nova` has databases.api, databases.cell0, cells)
-    leapfrog.yaml:19:16: lanes side by side: 1 to 256
+    leapfrog.yaml:19:16: commands side by side: 1 to 256
     leapfrog.yaml:19:26: rows of a round: 1 to 1000000
     leapfrog.yaml:19:42: the time has to be longer than nothing and at most 30 days
     leapfrog.yaml:19:55: the time has to be longer than nothing and at most 30 days
-    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `stall`, `connect`)
+    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `round`, `stall`, `connect`)
     ");
 }
 
@@ -204,7 +204,7 @@ fn what_has_to_be_there_is_missed() {
     insta::assert_snapshot!(Machine::new().mistakes("format: 1\nlimits: {jobs: 0}\n"), @r"
     leapfrog.yaml:1:1: `name` is missing
     leapfrog.yaml:1:1: `services` is missing
-    leapfrog.yaml:2:16: lanes side by side: 1 to 256
+    leapfrog.yaml:2:16: commands side by side: 1 to 256
     ");
     insta::assert_snapshot!(Machine::new().mistakes("format: 1\nname: x\nservices: {nova: {}}\n"), @r"
     leapfrog.yaml:1:1: no image pattern for nova (add `default` to runner.containers.images, or a pattern for each under its `services`)
@@ -218,7 +218,7 @@ fn what_has_to_be_there_is_missed() {
 fn one_database_under_two_names_is_a_mistake() {
     let machine = Machine::new();
     let text = EXAMPLE.replace("nova@10.0.0.6/nova?", "nova@10.0.0.6:3306/nova_cell0?");
-    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:55:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
+    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:57:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
 }
 
 #[test]
@@ -284,11 +284,11 @@ fn a_mistake_is_shown_with_its_lines_and_without_the_passwords_in_them() {
 
     Error: 
       × unknown key `pasword_env`
-        ╭─[/leapfrog.yaml:35:7]
-     34 │       url: "*************:**********:***-**************************************"
-     35 │       pasword_env: ********************
+        ╭─[/leapfrog.yaml:37:7]
+     36 │       url: "*************:**********:***-**************************************"
+     37 │       pasword_env: ********************
         ·       ───────────
-     36 │ 
+     38 │ 
         ╰────
       help: did you mean `password_env`? known are: `url`, `url_env`, `url_file`, `password_env`, `password_file`
     "#);
@@ -303,8 +303,8 @@ fn a_secret_that_everybody_can_read_is_doubted() {
         .replace("      password_env: KEYSTONE_DB_PASSWORD\n", "");
     let cloud = machine.cloud(&text);
     insta::assert_snapshot!(told(&cloud.warnings).replace(machine.path("").as_str(), ""), @r"
-    leapfrog.yaml:34:12: the file leapfrog.yaml holds a password and every user of this machine can read it (chmod o= leapfrog.yaml)
-    leapfrog.yaml:56:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
+    leapfrog.yaml:36:12: the file leapfrog.yaml holds a password and every user of this machine can read it (chmod o= leapfrog.yaml)
+    leapfrog.yaml:58:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
     ");
 }
 
@@ -321,11 +321,11 @@ fn a_file_that_is_not_there_or_not_yaml_says_so() {
 
     Error: 
       × this is not YAML: invalid indentation in multiline quoted scalar
-        ╭─[/leapfrog.yaml:35:7]
-     34 │       url: "*************:**keystone:***-******************
-     35 │       password_env: ********************
+        ╭─[/leapfrog.yaml:37:7]
+     36 │       url: "*************:**keystone:***-******************
+     37 │       password_env: ********************
         ·       ─
-     36 │ 
+     38 │ 
         ╰────
     "#);
 }

@@ -58,6 +58,7 @@ impl Questioner {
             redactor: Arc::new(self.connections.redactor()),
             adopt: None,
             batch: None,
+            round: Duration::MAX,
             directory: self.directory.clone(),
             grace: self.grace,
             // Nobody looks at a screen meanwhile.

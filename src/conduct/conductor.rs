@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::schedule::{InHand, Next, next};
-use super::step::{Performance, StepMessage, Turns};
+use super::step::{Course, Performance, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, Signal, StopLevel};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
@@ -45,6 +45,8 @@ pub struct Settings {
     pub jobs: usize,
     /// The most rows of a round, where the operator says so.
     pub batch: Option<u64>,
+    /// How long a round should take, where nobody says how many rows it may move.
+    pub round: Duration,
     /// How long a stopped command may take to end by itself.
     pub grace: Duration,
     /// After how much silence of a command that is said.
@@ -90,7 +92,7 @@ pub struct Conductor {
     /// What the rounds of each lane share. Hops never overlap.
     turns: BTreeMap<Service, Turns>,
     /// When the steps that run began.
-    began: BTreeMap<StepId, (Instant, u32, u64)>,
+    began: BTreeMap<StepId, (Instant, u32)>,
     pub(super) fetching: BTreeSet<ImageReference>,
     pub(super) inspector: Option<Arc<dyn ImageInspector>>,
     /// Downloads end with the run.
@@ -280,6 +282,7 @@ impl Conductor {
             exit: None,
             last_lines: Vec::new(),
             log: Some(format!("logs/{}/{}", step.id.series, step.id.service)),
+            migration: None,
             advice: "find out from its log and from the database whether it was complete; restore the database from \
                      before it if it was not, then begin anew with `--from auto --fresh`"
                 .to_owned(),
@@ -310,7 +313,7 @@ impl Conductor {
             adopted: adopt.is_some(),
         })?;
         self.hand.running.insert(step.id.clone());
-        self.began.insert(step.id.clone(), (Instant::now(), attempt, 0));
+        self.began.insert(step.id.clone(), (Instant::now(), attempt));
         Ok(Performance {
             run: self.run.clone(),
             step: step.clone(),
@@ -323,6 +326,7 @@ impl Conductor {
             turns: Arc::clone(self.turns.entry(lane.service.clone()).or_default()),
             adopt,
             batch: self.settings.batch,
+            round: self.settings.round,
             directory: self.settings.directory.clone(),
             grace: self.settings.grace,
             stall: self.settings.stall,
@@ -334,25 +338,24 @@ impl Conductor {
     fn hear(&mut self, message: StepMessage) -> Result<(), ConductError> {
         match message {
             StepMessage::Line(step, stream, text) => self.events.send(Event::Output { step, stream, text }),
-            StepMessage::Round { step, round, took, handle } => {
-                let moved = round.moved();
-                let Some((began, attempt, rows)) = self.began.get_mut(&step) else { return Ok(()) };
-                *rows = rows.saturating_add(moved);
-                let (attempt, moved, elapsed) = (*attempt, *rows, began.elapsed().as_secs_f64());
+            StepMessage::Rows { step, course } => self.course(step, course),
+            StepMessage::Round { step, round, course, took, handle } => {
+                let Some((_, attempt)) = self.began.get(&step).copied() else { return Ok(()) };
                 self.record(RecordBody::RoundEnded {
                     step: step.clone(),
                     attempt,
                     round: round.number,
                     exit: round.exit,
                     verdict: round.verdict,
+                    count: round.count,
                     counts: round.counts.unwrap_or_default(),
                     seconds: seconds(took),
                 })?;
-                self.say(Progress::Rows { step, round: round.number, moved, rate: moved as f64 / elapsed.max(0.001) });
+                self.course(step, course);
                 self.reap_later(handle);
             }
             StepMessage::Ended { step, end, handle } => {
-                let Some((began, attempt, _)) = self.began.remove(&step) else { return Ok(()) };
+                let Some((began, attempt)) = self.began.remove(&step) else { return Ok(()) };
                 self.hand.running.remove(&step);
                 if !end.outcome.is_complete() {
                     self.hand.halted.insert(step.service.clone());
@@ -373,6 +376,11 @@ impl Conductor {
             }
         }
         Ok(())
+    }
+
+    /// Shows how far a data migration is.
+    fn course(&self, step: StepId, Course { round, moved, total, rate }: Course) {
+        self.say(Progress::Rows { step, round, moved, total, rate });
     }
 
     /// Removes what is left of a task whose end is in the journal.
@@ -426,7 +434,7 @@ impl Conductor {
 
 /// What went wrong outside any step.
 pub fn failure(what: String, advice: String) -> Failure {
-    Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, advice }
+    Failure { what, command: None, exit: None, last_lines: Vec::new(), log: None, migration: None, advice }
 }
 
 /// Seconds, to the millisecond.

@@ -44,7 +44,7 @@ impl Conductor {
                 self.downloads.spawn(async move {
                     let mut result = obtain(&*runner, &pinned, &programs, inspector.as_deref(), &events).await;
                     if let Some(inspector) = inspector.filter(|_| result.is_ok())
-                        && let Err(failure) = inspector.judge(&pinned.reference)
+                        && let Some(failure) = inspector.objection(&pinned.reference)
                     {
                         result = Err(failure);
                     }
@@ -84,11 +84,8 @@ pub trait ImageInspector: Send + Sync {
     /// It cannot be read, or lacks a program.
     async fn inspect(&self, image: &PinnedImage, programs: &BTreeSet<String>) -> Result<(), Failure>;
 
-    /// Whether an image that was read is what the plan expects.
-    ///
-    /// # Errors
-    /// What it is instead.
-    fn judge(&self, image: &ImageReference) -> Result<(), Failure>;
+    /// What an image that was read is, where it is not what the plan expects.
+    fn objection(&self, image: &ImageReference) -> Option<Failure>;
 }
 
 /// Brings an image here and looks whether it has what the plan runs in it. Returns whether it had been
@@ -118,21 +115,23 @@ pub async fn obtain(
     }
     match inspector {
         Some(inspector) => inspector.inspect(image, programs).await?,
-        None => nothing_lacks(image, &runner.lacking(image, programs).await.map_err(refuse)?)?,
+        None => {
+            let lacking = runner.lacking(image, programs).await.map_err(refuse)?;
+            if let Some(failure) = lack_of(image, &lacking) {
+                return Err(failure);
+            }
+        }
     }
     Ok(cached)
 }
 
-/// An image must have the programs that are run in it.
-///
-/// # Errors
-/// It lacks some.
-pub fn nothing_lacks(image: &PinnedImage, lacking: &BTreeSet<String>) -> Result<(), Failure> {
+/// What is said of an image without programs that are run in it, if there are any.
+pub fn lack_of(image: &PinnedImage, lacking: &BTreeSet<String>) -> Option<Failure> {
     if lacking.is_empty() {
-        return Ok(());
+        return None;
     }
     let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
-    Err(failure(
+    Some(failure(
         format!("the image {} ({}) has no {}", image.reference, image.digest.short(), lacking.join(", no ")),
         "name an image that holds these commands under `images` in the cloud file".to_owned(),
     ))

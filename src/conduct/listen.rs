@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::checks::CheckReader;
-use super::output::CountReader;
+use crate::readers::{CountReader, ExceptionReader};
 
 /// How many of the last lines of output a failure repeats.
 const LAST_LINES: usize = 12;
@@ -16,6 +16,8 @@ pub(super) struct Listener<'a> {
     pub(super) counts: Option<CountReader>,
     /// Reads what the release's own checks say, where the command runs them. Their details may hold secrets.
     pub(super) checks: Option<CheckReader>,
+    /// Finds the exceptions that migrations raise.
+    pub(super) exceptions: ExceptionReader,
     /// The last lines that are not blank.
     pub(super) last_lines: VecDeque<String>,
     /// The first line that holds a text which means failure.
@@ -25,7 +27,14 @@ pub(super) struct Listener<'a> {
 impl<'a> Listener<'a> {
     /// A listener that has heard nothing.
     pub(super) fn new(failure_texts: &'a [String], counts: Option<CountReader>) -> Self {
-        Self { failure_texts, counts, checks: None, last_lines: VecDeque::new(), alarm: None }
+        Self {
+            failure_texts,
+            counts,
+            checks: None,
+            exceptions: ExceptionReader::default(),
+            last_lines: VecDeque::new(),
+            alarm: None,
+        }
     }
 
     /// A listener to the release's own checks.
@@ -43,6 +52,7 @@ impl<'a> Listener<'a> {
         if let Some(checks) = &mut self.checks {
             checks.line(told);
         }
+        self.exceptions.line(shown);
         if self.alarm.is_none() && self.failure_texts.iter().any(|failure| told.contains(failure.as_str())) {
             self.alarm = Some(shown.to_owned());
         }

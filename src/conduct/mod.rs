@@ -16,10 +16,12 @@ mod images;
 mod judge;
 mod launch;
 mod listen;
-mod output;
+mod pace;
 mod proof;
 mod schedule;
+mod slowing;
 mod step;
+mod tally;
 
 pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
@@ -27,7 +29,7 @@ pub use checks::CheckReader;
 pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
 pub use found::{Swept, sweep};
-pub use images::{ImageInspector, nothing_lacks, obtain};
+pub use images::{ImageInspector, lack_of, obtain};
 pub use launch::{Connections, Redactor};
 
 use crate::journal::Failure;
@@ -44,6 +46,10 @@ pub trait DatabaseReader: Send + Sync {
 
     /// The number that `query`, which changes nothing, finds in `database`.
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
+
+    /// The same for the progress of a command that works in the database meanwhile: given up after
+    /// minutes, and refused where reading would hold the command up.
+    async fn left(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
 }
 
 /// Proof that nobody else works on the databases.

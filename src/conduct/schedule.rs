@@ -38,9 +38,10 @@ pub(super) enum Next<'p> {
     Halt,
 }
 
-/// How much work a lane has left, as far as that can be told beforehand: stages count, since their steps run
-/// side by side, and a data migration is at least two commands, a schema migration one or none.
-fn work_left(lane: &Lane, state: &RunState) -> u32 {
+/// How much work a lane has left, as far as that can be told beforehand: a data migration is at least two
+/// commands, a schema migration one or none. The steps of a stage count as long as they must take with `jobs`
+/// at a time.
+fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> usize {
     let idle = lane.idle_steps();
     let weigh = |step: &Step| match &step.action {
         _ if state.is_done(&step.id) || idle.contains(&step.id) => 0,
@@ -49,7 +50,11 @@ fn work_left(lane: &Lane, state: &RunState) -> u32 {
         Action::Check(_) => 2,
         Action::Verify(_) => 0,
     };
-    lane.stages().map(|stage| stage.iter().map(weigh).max().unwrap_or(0)).sum()
+    let stages = lane.stages().map(|stage| {
+        let longest = stage.iter().map(weigh).max().unwrap_or(0);
+        longest.max(stage.iter().map(weigh).sum::<usize>().div_ceil(jobs.max(1)))
+    });
+    stages.sum()
 }
 
 /// What comes next, with at most `jobs` steps side by side.
@@ -79,7 +84,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         if !hand.ready.contains(&lane.image) {
             fetching = true;
         } else if !hand.stopping {
-            let left = work_left(lane, state);
+            let left = work_left(lane, state, jobs);
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
             let next = next.filter(|step| checked || step.phase == Phase::Check);
             begin.extend(next.map(|step| (left, lane, step)));

@@ -5,6 +5,7 @@
 
 mod check;
 mod command;
+mod counting;
 mod drain;
 mod run;
 mod turn;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 pub(super) use turn::Turns;
 
+pub(super) use self::counting::Course;
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
 use super::{DatabaseReader, StopLevel};
@@ -37,10 +39,19 @@ pub(super) enum StepMessage {
         step: StepId,
         /// What was seen.
         round: Round,
+        /// How far the attempt is.
+        course: Course,
         /// How long it took.
         took: Duration,
         /// What is left of its task, to be removed once the round is in the journal.
         handle: TaskHandle,
+    },
+    /// Rows move while a round runs.
+    Rows {
+        /// The step.
+        step: StepId,
+        /// How far the attempt is.
+        course: Course,
     },
     /// The step ended.
     Ended {
@@ -100,6 +111,8 @@ pub(super) struct Performance {
     pub adopt: Option<FoundTask>,
     /// The most rows of a round, where the operator says so.
     pub batch: Option<u64>,
+    /// How long a round should take.
+    pub round: Duration,
     /// The run's directory; logs go to `logs/` in it.
     pub directory: Utf8PathBuf,
     /// How long a stopped command may take to end by itself.

@@ -3,13 +3,14 @@
 //! Values are those that can occur: ids are valid, numbers finite and to the millisecond, and a record
 //! of an unknown kind is left out of [`record`], because it does not survive being written.
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Event, Evidence, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
+use super::{Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
 use crate::model::{
-    CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream, Verdict,
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream,
+    Verdict,
 };
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -99,7 +100,16 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (database(), heads()).prop_map(|(database, heads)| Evidence::Heads { database, heads }),
         (text(), check_result(), option::of(text()), option::of(text()))
             .prop_map(|(name, result, details, why)| Evidence::Check { name, result, details, why }),
+        (database(), heads(), branch(), btree_set(text(), 0..3))
+            .prop_map(|(database, heads, branch, reached)| { Evidence::Branch { database, heads, branch, reached } }),
+        (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
+            .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
+        Just(Evidence::NothingElsewhere {}),
     ]
+}
+
+fn branch() -> impl Strategy<Value = Branch> {
+    prop_oneof![Just(Branch::Expand), Just(Branch::Contract)]
 }
 
 fn check_result() -> impl Strategy<Value = CheckResult> {
@@ -108,9 +118,18 @@ fn check_result() -> impl Strategy<Value = CheckResult> {
 
 /// A failure.
 pub(crate) fn failure() -> impl Strategy<Value = Failure> {
-    (text(), option::of(text()), option::of(any::<i64>()), vec(text(), 0..3), option::of(text()), text()).prop_map(
-        |(what, command, exit, last_lines, log, advice)| Failure { what, command, exit, last_lines, log, advice },
-    )
+    let exit = option::of(any::<i64>());
+    let parts = (text(), option::of(text()), exit, vec(text(), 0..3), option::of(text()));
+    (parts, option::of(migration()), text()).prop_map(|((what, command, exit, last_lines, log), migration, advice)| {
+        Failure { what, command, exit, last_lines, log, migration: migration.map(Box::new), advice }
+    })
+}
+
+fn migration() -> impl Strategy<Value = FailedMigration> {
+    let counts = (option::of(any::<u64>()), option::of(any::<u64>()));
+    (text(), counts, option::of(text()), vec(text(), 0..3)).prop_map(|(name, (found, moved), exception, queries)| {
+        FailedMigration { name, found, moved, exception, queries }
+    })
 }
 
 fn count() -> impl Strategy<Value = MigrationCount> {
@@ -143,13 +162,15 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
         (ended, option::of(failure())).prop_map(|((step, attempt, outcome, seconds, rows, evidence), failure)| {
             RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure }
         });
-    let round = (step(), any::<u32>(), any::<u32>(), any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
-        |(step, attempt, round, exit, verdict, counts, seconds)| RecordBody::RoundEnded {
+    let round = (any::<u32>(), option::of(any::<u64>()));
+    let round = (step(), any::<u32>(), round, any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
+        |(step, attempt, (round, count), exit, verdict, counts, seconds)| RecordBody::RoundEnded {
             step,
             attempt,
             round,
             exit,
             verdict,
+            count,
             counts,
             seconds,
         },
@@ -184,12 +205,8 @@ pub(crate) fn progress() -> impl Strategy<Value = Progress> {
         }),
         (image(), any::<bool>()).prop_map(|(image, cached)| Progress::Fetched { image, cached }),
         (image(), text()).prop_map(|(image, text)| Progress::NotFetched { image, text }),
-        (step(), any::<u32>(), any::<u64>(), seconds()).prop_map(|(step, round, moved, rate)| Progress::Rows {
-            step,
-            round,
-            moved,
-            rate
-        }),
+        (step(), any::<u32>(), any::<u64>(), option::of(any::<u64>()), seconds())
+            .prop_map(|(step, round, moved, total, rate)| Progress::Rows { step, round, moved, total, rate }),
         text().prop_map(|text| Progress::Stopping { text }),
         text().prop_map(|text| Progress::Notice { text }),
     ]

@@ -50,14 +50,19 @@ pub enum Progress {
         /// What is wrong, and what to do.
         text: String,
     },
-    /// A data migration moved rows.
+    /// A data migration moves rows.
     Rows {
         /// The step.
         step: StepId,
         /// The round that is running or has just ended, from 1.
         round: u32,
-        /// Rows moved by this attempt so far.
+        /// Rows moved by this attempt so far: what ended rounds reported, and of the round that runs what a
+        /// count in the database shows.
         moved: u64,
+        /// Rows that this attempt will have moved in the end, as far as the playbook's queries count them;
+        /// absent where nobody counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
         /// Rows per second over this attempt.
         rate: f64,
     },

@@ -16,6 +16,6 @@ mod tests;
 
 pub use event::{Event, Progress};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
-pub use record::{Evidence, Failure, MigrationCount, Outcome, Record, RecordBody};
+pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody};
 pub use state::{HopState, IllegalRecord, RunState, Start, StepState};
 pub use store::{Lock, Store, StoreError};

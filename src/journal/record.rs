@@ -96,6 +96,9 @@ pub enum RecordBody {
         exit: i64,
         /// What the exit table says of it.
         verdict: Verdict,
+        /// The most rows that the command was told to move; absent where an earlier process launched it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
         /// What the output said, by migration.
         counts: Vec<MigrationCount>,
         /// How long the round took, in seconds.
@@ -279,6 +282,28 @@ pub struct Failure {
     /// Where the whole output is, relative to the run's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// Which data migration it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Box<FailedMigration>>,
     /// What to do next.
     pub advice: String,
+}
+
+/// The data migration that a failure is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FailedMigration {
+    /// Its name in the output.
+    pub name: String,
+    /// Rows it found in the last round; absent where the output does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<u64>,
+    /// Rows it moved in the last round; absent where the output does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<u64>,
+    /// The last line of the exception that it raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// Queries that show the rows, where the playbook knows any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queries: Vec<String>,
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{
-    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
-    SchemaTarget, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, Standing, Step, StepConfiguration,
+    Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
+use super::schema;
 use super::start::{self, Start};
-use crate::catalog::{ConfigurationFile, Drain, Playbook, PlaybookStep, Release, Run};
+use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Series, Service, Slot, StepId,
 };
@@ -115,7 +116,11 @@ fn observed_heads(brief: &Brief<'_>) -> BTreeMap<DatabaseId, Heads> {
 }
 
 /// The databases of a service's slot that take part, in order.
-fn databases_in<'b>(brief: &'b Brief<'_>, service: &Service, slot: &Slot) -> impl Iterator<Item = &'b DatabaseId> {
+pub(super) fn databases_in<'b>(
+    brief: &'b Brief<'_>,
+    service: &Service,
+    slot: &Slot,
+) -> impl Iterator<Item = &'b DatabaseId> {
     brief.databases.keys().filter(move |id| id.service == *service && id.slot == *slot)
 }
 
@@ -148,7 +153,7 @@ pub(super) fn lane(
     for step in playbook.steps.iter().filter(|step| checks || !matches!(step, PlaybookStep::Check(_))) {
         expand(brief, release, playbook, step, &mut steps);
     }
-    prove_all_at_last(&mut steps);
+    schema::prove_all_at_last(&mut steps);
     if let Ok(name) = VERIFY.parse() {
         steps.push(Step {
             id: StepId { series: release.series.clone(), service: service.clone(), name, target: None },
@@ -189,7 +194,7 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 exits: run.exits.clone(),
                 failure_texts: run.failure_texts.clone(),
                 configuration,
-                schema: schema_move(brief, release, playbook, run, target),
+                schema: schema::schema_move(brief, release, playbook, run, target),
             })),
             PlaybookStep::Drain(drain) => Action::Drain(Box::new(DataMigration {
                 command: drain.command.clone(),
@@ -199,7 +204,7 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 output: drain.output,
                 database: database.clone(),
                 residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
-                alone_while: alone_while(brief, release, service, drain),
+                alone_while: schema::alone_while(brief, release, service, drain),
                 remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
                 configuration,
             })),
@@ -221,55 +226,6 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
         let why = step.why().to_owned();
         steps.push(Step { id, phase: step.phase(), why, effect: step.effect(), beside, action });
     }
-}
-
-/// After the last schema migration of a database, all of its heads must be there, whichever branch it takes.
-fn prove_all_at_last(steps: &mut [Step]) {
-    let mut seen: BTreeSet<DatabaseId> = BTreeSet::new();
-    for step in steps.iter_mut().rev() {
-        let Action::Run(run) = &mut step.action else { continue };
-        for (database, target) in run.schema.iter_mut().flat_map(|schema| &mut schema.databases) {
-            if seen.insert(database.clone()) {
-                target.reaches.clone_from(&target.heads.alembic);
-            }
-        }
-    }
-}
-
-/// Rows that the rounds of a data migration meet on, and where they are counted.
-fn alone_while(brief: &Brief<'_>, release: &Release, service: &Service, drain: &Drain) -> Vec<CommonRows> {
-    let common = drain.alone_while.iter().filter(|common| common.series.contains(&release.series));
-    common
-        .map(|common| CommonRows {
-            what: common.what.clone(),
-            databases: common.databases.iter().flat_map(|slot| databases_in(brief, service, slot)).cloned().collect(),
-            query: common.query.clone(),
-        })
-        .collect()
-}
-
-/// What the schemas that a command migrates must show after it.
-fn schema_move(
-    brief: &Brief<'_>,
-    release: &Release,
-    playbook: &Playbook,
-    run: &Run,
-    target: Option<&DatabaseId>,
-) -> Option<SchemaMove> {
-    let service = &playbook.service;
-    let facts = release.services.get(service)?;
-    let mut databases = BTreeMap::new();
-    for slot in playbook.databases.iter().filter(|slot| run.schema.contains(&slot.slot)) {
-        let Some(heads) = facts.heads.get(&slot.schema) else { continue };
-        let own = databases_in(brief, service, &slot.slot).filter(|id| target.is_none_or(|target| *id == target));
-        for id in own {
-            // Which heads belong to one branch, the release file does not say; the image does.
-            let reaches = if run.branch.is_none() { heads.alembic.clone() } else { BTreeSet::new() };
-            databases.insert(id.clone(), SchemaTarget { heads: heads.clone(), reaches, may_drop: None });
-        }
-    }
-    let skippable = run.besides.is_none() && !brief.no_skip;
-    (!databases.is_empty()).then_some(SchemaMove { databases, branch: run.branch, skippable })
 }
 
 /// The configuration file for a step about `target`.

@@ -13,6 +13,7 @@ mod mapped;
 pub mod proof;
 mod reconcile;
 mod refusal;
+mod schema;
 mod start;
 mod text;
 

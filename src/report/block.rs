@@ -173,6 +173,9 @@ pub(super) fn failure_fields(failure: &Failure, directory: &Utf8Path, indent: us
         lines.extend(shown);
         label = "";
     }
+    for query in failure.migration.iter().flat_map(|migration| &migration.queries) {
+        lines.push(paper.label(indent, "rows", &clean(query)));
+    }
     if let Some(log) = &failure.log {
         lines.push(paper.label(indent, "log", directory.join(log).as_str()));
     }

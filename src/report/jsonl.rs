@@ -128,8 +128,8 @@ impl Line {
 /// JSON has no infinity: a rate that is none is 0.
 fn finite(progress: Progress) -> Progress {
     match progress {
-        Progress::Rows { step, round, moved, rate } if !rate.is_finite() => {
-            Progress::Rows { step, round, moved, rate: 0.0 }
+        Progress::Rows { step, round, moved, total, rate } if !rate.is_finite() => {
+            Progress::Rows { step, round, moved, total, rate: 0.0 }
         }
         other => other,
     }

@@ -131,8 +131,16 @@ impl LaneRow {
                 target: running.step.id.target.as_ref().map(|target| format!("@{target}")).unwrap_or_default(),
             },
             time: clock(running.seconds),
-            rows: running.rows.map(count).unwrap_or_default(),
-            rate: running.rate.map(rate).unwrap_or_default(),
+            rows: match (running.rows, running.total) {
+                (Some(rows), Some(total)) => format!("{}/{}", count(rows), count(total)),
+                (Some(rows), None) => count(rows),
+                (None, _) => String::new(),
+            },
+            rate: match (running.rate, running.remaining()) {
+                (Some(rows), Some(left)) => format!("{}, {} left", rate(rows), clock(left)),
+                (Some(rows), None) => rate(rows),
+                (None, _) => String::new(),
+            },
             note,
             kind: None,
         }

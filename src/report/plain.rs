@@ -17,7 +17,7 @@ use crate::plan::Plan;
 
 use super::evidence::{already, in_words};
 use super::outlet::Outlet;
-use super::text::{bytes, clean, clock, counted, listed, rate, seconds_between, stamp, took};
+use super::text::{bytes, clean, clock, count, counted, listed, rate, seconds_between, stamp, took};
 use super::view::View;
 use super::{Reporter, block};
 
@@ -131,6 +131,9 @@ impl PlainReporter {
         for line in &failure.last_lines {
             self.say(time, &format!("{name} output: {line}"));
         }
+        for query in failure.migration.iter().flat_map(|migration| &migration.queries) {
+            self.say(time, &format!("{name} rows: {query}"));
+        }
         if let Some(log) = &failure.log {
             self.say(time, &format!("{name} log: {}", self.directory.join(log)));
         }
@@ -173,11 +176,19 @@ impl PlainReporter {
         for running in &running {
             let id = &running.step.id;
             let mut part = format!("{} {} for {}", id.service, id.short(), clock(running.seconds));
-            if let Some(rows) = running.rows {
-                part.push_str(&format!(", {}", counted(rows, "row", "rows")));
+            match (running.rows, running.total, running.percent()) {
+                (Some(rows), Some(total), Some(percent)) => {
+                    let total = counted(total, "row", "rows");
+                    part.push_str(&format!(", {} of {total} ({percent} %)", count(rows)));
+                }
+                (Some(rows), ..) => part.push_str(&format!(", {}", counted(rows, "row", "rows"))),
+                (None, ..) => {}
             }
             if let Some(rows) = running.rate {
                 part.push_str(&format!(", {}", rate(rows)));
+            }
+            if let Some(left) = running.remaining() {
+                part.push_str(&format!(", {} left", clock(left)));
             }
             if running.rounds > 0 {
                 part.push_str(&format!(", {}", counted(running.rounds.into(), "round", "rounds")));

@@ -25,10 +25,20 @@ pub(super) struct Pull {
     pub(super) total: u64,
 }
 
+/// Rows that move.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Moving {
+    moved: u64,
+    total: Option<u64>,
+    rate: f64,
+    /// When `moved` was first heard.
+    since: Timestamp,
+}
+
 /// What is heard of a running step.
 #[derive(Debug, Clone, PartialEq)]
 struct Live {
-    rows: Option<(u64, f64)>,
+    rows: Option<Moving>,
     line: Option<String>,
     heard: Timestamp,
 }
@@ -59,10 +69,14 @@ pub(super) struct Running<'v> {
     pub(super) seconds: f64,
     /// Rows that this attempt moved.
     pub(super) rows: Option<u64>,
+    /// Rows that this attempt will have moved in the end, where somebody counted.
+    pub(super) total: Option<u64>,
     /// Rounds that this attempt has behind it.
     pub(super) rounds: u32,
     /// Rows per second.
     pub(super) rate: Option<f64>,
+    /// Seconds since rows were last heard to have moved.
+    pub(super) still: f64,
     /// What the last line of output says.
     pub(super) line: Option<&'v str>,
     /// Seconds since the step was last heard of.
@@ -108,6 +122,23 @@ pub(super) enum Shown<'v> {
         number: usize,
         of: usize,
     },
+}
+
+impl Running<'_> {
+    /// Seconds until the rows that are left have moved, if they go on moving as they did: only where
+    /// somebody counted, something moves, and the time is not over.
+    pub(super) fn remaining(&self) -> Option<f64> {
+        let left = self.total?.saturating_sub(self.rows?);
+        let rate = self.rate.filter(|rate| rate.is_finite() && *rate > 0.0)?;
+        let seconds = left as f64 / rate - self.still;
+        (left > 0 && seconds > 0.0).then_some(seconds)
+    }
+
+    /// Hundredths of the rows that have moved, rounded down: all of them are 100, and nothing else is.
+    pub(super) fn percent(&self) -> Option<u64> {
+        let (rows, total) = (self.rows?, self.total.filter(|total| *total > 0)?);
+        u64::try_from(u128::from(rows.min(total)) * 100 / u128::from(total)).ok()
+    }
 }
 
 impl View {
@@ -199,9 +230,11 @@ impl View {
             Progress::NotFetched { image, .. } => {
                 self.pulls.remove(image);
             }
-            Progress::Rows { step, moved, rate, .. } => {
+            Progress::Rows { step, moved, total, rate, .. } => {
                 if let Some(live) = self.live(step, now) {
-                    live.rows = Some((*moved, *rate));
+                    let before = live.rows.filter(|rows| rows.moved == *moved);
+                    let since = before.map_or(now, |rows| rows.since);
+                    live.rows = Some(Moving { moved: *moved, total: *total, rate: *rate, since });
                 }
             }
             Progress::Stopping { .. } => self.stopping = true,
@@ -294,15 +327,18 @@ impl View {
     fn running(&self, place: Place, now: Timestamp) -> Running<'_> {
         let attempt = self.account.attempts(place).last();
         let live = self.live.get(&place);
+        let moving = live.and_then(|live| live.rows);
         let rounds = attempt.filter(|attempt| attempt.rounds > 0).map(|attempt| attempt.round_rows);
         Running {
             step: self.account.step(place),
             number: place.step + 1,
             of: self.account.lane(place.hop, place.lane).steps.len(),
             seconds: attempt.map_or(0.0, |attempt| seconds_between(attempt.began, now)),
-            rows: live.and_then(|live| live.rows).map(|(moved, _)| moved).or(rounds),
+            rows: moving.map(|moving| moving.moved).or(rounds),
+            total: moving.and_then(|moving| moving.total),
             rounds: attempt.map_or(0, |attempt| attempt.rounds),
-            rate: live.and_then(|live| live.rows).map(|(_, rate)| rate),
+            rate: moving.map(|moving| moving.rate),
+            still: moving.map_or(0.0, |moving| seconds_between(moving.since, now)),
             line: live.and_then(|live| live.line.as_deref()),
             quiet: live.map_or(0.0, |live| seconds_between(live.heard, now)),
         }

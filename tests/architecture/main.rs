@@ -29,12 +29,13 @@ const TABLE: &[Row] = &[
     Row { module: "migrations", imports: &["model"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "plan", imports: &["model", "catalog", "journal", "migrations"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "journal", imports: &["model"], forbidden: &["tokio", "std::net", "std::process"] },
+    Row { module: "readers", imports: &["model", "catalog", "journal"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "runner", imports: &["model"], forbidden: &[] },
     Row { module: "database", imports: &["model"], forbidden: &["std::process"] },
     Row { module: "observe", imports: &["model", "catalog", "cloud", "database"], forbidden: &["std::process"] },
-    Row { module: "conduct", imports: &["model", "catalog", "journal", "plan", "runner"], forbidden: &["std::net", "std::process"] },
+    Row { module: "conduct", imports: &["model", "catalog", "journal", "plan", "runner", "readers"], forbidden: &["std::net", "std::process"] },
     Row { module: "report", imports: &["model", "journal", "plan"], forbidden: &["tokio", "std::net", "std::process"] },
-    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "migrations", "plan", "journal", "runner", "database", "observe", "conduct", "report"], forbidden: &[] },
+    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "migrations", "plan", "journal", "runner", "database", "observe", "conduct", "readers", "report"], forbidden: &[] },
     Row { module: "main", imports: &[], forbidden: &[] },
 ];
 

@@ -14,8 +14,7 @@ use leapfrog::model::{
     Unreachable, Verdict,
 };
 use leapfrog::plan::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, SchemaMove, SchemaTarget, Standing, Step,
-    StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
 };
 use leapfrog::runner::scripted::{Call, Script, Scripted};
 use leapfrog::runner::{FoundState, PinnedImage, TaskId};
@@ -119,6 +118,8 @@ pub(crate) struct Databases {
     wrong: Mutex<BTreeMap<DatabaseId, Result<Heads, Unreachable>>>,
     /// What queries find, one after the other; the last one again and again.
     counts: Mutex<BTreeMap<String, Vec<Result<u64, Unreachable>>>>,
+    /// What queries find that are asked for the progress.
+    left: Mutex<BTreeMap<String, Vec<u64>>>,
     /// How many tables databases hold, one look after the other; the last one again and again.
     tables: Mutex<BTreeMap<DatabaseId, Vec<u64>>>,
     /// How long a count takes.
@@ -150,6 +151,15 @@ impl DatabaseReader for Databases {
         let mut counts = self.counts.lock().expect("no panic");
         let answers = counts.get_mut(query).unwrap_or_else(|| panic!("the test counts {query}"));
         if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() }
+    }
+
+    async fn left(&self, _: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
+        let counting = *self.counting.lock().expect("no panic");
+        tokio::time::sleep(counting).await;
+        let mut left = self.left.lock().expect("no panic");
+        let away = Unreachable { reason: "nobody counts".into(), advice: "count".into() };
+        let answers = left.get_mut(query).ok_or(away)?;
+        Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0] })
     }
 }
 
@@ -210,6 +220,7 @@ impl Bed {
             before: Mutex::default(),
             wrong: Mutex::default(),
             counts: Mutex::default(),
+            left: Mutex::default(),
             tables: Mutex::default(),
             counting: Mutex::default(),
         });
@@ -256,6 +267,11 @@ impl Bed {
         self.databases.counts.lock().expect("no panic").insert(query.into(), numbers);
     }
 
+    /// Lets a query find these numbers while a command works, one after the other.
+    pub(crate) fn leaves(&self, query: &str, numbers: &[u64]) {
+        self.databases.left.lock().expect("no panic").insert(query.into(), numbers.into());
+    }
+
     /// Lets a database show so many tables, one look after the other.
     pub(crate) fn holds(&self, database: &str, tables: &[u64]) {
         self.databases.tables.lock().expect("no panic").insert(valid(database), tables.to_vec());
@@ -265,29 +281,6 @@ impl Bed {
     pub(crate) fn is_away(&self, database: &str) {
         let error = Unreachable { reason: "nobody answers".into(), advice: "start the server".into() };
         self.databases.wrong.lock().expect("no panic").insert(valid(database), Err(error));
-    }
-
-    /// Makes the steps named db-sync what they are in playbooks: schema migrations that the heads prove.
-    pub(crate) fn with_schemas(mut self) -> Self {
-        for hop in &mut self.plan.hops {
-            let series = hop.series.to_string();
-            for step in hop.lanes.iter_mut().flat_map(|lane| &mut lane.steps) {
-                let Action::Run(run) = &mut step.action else { continue };
-                let target = heads(&series);
-                let reaches = target.alembic.clone();
-                let target = SchemaTarget { heads: target, reaches, may_drop: None };
-                let databases = [(valid(step.id.service.as_str()), target)].into();
-                run.schema = Some(SchemaMove { databases, branch: None, skippable: true });
-            }
-        }
-        self
-    }
-
-    /// Changes what a step's schema migration must show.
-    pub(crate) fn schema(&mut self, step: &str, change: impl FnOnce(&mut SchemaMove)) {
-        let step = self.step(step);
-        let Action::Run(run) = &mut step.action else { panic!("{} is no schema migration", step.id) };
-        change(run.schema.as_mut().expect("a schema migration"));
     }
 
     /// Lets a query fail.
@@ -376,6 +369,7 @@ impl Bed {
         let settings = Settings {
             jobs: self.jobs,
             batch: None,
+            round: Duration::from_secs(30),
             grace: GRACE,
             stall: Duration::from_secs(600),
             directory: self.directory.clone(),
@@ -501,5 +495,13 @@ pub(crate) fn residue(migration: &str, query: &str) -> Residue {
 
 /// Rows that must be gone.
 pub(crate) fn remainder(what: &str, query: &str, mend: Option<&str>) -> Remainder {
-    Remainder { what: what.into(), series: Default::default(), query: query.into(), mend: mend.map(str::to_owned) }
+    Remainder {
+        what: what.into(),
+        series: Default::default(),
+        query: query.into(),
+        show: None,
+        migration: None,
+        moved: true,
+        mend: mend.map(str::to_owned),
+    }
 }

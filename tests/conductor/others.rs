@@ -24,6 +24,7 @@ impl Fence for Passing {
             exit: None,
             last_lines: Vec::new(),
             log: None,
+            migration: None,
             advice: "stop it".into(),
         };
         (self.0.fetch_add(1, Ordering::Relaxed) == 1).then_some(failure)

@@ -2,9 +2,35 @@
 
 use leapfrog::journal::{Evidence, Outcome, RecordBody};
 use leapfrog::model::{Branch, Heads};
+use leapfrog::plan::{Action, SchemaMove, SchemaTarget};
 use leapfrog::runner::scripted::Script;
 
-use crate::bed::{Bed, Told, heads};
+use crate::bed::{Bed, Told, heads, valid};
+
+impl Bed {
+    /// Makes the steps named db-sync what they are in playbooks: schema migrations that the heads prove.
+    pub(crate) fn with_schemas(mut self) -> Self {
+        for hop in &mut self.plan.hops {
+            let series = hop.series.to_string();
+            for step in hop.lanes.iter_mut().flat_map(|lane| &mut lane.steps) {
+                let Action::Run(run) = &mut step.action else { continue };
+                let target = heads(&series);
+                let reaches = target.alembic.clone();
+                let target = SchemaTarget { heads: target, reaches, may_drop: None };
+                let databases = [(valid(step.id.service.as_str()), target)].into();
+                run.schema = Some(SchemaMove { databases, branch: None, skippable: true });
+            }
+        }
+        self
+    }
+
+    /// Changes what a step's schema migration must show.
+    pub(crate) fn schema(&mut self, step: &str, change: impl FnOnce(&mut SchemaMove)) {
+        let step = self.step(step);
+        let Action::Run(run) = &mut step.action else { panic!("{} is no schema migration", step.id) };
+        change(run.schema.as_mut().expect("a schema migration"));
+    }
+}
 
 fn evidence<'t>(told: &'t Told, step: &str) -> &'t [Evidence] {
     let ends = told.records.iter().rev().filter_map(|record| match &record.body {

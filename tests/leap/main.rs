@@ -8,5 +8,6 @@ mod failing;
 mod others;
 mod proofs;
 mod refusals;
+mod schemas;
 mod traps;
 mod wrong_images;

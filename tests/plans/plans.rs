@@ -70,3 +70,59 @@ fn every_lane_ends_in_a_comparison_of_heads_and_no_step_has_the_name_of_another(
     ids.dedup();
     assert_eq!(ids.len(), all);
 }
+
+#[test]
+fn novas_cells_are_worked_on_side_by_side_each_stage_after_the_one_before() {
+    let mut cloud = Cloud::at("2023.1");
+    cloud.only = vec!["nova"];
+    let plan = plan(&cloud);
+    let stages: Vec<Vec<String>> =
+        plan.hops[1].lanes[0].stages().map(|stage| stage.iter().map(|step| step.id.short()).collect()).collect();
+    let cells = |name: &str| ["cell0", "cell1", "cell2"].map(|cell| format!("{name}@{cell}")).to_vec();
+    let expected = [
+        vec!["api-db-sync".to_owned()],
+        cells("db-sync"),
+        cells("online-data-migrations"),
+        vec!["verify-heads".to_owned()],
+    ];
+    assert_eq!(stages, expected);
+    let drains = plan.steps().filter_map(|(_, _, step)| match &step.action {
+        Action::Drain(migration) => Some(migration),
+        _ => None,
+    });
+    for migration in drains {
+        let walked = migration.alone_while.iter().flat_map(|common| &common.databases);
+        let walked: std::collections::BTreeSet<String> = walked.map(ToString::to_string).collect();
+        assert_eq!(Vec::from_iter(walked), ["nova.api", "nova.cell0", "nova.cells.cell1", "nova.cells.cell2"]);
+    }
+}
+
+#[test]
+fn without_skipping_every_schema_migration_is_run_and_the_plan_says_so() {
+    let mut cloud = Cloud::at("2023.1");
+    let skipping = plan(&cloud);
+    assert!(plan::render(&skipping).contains("(skipped: at the release's heads)"));
+    cloud.no_skip = true;
+    let running = plan(&cloud);
+    let text = plan::render(&running);
+    assert!(!text.contains("(skipped") && text.contains("every schema migration is run"), "{text}");
+    assert!(running.steps().all(|(_, _, step)| !step.may_be_skipped()));
+    let ids = |plan: &Plan| plan.steps().map(|(_, _, step)| step.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&skipping), ids(&running));
+}
+
+#[test]
+fn a_step_that_will_find_its_branch_done_is_foreseen_where_the_image_says_which_head_is_whose() {
+    let mut cloud = Cloud::at("2023.2");
+    cloud.only = vec!["keystone"];
+    let mut plan = plan(&cloud);
+    // keystone 2024.1 moves its expand branch only.
+    let lane = &mut plan.hops[1].lanes[0];
+    let idle = |lane: &plan::Lane| lane.idle_steps().iter().map(|step| step.short()).collect::<Vec<_>>();
+    assert!(idle(lane).is_empty(), "the release file does not know whose head moves");
+    let Action::Run(expand) = &mut lane.steps[0].action else { panic!("a command") };
+    for target in expand.schema.iter_mut().flat_map(|schema| schema.databases.values_mut()) {
+        target.reaches = ["47147121".to_owned()].into();
+    }
+    assert_eq!(idle(lane), ["db-contract", "db-migrate"]);
+}

@@ -197,6 +197,16 @@ impl Examination<'_, Playbook> {
             self.range(&path, &remainder.series);
             self.require_text(&format!("{path}/what"), &remainder.what, "`what`");
             self.counting_query(&format!("{path}/query"), &remainder.query);
+            if let Some(show) = &remainder.show {
+                self.showing_query(&format!("{path}/show"), show);
+            }
+            if let Some(migration) = &remainder.migration {
+                self.require_text(&format!("{path}/migration"), migration, "the migration's name");
+                if !remainder.moved {
+                    let message = "a migration is named for rows that the command does not move (`moved: false`)";
+                    self.report(&format!("{path}/migration"), message);
+                }
+            }
         }
     }
 
@@ -238,6 +248,14 @@ impl Examination<'_, Playbook> {
         let words: String = query.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
         if !words.starts_with("SELECT COUNT(") || words.contains(';') {
             self.report(path, "the query must be one statement that begins with SELECT COUNT(");
+        }
+    }
+
+    /// A query that is shown to an operator, who may run it as it stands.
+    fn showing_query(&mut self, path: &str, query: &str) {
+        let words: String = query.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
+        if !words.starts_with("SELECT ") || words.contains(';') {
+            self.report(path, "the query must be one statement that begins with SELECT");
         }
     }
 

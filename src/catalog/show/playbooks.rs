@@ -214,7 +214,12 @@ fn allowed(allowance: &Allowance) -> String {
 }
 
 fn gone(remainder: &Remainder) -> String {
-    format!("{} ({})", remainder.what.trim(), series(&remainder.series))
+    let mover = match (&remainder.migration, remainder.moved) {
+        (Some(migration), _) => format!("; moved by {migration}"),
+        (None, true) => String::new(),
+        (None, false) => "; not moved by this command".to_owned(),
+    };
+    format!("{} ({}){mover}", remainder.what.trim(), series(&remainder.series))
 }
 
 fn series(range: &SeriesRange) -> String {

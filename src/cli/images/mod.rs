@@ -114,11 +114,11 @@ impl ImageInspector for ImageReader {
         self.read(image, programs).await
     }
 
-    fn judge(&self, image: &ImageReference) -> Result<(), Failure> {
+    fn objection(&self, image: &ImageReference) -> Option<Failure> {
         let mut held = self.held();
         held.0.retain(|(_, own), _| own == image);
         let refusals = match self.with_expected(|expected| images::check(&self.plan, &held, expected)) {
-            Ok(_) => return Ok(()),
+            Ok(_) => return None,
             Err(refusals) => refusals,
         };
         let advice = refusals.first().map(|refusal| refusal.next.clone()).unwrap_or_default();
@@ -126,7 +126,7 @@ impl ImageInspector for ImageReader {
             Some(found) => format!("{} (found {found})", refusal.what),
             None => refusal.what,
         });
-        Err(conduct::failure(told.collect::<Vec<_>>().join("; "), advice))
+        Some(conduct::failure(told.collect::<Vec<_>>().join("; "), advice))
     }
 }
 
@@ -144,7 +144,9 @@ async fn ask(
     }
     let refuse = |error: RunnerError| conduct::failure(error.to_string(), error.advice);
     let files = runner.read(image, &question.request()).await.map_err(refuse)?;
-    conduct::nothing_lacks(image, &files.lacking)?;
+    if let Some(failure) = conduct::lack_of(image, &files.lacking) {
+        return Err(failure);
+    }
     let facts = question.facts(&files);
     cache.put(&digest, &key, &facts).await;
     Ok(HeldImage { digest, facts })

@@ -2,18 +2,19 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{Performance, StepEnd, StepMessage, reached};
 use crate::conduct::StopLevel;
 use crate::conduct::checks::CheckReader;
 use crate::conduct::listen::Listener;
-use crate::conduct::output::CountReader;
 use crate::journal::{Failure, MigrationCount, Outcome};
 use crate::model::{ReleaseCheck, Stream};
 use crate::plan::{Action, StepConfiguration};
+use crate::readers::{CountReader, Raised, Unread};
 use crate::runner::{Exit, OutputLine, RunnerError, Task, TaskHandle, TaskId};
 
 /// One command run to its end.
@@ -25,7 +26,9 @@ pub(super) struct Finished {
     pub(super) stopped: bool,
     pub(super) last_lines: Vec<String>,
     pub(super) alarm: Option<String>,
-    pub(super) counts: Option<Vec<MigrationCount>>,
+    /// What a data migration's output said; absent for other commands.
+    pub(super) counts: Option<Result<Vec<MigrationCount>, Unread>>,
+    pub(super) raised: Vec<Raised>,
     /// What the release's own checks said; nothing if they were not run or not understood.
     pub(super) checks: Option<Vec<ReleaseCheck>>,
     pub(super) log: String,
@@ -110,8 +113,8 @@ impl Performance {
         if let Some(log) = &mut log {
             let _ = writeln!(log, "# exit {} after {:.1} s", exit.code, took.as_secs_f64());
         }
-        let Listener { last_lines, alarm, counts, checks, .. } = listener;
-        let counts = counts.and_then(CountReader::finish);
+        let Listener { last_lines, alarm, counts, checks, exceptions, .. } = listener;
+        let counts = counts.map(CountReader::finish);
         let checks = checks.and_then(CheckReader::finish);
         Ok(Finished {
             command,
@@ -122,6 +125,7 @@ impl Performance {
             alarm,
             counts,
             checks,
+            raised: exceptions.finish(),
             log: log_name,
             took,
         })
@@ -152,6 +156,7 @@ impl Performance {
             exit: Some(finished.exit.code),
             last_lines: finished.last_lines.clone(),
             log: Some(finished.log.clone()),
+            migration: None,
             advice: advice.unwrap_or_else(|| {
                 "read the last lines and the log, mend the cause, then run the same command again: it goes on with \
                  this step"
@@ -171,6 +176,7 @@ impl Performance {
             exit: None,
             last_lines,
             log,
+            migration: None,
             advice: error.advice,
         };
         StepEnd::failed(Outcome::Failed, failure)

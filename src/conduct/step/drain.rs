@@ -1,21 +1,28 @@
 //! A data migration: rounds until it is proved complete.
 
+use super::command::Finished;
 use super::{Performance, StepEnd, StepMessage, reached};
-use crate::conduct::StopLevel;
-use crate::conduct::judge::{Harmless, Judgement, Round, judge};
+use crate::catalog::Remainder;
+use crate::conduct::judge::{self, Harmless, Judgement, Round, Trouble, judge};
 use crate::conduct::listen::Listener;
-use crate::conduct::output::CountReader;
-use crate::journal::{Evidence, Failure, Outcome};
+use crate::conduct::pace::{Measured, next_count};
+use crate::conduct::{StopLevel, slowing};
+use crate::journal::{Evidence, FailedMigration, Failure, Outcome};
 use crate::model::{DatabaseId, Unreachable};
 use crate::plan::DataMigration;
+use crate::readers::CountReader;
 use crate::runner::TaskHandle;
+
+/// How many rounds of a migration are remembered.
+const REMEMBERED: usize = 64;
 
 impl Performance {
     /// Rounds until done, stuck, failed or interrupted.
     pub(super) async fn drain(&mut self, migration: &DataMigration) -> (StepEnd, Option<TaskHandle>) {
-        let batch = self.batch.unwrap_or(migration.count);
         let mut before: Option<Round> = None;
+        let mut measured: Vec<Measured> = Vec::new();
         let mut rows = 0_u64;
+        let counting = self.counting(migration);
         for number in 1.. {
             // Harmless rows are found again in every round; a round must be able to see past them.
             let harmless = match self.harmless(migration).await {
@@ -35,6 +42,8 @@ impl Performance {
                     return (StepEnd { rows: Some(rows), ..StepEnd::failed(Outcome::Failed, failure) }, None);
                 }
             };
+            let adopted = self.adopt.is_some();
+            let batch = self.batch.unwrap_or_else(|| next_count(&measured, migration.count, self.round));
             let count = batch.saturating_add(harmless.iter().map(|harmless| harmless.rows).sum());
             let words = migration.command.words(Some(count));
             let listener = Listener::new(&migration.failure_texts, Some(CountReader::new(migration.output)));
@@ -44,19 +53,32 @@ impl Performance {
             };
             let round = Round {
                 number,
+                count: (!adopted).then_some(count),
                 exit: finished.exit.code,
                 verdict: migration.exits.verdict(finished.exit.code),
-                counts: finished.counts.clone(),
+                counts: finished.counts.clone().unwrap_or_else(|| Ok(Vec::new())),
                 alarm: finished.alarm.clone(),
+                raised: finished.raised.clone(),
             };
             rows = rows.saturating_add(round.moved());
+            if !adopted {
+                // How long the command of an earlier process took nobody knows.
+                remember(&mut measured, Measured { count: batch, moved: round.moved(), took: finished.took });
+            }
+            let unmoved = counting.ended(&round);
             let mut judgement = judge(&round, before.as_ref(), &harmless);
+            if judgement == Judgement::Again {
+                let slow = || slowing::slowing(&measured, self.round).map(|slow| judge::slowing(&slow, round.counts()));
+                let trouble = unmoved.as_ref().map(judge::unmoved).or_else(slow);
+                judgement = trouble.map_or(judgement, Judgement::Stuck);
+            }
             if let Judgement::Done(evidence) = judgement {
                 judgement = self.none_remain(migration, evidence).await;
             }
             let message = StepMessage::Round {
                 step: self.step.id.clone(),
                 round: self.without_secrets(round.clone()),
+                course: counting.course(number),
                 took: finished.took,
                 handle: finished.handle.clone(),
             };
@@ -70,11 +92,11 @@ impl Performance {
                 _ if finished.stopped => Some(StepEnd::interrupted()),
                 Judgement::Again if *self.stop.borrow() > StopLevel::None => Some(StepEnd::interrupted()),
                 Judgement::Again => None,
-                Judgement::Stuck { what, advice } => {
-                    Some(StepEnd::failed(Outcome::Stuck, self.failure(&finished, what, Some(advice))))
+                Judgement::Stuck(trouble) => {
+                    Some(StepEnd::failed(Outcome::Stuck, self.trouble(&finished, &round, migration, trouble)))
                 }
-                Judgement::Failed { what, advice } => {
-                    Some(StepEnd::failed(Outcome::Failed, self.failure(&finished, what, Some(advice))))
+                Judgement::Failed(trouble) => {
+                    Some(StepEnd::failed(Outcome::Failed, self.trouble(&finished, &round, migration, trouble)))
                 }
             };
             if let Some(end) = end {
@@ -83,6 +105,24 @@ impl Performance {
             before = Some(round);
         }
         (StepEnd::interrupted(), None)
+    }
+
+    /// What is told of trouble: with the migration it is about, its counts, and how to see its rows.
+    fn trouble(&self, finished: &Finished, round: &Round, migration: &DataMigration, trouble: Trouble) -> Failure {
+        let Trouble { what, advice, migration: name } = trouble;
+        let failed = name.map(|name| {
+            let count = round.counts().iter().find(|count| count.migration == name);
+            let raised = round.raised.iter().find(|raised| raised.migration.as_deref() == Some(name.as_str()));
+            let of_it = |remainder: &&Remainder| remainder.migration.as_deref() == Some(name.as_str());
+            FailedMigration {
+                found: count.map(|count| count.found),
+                moved: count.map(|count| count.moved),
+                exception: raised.and_then(|raised| raised.exception.clone()),
+                queries: migration.remainders.iter().filter(of_it).map(Remainder::shows).collect(),
+                name: self.redactor.redact(name),
+            }
+        });
+        Failure { migration: failed.map(Box::new), ..self.failure(finished, what, Some(advice)) }
     }
 
     /// Counts rows; nothing if the run is stopped meanwhile, for a count can take half an hour.
@@ -109,6 +149,7 @@ impl Performance {
                 exit: None,
                 last_lines: Vec::new(),
                 log: None,
+                migration: None,
                 advice: unreachable.advice,
             })?;
             harmless.push(Harmless { migration: residue.migration.clone(), rows, why: residue.why.clone() });
@@ -127,20 +168,21 @@ impl Performance {
                     evidence.push(Evidence::NoneRemain { what: remainder.what.clone(), database: database.clone() });
                 }
                 Ok(rows) => {
-                    return Judgement::Stuck {
+                    let mend = remainder.mend.as_deref().unwrap_or("find out why the command passed over them").trim();
+                    return Judgement::Stuck(Trouble {
                         what: format!("the command says done and {database} still holds {rows} {}", remainder.what),
                         advice: format!(
-                            "{}; they are counted by: {}. Then run the same command again",
-                            remainder.mend.as_deref().unwrap_or("find out why the command passed over them").trim(),
-                            remainder.query.trim()
+                            "{mend}; they are shown in {database} by: {}. Then run the same command again",
+                            remainder.shows()
                         ),
-                    };
+                        migration: remainder.migration.clone(),
+                    });
                 }
                 Err(unreachable) => {
-                    return Judgement::Failed {
-                        what: format!("{} could not be counted in {database}: {}", remainder.what, unreachable.reason),
-                        advice: unreachable.advice,
-                    };
+                    return Judgement::Failed(Trouble::new(
+                        format!("{} could not be counted in {database}: {}", remainder.what, unreachable.reason),
+                        unreachable.advice,
+                    ));
                 }
             }
         }
@@ -153,5 +195,13 @@ impl Performance {
             count.migration = self.redactor.redact(std::mem::take(&mut count.migration));
         }
         round
+    }
+}
+
+/// Keeps what the next rounds are decided by: the first round, which has the playbook's size, and the last ones.
+fn remember(measured: &mut Vec<Measured>, round: Measured) {
+    measured.push(round);
+    if measured.len() > REMEMBERED {
+        measured.remove(1);
     }
 }

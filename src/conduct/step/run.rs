@@ -148,6 +148,7 @@ impl Performance {
             exit: None,
             last_lines: Vec::new(),
             log: None,
+            migration: None,
             advice: unreachable.advice,
         };
         StepEnd::failed(Outcome::Failed, failure)

@@ -45,6 +45,7 @@ impl Performance {
                     exit: None,
                     last_lines: Vec::new(),
                     log: None,
+                    migration: None,
                     advice: unreachable.advice,
                 })?;
                 if rows > 0 {

@@ -31,6 +31,7 @@ impl Performance {
             exit: None,
             last_lines: Vec::new(),
             log: None,
+            migration: None,
             advice: format!(
                 "check that image and cloud file belong to {} and to this cloud, and that nothing else writes to these \
                  databases; then run the same command again",

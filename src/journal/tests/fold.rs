@@ -29,6 +29,7 @@ fn round(step: &str, attempt: u32, round: u32) -> RecordBody {
         round,
         exit: 1,
         verdict: Verdict::More,
+        count: None,
         counts: Vec::new(),
         seconds: 1.0,
     }

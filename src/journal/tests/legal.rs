@@ -107,7 +107,8 @@ impl Making {
                 let counts =
                     vec![MigrationCount { migration: "ünïcode".into(), found: 50, moved: u64::from(choice) }];
                 let (exit, verdict, seconds) = (1, Verdict::More, 0.5);
-                self.say(RecordBody::RoundEnded { step, attempt, round: rounds + 1, exit, verdict, counts, seconds });
+                let (round, count) = (rounds + 1, Some(1000));
+                self.say(RecordBody::RoundEnded { step, attempt, round, exit, verdict, count, counts, seconds });
             }
             (Some(_), _) => {
                 let outcome = if choice < 120 { Outcome::Stuck } else { Outcome::Done };

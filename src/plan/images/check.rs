@@ -60,7 +60,7 @@ impl Judge<'_> {
                 format!("the Python packages of {} were not found in it", self.lane.service),
                 None,
                 Some(format!("a program of {} whose first line leads to its interpreter", self.lane.service)),
-                "see what the image is built of; if its commands are right, `read_images: false` under `runner` in the \
+                "see what the image is built of; if its commands are right, `read_images: false` under `runner.containers` in the \
                  cloud file takes images unread"
                     .to_owned(),
             )];
@@ -136,7 +136,7 @@ impl Judge<'_> {
                     None,
                     format!(
                         "see who put these scripts into the image; use one with {service} {series} as it was released, \
-                         or take it unread with `read_images: false` under `runner` in the cloud file"
+                         or take it unread with `read_images: false` under `runner.containers` in the cloud file"
                     ),
                 ));
             }

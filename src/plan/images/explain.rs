@@ -18,7 +18,10 @@ pub fn explain(refusals: &mut [Refusal], held: &Held, observation: &Observation,
         let Some(id) = refusal.database.clone() else { continue };
         let Some(Ok(seen)) = observation.databases.get(&id) else { continue };
         if let Some(place) = place(&id, &seen.heads.alembic, held, expected) {
-            place.tell(&id, refusal, expected.options);
+            let drains = expected.playbooks.iter().filter(|playbook| playbook.service == id.service).any(|playbook| {
+                playbook.steps.iter().any(|step| matches!(step, crate::catalog::PlaybookStep::Drain(_)))
+            });
+            place.tell(&id, refusal, drains, expected.options);
         }
     }
 }
@@ -60,7 +63,7 @@ fn place(id: &DatabaseId, heads: &BTreeSet<String>, held: &Held, expected: Expec
 }
 
 impl Place {
-    fn tell(self, id: &DatabaseId, refusal: &mut Refusal, options: &str) {
+    fn tell(self, id: &DatabaseId, refusal: &mut Refusal, drains: bool, options: &str) {
         match self {
             Self::Within { series, last, left, next, before } => {
                 refusal.kind = RefusalKind::HalfDone;
@@ -69,7 +72,7 @@ impl Place {
                     "database {id} stands in the middle of {series}'s migrations: {revisions} left, the next is {next}"
                 );
                 refusal.found = Some(last);
-                let before = before.map_or(String::new(), |before| {
+                let before = before.filter(|_| drains).map_or(String::new(), |before| {
                     format!(
                         ", with {before}'s data migrations complete before (if {series} stopped with an error about \
                          data, that is what is missing: run them with {before}'s image)"

@@ -230,11 +230,15 @@ impl Story {
                     round,
                     exit: i64::from(!last),
                     verdict: if last { Verdict::Done } else { Verdict::More },
+                    count: Some(1000),
                     counts,
                     seconds: (takes / f64::from(rounds + 1) * 1000.0).round() / 1000.0,
                 },
             );
-            self.say(t, Progress::Rows { step: id.clone(), round, moved, rate: moved as f64 / (t - at) });
+            self.say(
+                t,
+                Progress::Rows { step: id.clone(), round, moved, total: Some(rows), rate: moved as f64 / (t - at) },
+            );
         }
         if rounds == 0 && step.phase == Phase::Expand && !matches!(fate, Some(Fate::Silent)) {
             for (n, line) in [

@@ -11,6 +11,7 @@ fn failure(what: &str, command: &str, exit: i64, lines: &[&str], log: &str) -> F
         exit: Some(exit),
         last_lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         log: Some(log.to_owned()),
+        migration: None,
         advice: "read the last lines and the log, mend the cause, then run the same command again: it goes on with \
                  this step"
             .to_owned(),

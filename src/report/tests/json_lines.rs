@@ -57,7 +57,7 @@ fn progress_on_one_thing_comes_once_a_second_and_news_comes_at_once() {
     let mut reporter = JsonLinesReporter::new(page.outlet());
     let rows = |step: &str, moved| {
         let step = step.parse().expect("a step");
-        Event::Progress(Progress::Rows { step, round: 1, moved, rate: f64::INFINITY })
+        Event::Progress(Progress::Rows { step, round: 1, moved, total: None, rate: f64::INFINITY })
     };
     for tenth in 0..25u64 {
         let now = stories::after(tenth as f64 / 10.0);

@@ -3,6 +3,7 @@
 mod any;
 mod json_lines;
 mod plain;
+mod schemas;
 mod terminal;
 mod texts;
 mod view;

@@ -69,6 +69,7 @@ fn a_run_that_ends_outside_any_step_says_why() {
         exit: None,
         last_lines: Vec::new(),
         log: None,
+        migration: None,
         advice: "look at the network and the proxy, then run the same command again".to_owned(),
     };
     story.record(at, RecordBody::HopStarted { series: story.plan.hops[1].series.clone() });

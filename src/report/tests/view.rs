@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::journal::{Event, Progress};
-use crate::model::{ImageReference, Stream};
+use crate::journal::{Event, Progress, RecordBody};
+use crate::model::{ImageReference, StepId, Stream};
 use crate::report::frame::{Size, frame};
 use crate::report::stories::{self, Fate, Story};
 use crate::report::view::{Shown, View};
@@ -82,4 +82,25 @@ fn a_run_that_goes_on_counts_no_time_in_which_nobody_worked() {
     let text = summary(&about, Paper { look: Look::PLAIN, columns: 80 });
     assert!(text.starts_with("+ production: 2023.1 -> 2023.2, done after 3m"), "{text}");
     assert!(!text.contains("2h"), "{text}");
+}
+
+#[test]
+fn the_time_that_is_left_counts_down_while_a_round_shows_nothing_and_is_not_told_when_it_is_over() {
+    let mut story = Story::new(stories::plan(&["2023.1", "2023.2"], &["nova"]));
+    story.begin();
+    let step: StepId = "2023.1/nova/online-data-migrations@cell1".parse().expect("valid");
+    story.record(1.0, RecordBody::StepStarted { step: step.clone(), attempt: 1, command: None, adopted: false });
+    let rows =
+        |step: &StepId| Progress::Rows { step: step.clone(), round: 2, moved: 3000, total: Some(8000), rate: 100.0 };
+    for at in [31.0, 36.0, 41.0] {
+        story.say(at, rows(&step));
+    }
+    let view = seen(&story, 1000.0);
+    let left = |at: f64| {
+        let running = view.all_running(stories::after(at));
+        running.first().map(|running| (running.remaining().map(f64::round), running.percent()))
+    };
+    assert_eq!(left(31.0), Some((Some(50.0), Some(37))));
+    assert_eq!(left(61.0), Some((Some(20.0), Some(37))));
+    assert_eq!(left(90.0), Some((None, Some(37))));
 }

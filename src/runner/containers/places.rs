@@ -88,10 +88,9 @@ fn prefix(program: &str) -> Option<&str> {
 /// `3.11` of the `version` (venv, virtualenv) or `version_info` (virtualenv, uv) of a `pyvenv.cfg`.
 fn environment_version(configuration: &str) -> Option<String> {
     let values = configuration.lines().filter_map(|line| line.split_once('='));
-    let version = values
+    values
         .filter(|(key, _)| matches!(key.trim().to_ascii_lowercase().as_str(), "version" | "version_info"))
-        .find_map(|(_, value)| short_version(value.trim()));
-    version
+        .find_map(|(_, value)| short_version(value.trim()))
 }
 
 /// `3.11` of `3.11.2`.

@@ -194,7 +194,7 @@ fn unreadable(path: &str, error: std::io::Error) -> RunnerError {
     RunnerError {
         what: format!("{path} of an image cannot be read: {error}"),
         advice: "Look at the image: it is not built as one with OpenStack's commands. If it is meant, `read_images: \
-                 false` under `runner` in the cloud file takes it unread."
+                 false` under `runner.containers` in the cloud file takes it unread."
             .into(),
         kind: RunnerErrorKind::Other,
         source: Some(Box::new(error)),

@@ -92,6 +92,7 @@ class Bench:
         began, took = way.run()
         idle, total = (after - sooner for after, sooner in zip(processor(), before))
         result = {"way": way.name, "round": number, "seconds": took, "load": 1 - idle / total, "runs": watch.finish()}
+        (directory / "containers.json").write_text(json.dumps([vars(run) for run in result["runs"]], indent=1) + "\n")
         result["rows"] = proof.check(cloud, self.leap, way.title)
         if way.name == "leapfrog":
             result |= {"began": began, "journal": way.journal}
@@ -137,7 +138,7 @@ class Bench:
             quiet = [result["runs"] for result in results if result["way"] == "shell"]
             startups = account.startups(self.leap, quiet or [typical["runs"]])
             summary["account"] = account.account(typical, startups, summary["jobs"])
-            if quiet:
+            if quiet and typical["runs"]:
                 ran = {run.step for run in typical["runs"]}
                 path = account.critical_path(self.leap, ran, account.alone(quiet), self.cores)
                 bound = sum(hop["seconds"] for hop in path.values())
@@ -172,6 +173,9 @@ def main(arguments):
     except TestbedError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; there are no figures")
+        return 130
     text = json.dumps(summary, indent=1)
     for path in filter(None, [bench.directory / "bench.json", options.json]):
         path.write_text(text + "\n")

@@ -28,7 +28,7 @@ def text(summary):
 
 def _account(account, commands):
     lane = account["lane_seconds"]
-    total = sum(seconds for name, seconds in lane.items() if name != "of_which_start_up")
+    total = sum(seconds for name, seconds in lane.items() if name != "of_which_start_up") or 1.0
 
     def row(title, seconds):
         return f"    {title:55}{seconds:8.1f}s  {seconds / total:4.0%}"

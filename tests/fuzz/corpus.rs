@@ -1,0 +1,68 @@
+//! What is damaged: real outputs, real records, names as they are written, the playbooks themselves.
+
+use std::path::Path;
+
+/// Texts, by what reads them.
+pub(crate) struct Corpus {
+    pub(crate) outputs: Vec<Vec<u8>>,
+    /// Those of the outputs that hold counts of migrations.
+    pub(crate) counts: Vec<Vec<u8>>,
+    pub(crate) records: Vec<Vec<u8>>,
+    pub(crate) names: Vec<Vec<u8>>,
+    pub(crate) documents: Vec<Vec<u8>>,
+}
+
+const NAMES: [&str; 22] = [
+    "2023.1/nova/online-data-migrations@cell1",
+    "2025.1/keystone/verify-heads",
+    "2023.2/nova/db-sync@cell0",
+    "nova.cells.cell1",
+    "nova.api",
+    "keystone",
+    "20261122-031502-7f3a",
+    "2024.1",
+    "zed",
+    "quay.io/openstack.kolla/nova-api:2023.1-ubuntu-jammy",
+    "127.0.0.1:5000/openstack:2023.1",
+    "registry.example:5000/a/b/c@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "mysql+pymysql://nova:p%40ss%2Fw0rd@10.0.0.5:3306/nova?charset=utf8",
+    "mysql+pymysql://nova@[2001:db8::1]:3306/nova?ssl_ca=/etc/ssl/ca.pem&charset=utf8mb4",
+    "postgresql+psycopg2://keystone:x@db/keystone",
+    "postgresql://postgres@127.0.0.1:55432/placement",
+    "sqlite:////var/lib/keystone/keystone.db",
+    "sqlite://",
+    "mysql://u:p@h/d?unix_socket=/run/mysqld/mysqld.sock",
+    "{scheme}://{username}:{password}@{hostname}:{port}/nova_cell0?{query}",
+    "http://a:b@c:99999/d#e",
+];
+
+impl Corpus {
+    pub(crate) fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut outputs = files(&root.join("tests/fixtures/cli-output"));
+        outputs.extend(files(&root.join("tests/fixtures/output")));
+        outputs.retain(|output| !output.is_empty());
+        let events = std::fs::read_to_string(root.join("docs/events.md")).expect("the document of events");
+        let records = events.lines().filter(|line| line.starts_with("{\"format\":1")).map(|line| format!("{line}\n"));
+        let counts = outputs.iter().filter(|output| {
+            let text = String::from_utf8_lossy(output);
+            text.contains("| Migration") || text.contains("  Migration") || text.contains("() migrated ")
+        });
+        Self {
+            counts: counts.cloned().collect(),
+            outputs,
+            records: records.map(String::into_bytes).collect(),
+            names: NAMES.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            documents: files(&root.join("playbooks")),
+        }
+    }
+}
+
+/// The files of a directory, by name.
+fn files(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).expect("a file")).collect()
+}

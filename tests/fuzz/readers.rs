@@ -1,0 +1,153 @@
+//! The readers, and what must hold of whatever they say. Each tells whether its input could still be read.
+
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use camino::Utf8Path;
+use leapfrog::catalog::{OutputFormat, Playbook};
+use leapfrog::document::{Document, Source};
+use leapfrog::journal::{self, MigrationCount};
+use leapfrog::model::{ConnectionUrl, DatabaseId, Digest, ImageReference, RunId, Series, StepId, Stream};
+use leapfrog::readers::{CountReader, ExceptionReader};
+use leapfrog::runner::lines::Lines;
+
+use crate::random::Random;
+
+/// Lines of an output that came in pieces.
+fn lines<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<String> {
+    let mut lines = Lines::default();
+    let mut texts: Vec<String> = Vec::new();
+    for piece in pieces {
+        texts.extend(lines.take(Stream::Stdout, piece).into_iter().map(|line| line.text));
+    }
+    texts.extend(lines.finish().into_iter().map(|line| line.text));
+    texts
+}
+
+fn counts(format: OutputFormat, lines: &[String]) -> Option<Vec<MigrationCount>> {
+    let mut reader = CountReader::new(format);
+    lines.iter().for_each(|line| reader.line(line));
+    reader.finish().ok()
+}
+
+/// Every number that is written in digits and fits.
+fn numbers(lines: &[String]) -> BTreeSet<u64> {
+    let runs = lines.iter().flat_map(|line| line.split(|c: char| !c.is_ascii_digit()));
+    runs.filter_map(|digits| digits.parse().ok()).collect()
+}
+
+/// The output of a command, through everything that listens to it.
+pub(crate) fn output(bytes: &[u8], random: &mut Random) -> bool {
+    let whole = lines(std::iter::once(bytes));
+    let length = 1 + random.place(90);
+    if random.below(4) == 0 {
+        assert_eq!(lines(bytes.chunks(length)), whole, "pieces of {length} bytes read otherwise");
+    }
+    for line in &whole {
+        assert!(!line.contains(|c: char| c.is_control() && c != '\t'), "a control character is left in {line:?}");
+    }
+    let table = counts(OutputFormat::Table, &whole);
+    let sentences = counts(OutputFormat::Ironic, &whole);
+    for counts in [&table, &sentences].into_iter().flatten() {
+        bounded(counts);
+    }
+    if let Some(counts) = table.as_ref().filter(|counts| !counts.is_empty()) {
+        let numbers = numbers(&whole);
+        for MigrationCount { migration, found, moved } in counts {
+            let row = |line: &String| line.contains(migration.as_str());
+            assert!(whole.iter().any(row), "{migration} was made up");
+            assert!(numbers.contains(found) && numbers.contains(moved), "{found} or {moved} was made up");
+        }
+    }
+    if let Some(counts) = sentences.as_ref().filter(|counts| !counts.is_empty()) {
+        let runs = whole.iter().flat_map(|line| line.split(|c: char| !c.is_ascii_digit()));
+        let all = runs.filter_map(|digits| digits.parse::<u64>().ok()).fold(0, u64::saturating_add);
+        for count in counts {
+            assert!(count.found <= all && count.moved <= all, "{count:?} is more than was written");
+        }
+    }
+    let mut exceptions = ExceptionReader::default();
+    whole.iter().for_each(|line| exceptions.line(line));
+    let raised = exceptions.finish();
+    assert!(raised.len() <= 16, "{} exceptions", raised.len());
+    for raised in &raised {
+        let longest = raised.exception.iter().map(|text| text.chars().count()).max().unwrap_or_default();
+        assert!(longest <= 400, "an exception of {longest} characters");
+        assert!(raised.migration.as_ref().is_none_or(|name| !name.is_empty() && name.len() <= 128), "{raised:?}");
+    }
+    table.is_some() || sentences.is_some()
+}
+
+fn bounded(counts: &[MigrationCount]) {
+    assert!(counts.len() <= 256, "{} migrations", counts.len());
+    assert!(counts.windows(2).all(|pair| pair[0].migration < pair[1].migration), "a migration is there twice");
+    for count in counts {
+        let name = &count.migration;
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
+        assert!(plain && !name.is_empty() && name.len() <= 128, "{name:?} is no name of a migration");
+    }
+}
+
+/// A journal: what can be read says the same when it is written and read again.
+pub(crate) fn journal(bytes: &[u8]) -> bool {
+    let _ = journal::parse(Utf8Path::new("journal.jsonl"), bytes);
+    let mut any = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Ok(record) = serde_json::from_slice::<journal::Record>(line) else { continue };
+        any = true;
+        if matches!(record.body, journal::RecordBody::Unknown) {
+            continue;
+        }
+        let written = serde_json::to_string(&record).expect("a record has a form in JSON");
+        let read: journal::Record = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{written}: {error}"));
+        assert_eq!(serde_json::to_string(&read).expect("as before"), written);
+    }
+    any
+}
+
+/// A name of anything: what is accepted round-trips.
+pub(crate) fn name(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let names = [
+        round_trips::<StepId>(&text),
+        round_trips::<DatabaseId>(&text),
+        round_trips::<RunId>(&text),
+        round_trips::<Series>(&text),
+        round_trips::<ImageReference>(&text),
+        round_trips::<Digest>(&text),
+    ];
+    let url = text.parse::<ConnectionUrl>();
+    if let Ok(url) = &url {
+        // For a service it holds the password; shown, it must still be a text.
+        assert!(!url.to_string().is_empty());
+        let _ = (url.engine(), url.has_percent_sign(), url.for_service());
+    }
+    url.is_ok() || names.contains(&true)
+}
+
+fn round_trips<T: FromStr + Display + PartialEq + Debug>(text: &str) -> bool {
+    let Ok(name) = text.parse::<T>() else { return false };
+    let shown = name.to_string();
+    let Ok(again) = shown.parse::<T>() else { panic!("{text:?} was taken and its own form {shown:?} is not") };
+    assert_eq!(again, name, "{text:?} is shown as {shown:?}");
+    true
+}
+
+/// A document: sound, or mistakes that can be shown.
+pub(crate) fn document(bytes: Vec<u8>) -> bool {
+    let source = match Source::from_bytes("playbooks/nova.yaml", bytes) {
+        Ok(source) => source,
+        Err(mistake) => {
+            assert!(!mistake.one_line().is_empty());
+            return false;
+        }
+    };
+    match Document::<Playbook>::read(&source, 1) {
+        Ok(_) => true,
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty() && mistakes.iter().all(|mistake| !mistake.one_line().is_empty()));
+            false
+        }
+    }
+}
