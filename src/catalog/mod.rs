@@ -19,7 +19,9 @@ mod files;
 mod load;
 mod lookup;
 mod playbook;
+mod playbook_check;
 mod release;
+mod release_check;
 mod schemas;
 pub mod show;
 #[cfg(test)]
@@ -29,8 +31,10 @@ pub use files::Overlay;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
-    Allowance, AloneWhile, Check, CheckFormat, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain,
-    OutputFormat, Playbook, PlaybookCheck, PlaybookStep, Remainder, Residue, Run, Scripts, StoredUrls,
+    AloneWhile, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook,
+    PlaybookStep, Remainder, Residue, Run, Scripts,
 };
+pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use release::{Note, Release, ReleaseService, Status, Versions};
+pub use release_check::{Allowance, Check, CheckFormat};
 pub use schemas::schemas;

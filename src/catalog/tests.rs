@@ -132,7 +132,7 @@ fn a_release_in_which_a_service_is_only_looked_at_is_an_oversight() {
             ("  - drain:\n", "  - drain:\n      series: {to: '2024.2'}\n"),
         ],
     );
-    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/placement", &only_checked)])), @"playbooks/placement.yaml:14:5: no step is taken in 2025.1 (epoxy), on any engine");
+    insta::assert_snapshot!(lines(&mistakes(&[("playbooks/placement", &only_checked)])), @"playbooks/placement.yaml:19:5: no step is taken in 2025.1 (epoxy), on any engine");
 }
 
 #[test]

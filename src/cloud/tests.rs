@@ -218,7 +218,7 @@ fn what_has_to_be_there_is_missed() {
 fn one_database_under_two_names_is_a_mistake() {
     let machine = Machine::new();
     let text = EXAMPLE.replace("nova@10.0.0.6/nova?", "nova@10.0.0.6:3306/nova_cell0?");
-    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:52:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
+    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:57:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn a_secret_that_everybody_can_read_is_doubted() {
     let cloud = machine.cloud(&text);
     insta::assert_snapshot!(told(&cloud.warnings).replace(machine.path("").as_str(), ""), @r"
     leapfrog.yaml:36:12: the file leapfrog.yaml holds a password and every user of this machine can read it (chmod o= leapfrog.yaml)
-    leapfrog.yaml:53:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
+    leapfrog.yaml:58:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
     ");
 }
 

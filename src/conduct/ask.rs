@@ -58,8 +58,7 @@ impl Questioner {
             redactor: Arc::new(self.connections.redactor()),
             adopt: None,
             batch: None,
-            // It moves no rows, so there are no rounds.
-            round: Duration::ZERO,
+            round: Duration::MAX,
             directory: self.directory.clone(),
             grace: self.grace,
             // Nobody looks at a screen meanwhile.

@@ -14,10 +14,10 @@ pub(super) struct Listener<'a> {
     failure_texts: &'a [String],
     /// Reads the counts of a data migration, where the command is one. Names in it may hold secrets.
     pub(super) counts: Option<CountReader>,
-    /// Finds the exceptions that migrations raise.
-    pub(super) exceptions: ExceptionReader,
     /// Reads what the release's own checks say, where the command runs them. Their details may hold secrets.
     pub(super) checks: Option<CheckReader>,
+    /// Finds the exceptions that migrations raise.
+    pub(super) exceptions: ExceptionReader,
     /// The last lines that are not blank.
     pub(super) last_lines: VecDeque<String>,
     /// The first line that holds a text which means failure.
@@ -49,10 +49,10 @@ impl<'a> Listener<'a> {
         if let Some(counts) = &mut self.counts {
             counts.line(told);
         }
-        self.exceptions.line(shown);
         if let Some(checks) = &mut self.checks {
             checks.line(told);
         }
+        self.exceptions.line(shown);
         if self.alarm.is_none() && self.failure_texts.iter().any(|failure| told.contains(failure.as_str())) {
             self.alarm = Some(shown.to_owned());
         }

@@ -98,22 +98,22 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (text(), any::<u64>(), text()).prop_map(|(migration, rows, why)| Evidence::Residue { migration, rows, why }),
         (text(), database()).prop_map(|(what, database)| Evidence::NoneRemain { what, database }),
         (database(), heads()).prop_map(|(database, heads)| Evidence::Heads { database, heads }),
+        (text(), check_result(), option::of(text()), option::of(text()))
+            .prop_map(|(name, result, details, why)| Evidence::Check { name, result, details, why }),
         (database(), heads(), branch(), btree_set(text(), 0..3))
             .prop_map(|(database, heads, branch, reached)| { Evidence::Branch { database, heads, branch, reached } }),
         (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
             .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
         Just(Evidence::NothingElsewhere {}),
-        (text(), check_result(), option::of(text()), option::of(text()))
-            .prop_map(|(name, result, details, why)| Evidence::Check { name, result, details, why }),
     ]
-}
-
-fn check_result() -> impl Strategy<Value = CheckResult> {
-    prop_oneof![Just(CheckResult::Success), Just(CheckResult::Warning), Just(CheckResult::Failure)]
 }
 
 fn branch() -> impl Strategy<Value = Branch> {
     prop_oneof![Just(Branch::Expand), Just(Branch::Contract)]
+}
+
+fn check_result() -> impl Strategy<Value = CheckResult> {
+    prop_oneof![Just(CheckResult::Success), Just(CheckResult::Warning), Just(CheckResult::Failure)]
 }
 
 /// A failure.

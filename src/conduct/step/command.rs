@@ -113,7 +113,7 @@ impl Performance {
         if let Some(log) = &mut log {
             let _ = writeln!(log, "# exit {} after {:.1} s", exit.code, took.as_secs_f64());
         }
-        let Listener { last_lines, alarm, counts, exceptions, checks, .. } = listener;
+        let Listener { last_lines, alarm, counts, checks, exceptions, .. } = listener;
         let counts = counts.map(CountReader::finish);
         let checks = checks.and_then(CheckReader::finish);
         Ok(Finished {
@@ -124,8 +124,8 @@ impl Performance {
             last_lines: last_lines.into(),
             alarm,
             counts,
-            raised: exceptions.finish(),
             checks,
+            raised: exceptions.finish(),
             log: log_name,
             took,
         })
