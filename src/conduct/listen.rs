@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::checks::CheckReader;
-use crate::readers::{CountReader, ExceptionReader};
+use crate::readers::{CheckReader, CountReader, ExceptionReader};
 
 /// How many of the last lines of output a failure repeats.
 const LAST_LINES: usize = 12;

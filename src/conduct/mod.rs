@@ -9,7 +9,6 @@
 
 mod ask;
 mod cancel;
-mod checks;
 mod conductor;
 mod found;
 mod images;
@@ -25,7 +24,6 @@ mod tally;
 
 pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
-pub use checks::CheckReader;
 pub use conductor::failure;
 pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
 pub use found::{Swept, sweep};

@@ -9,10 +9,12 @@
 //! The fixtures in `tests/fixtures/cli-output/` are real outputs, and `tests/fixtures/` says what each of
 //! them means; `make fuzz` sends millions of mutations of them through these readers.
 
+mod checks;
 mod counts;
 mod exceptions;
 mod sentences;
 mod table;
 
+pub use checks::CheckReader;
 pub use counts::{CountReader, Unread};
 pub use exceptions::{ExceptionReader, Raised};

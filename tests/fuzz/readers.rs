@@ -9,7 +9,7 @@ use leapfrog::catalog::{OutputFormat, Playbook};
 use leapfrog::document::{Document, Source};
 use leapfrog::journal::{self, MigrationCount};
 use leapfrog::model::{ConnectionUrl, DatabaseId, Digest, ImageReference, RunId, Series, StepId, Stream};
-use leapfrog::readers::{CountReader, ExceptionReader};
+use leapfrog::readers::{CheckReader, CountReader, ExceptionReader};
 use leapfrog::runner::lines::Lines;
 
 use crate::random::Random;
@@ -76,7 +76,15 @@ pub(crate) fn output(bytes: &[u8], random: &mut Random) -> bool {
         assert!(longest <= 400, "an exception of {longest} characters");
         assert!(raised.migration.as_ref().is_none_or(|name| !name.is_empty() && name.len() <= 128), "{raised:?}");
     }
-    table.is_some() || sentences.is_some()
+    let mut checks = CheckReader::new();
+    whole.iter().for_each(|line| checks.line(line));
+    let checks = checks.finish();
+    // In JSON a name may be written with escapes.
+    for check in checks.iter().flatten().filter(|_| !whole.iter().any(|line| line.trim().starts_with('{'))) {
+        assert!(whole.iter().any(|line| line.contains(check.name.split(' ').next().unwrap_or_default())), "{check:?}");
+    }
+    assert!(checks.as_ref().is_none_or(|checks| !checks.is_empty() && checks.len() <= 256), "{checks:?}");
+    table.is_some() || sentences.is_some() || checks.is_some()
 }
 
 fn bounded(counts: &[MigrationCount]) {

@@ -9,12 +9,11 @@ use tokio::time::Instant;
 
 use super::{Performance, StepEnd, StepMessage, reached};
 use crate::conduct::StopLevel;
-use crate::conduct::checks::CheckReader;
 use crate::conduct::listen::Listener;
 use crate::journal::{Failure, MigrationCount, Outcome};
 use crate::model::{ReleaseCheck, Stream};
 use crate::plan::{Action, StepConfiguration};
-use crate::readers::{CountReader, Raised, Unread};
+use crate::readers::{CheckReader, CountReader, Raised, Unread};
 use crate::runner::{Exit, OutputLine, RunnerError, Task, TaskHandle, TaskId};
 
 /// One command run to its end.

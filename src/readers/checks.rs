@@ -15,6 +15,20 @@ use crate::model::{CheckResult, ReleaseCheck};
 /// The title of the table.
 const TITLE: &str = "Upgrade Check Results";
 
+/// The most checks of a report; releases have a dozen at most.
+const CHECKS: usize = 256;
+
+/// The most bytes that are kept of a name or of details.
+const LONGEST: usize = 4096;
+
+/// Appends a broken line of a cell, as far as there is room.
+fn append(text: &mut String, line: &str) {
+    if text.len() + line.len() < LONGEST {
+        text.push(' ');
+        text.push_str(line.trim());
+    }
+}
+
 /// Collects the checks of one output, line by line.
 #[derive(Debug, Default)]
 pub struct CheckReader {
@@ -62,7 +76,7 @@ impl CheckReader {
         if text.starts_with('{') {
             if let Ok(report) = serde_json::from_str::<Report>(text) {
                 let checks: Option<Vec<ReleaseCheck>> = report.checks.into_iter().map(ReportedCheck::read).collect();
-                self.broken |= checks.is_none();
+                self.broken |= checks.as_ref().is_none_or(|checks| checks.len() > CHECKS);
                 self.json = checks;
             }
         } else if text.len() > 2 && text.starts_with("+-") && text.ends_with("-+") {
@@ -78,6 +92,10 @@ impl CheckReader {
             Some(Cell { name, result: Some(result), details }) => {
                 let details = details.map(|text| text.trim().to_owned());
                 let details = details.filter(|text| !text.is_empty() && text != "None");
+                self.broken |= self.checks.len() == CHECKS;
+                if self.broken {
+                    return;
+                }
                 self.checks.push(ReleaseCheck { name, result, details });
             }
             Some(_) => self.broken = true,
@@ -108,8 +126,7 @@ impl CheckReader {
                 Some(_) => self.broken = true,
                 // A long name, broken by the table.
                 None => {
-                    cell.name.push(' ');
-                    cell.name.push_str(text.trim());
+                    append(&mut cell.name, text);
                 }
             },
             (Some(_), None) => match text.strip_prefix("Details:") {
@@ -119,8 +136,7 @@ impl CheckReader {
             (Some(_), Some(details)) => {
                 // Long words are broken in their middle (`https://docs` and `.openstack.org`) by the hard limit
                 // on the width; nothing tells such a break from one at a space.
-                details.push(' ');
-                details.push_str(text.trim());
+                append(details, text);
             }
         }
     }
