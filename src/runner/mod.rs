@@ -195,7 +195,10 @@ pub trait Runner: Send + Sync {
 
     /// The SQLite files that a task, which ended, added or changed in its own filesystem. A database that the
     /// task was told of is not among them: it is no part of that filesystem.
-    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError>;
+    ///
+    /// An engine whose storage keeps no list of changes compares the whole image, which takes seconds: unless
+    /// that is wanted (`thorough`) it is not asked, and nothing is returned.
+    async fn written(&self, task: &TaskHandle, thorough: bool) -> Result<Option<Vec<Utf8PathBuf>>, RunnerError>;
 
     /// Removes what is left of a task that ended, its private files with it.
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError>;

@@ -55,7 +55,7 @@ fn a_keystone_that_does_not_see_its_database_is_no_success_and_what_it_made_inst
     assert_eq!(cloud.heads("keystone"), ["11c3b243b4cb", "c88cdce8f248"]);
     let journal = cloud.journal();
     let expand = end(&journal, "2023.2/keystone/db-expand")["evidence"].to_string();
-    assert!(expand.contains("nothing-elsewhere") && expand.contains("11c3b243b4cb"), "{expand}");
+    assert!(expand.contains("11c3b243b4cb"), "{expand}");
 }
 
 #[test]

@@ -76,9 +76,13 @@ impl Performance {
         if end.outcome == Outcome::Interrupted {
             return end;
         }
-        match self.runner.written(&finished.handle).await {
-            Ok(strays) if strays.is_empty() => end.evidence.push(Evidence::NothingElsewhere {}),
-            Ok(strays) => {
+        let after = self.look(schema).await;
+        let proof = after.as_ref().map(|after| prove(schema, before, after));
+        // Where the databases prove it, nothing can have been written elsewhere instead.
+        let thorough = end.failure.is_some() || !matches!(proof, Ok(Ok(_)));
+        match self.runner.written(&finished.handle, thorough).await {
+            Ok(Some(strays)) if strays.is_empty() => end.evidence.push(Evidence::NothingElsewhere {}),
+            Ok(Some(strays)) => {
                 let strays: Vec<&str> = strays.iter().map(|path| path.as_str()).collect();
                 let what = format!(
                     "the command wrote a SQLite file, {}, in its own container: it did not use the configured database",
@@ -91,9 +95,8 @@ impl Performance {
                 return StepEnd::failed(Outcome::Failed, self.failure(finished, what, Some(advice)));
             }
             // An engine that cannot tell: the heads have to prove it alone.
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
-        let after = self.look(schema).await;
         if let Some(failure) = &mut end.failure {
             if let Ok(after) = after {
                 let left = left_at(schema, before, &after);
@@ -101,27 +104,25 @@ impl Performance {
             }
             return end;
         }
-        let failure = match after {
-            Ok(after) => match prove(schema, before, &after) {
-                Ok(evidence) => {
-                    end.evidence.extend(evidence);
-                    return end;
-                }
-                Err(wrong) => {
-                    let what = format!(
-                        "the command ended with {} and the databases do not show it: {}",
-                        finished.exit.code,
-                        wrong.join("; ")
-                    );
-                    self.failure(finished, what, Some(not_used(run, "its configuration")))
-                }
-            },
+        let failure = match proof {
+            Ok(Ok(evidence)) => {
+                end.evidence.extend(evidence);
+                return end;
+            }
+            Ok(Err(wrong)) => {
+                let what = format!(
+                    "the command ended with {} and the databases do not show it: {}",
+                    finished.exit.code,
+                    wrong.join("; ")
+                );
+                self.failure(finished, what, Some(not_used(run, "its configuration")))
+            }
             Err(unreachable) => {
                 let what = format!(
                     "the command ended with {} and that cannot be held against the databases: {}",
                     finished.exit.code, unreachable.reason
                 );
-                self.failure(finished, what, Some(unreachable.advice))
+                self.failure(finished, what, Some(unreachable.advice.clone()))
             }
         };
         StepEnd { evidence: end.evidence, ..StepEnd::failed(Outcome::Failed, failure) }

@@ -87,6 +87,8 @@ pub struct Containers {
     engine: OnceCell<Engine>,
     /// Whether the engine was seen to lack the small init process that passes signals on.
     without_init: AtomicBool,
+    /// Whether the engine's storage lists what a container changed.
+    lists_changes: OnceCell<bool>,
 }
 
 /// What the engine says of itself.
@@ -105,7 +107,14 @@ impl Containers {
     /// no socket, or if the certificates for an encrypted connection cannot be read.
     pub fn connect(settings: ContainerSettings) -> Result<Self, RunnerError> {
         let (client, address) = connect::connect(settings.socket.as_deref())?;
-        Ok(Self { client, address, settings, engine: OnceCell::new(), without_init: AtomicBool::new(false) })
+        Ok(Self {
+            client,
+            address,
+            settings,
+            engine: OnceCell::new(),
+            without_init: AtomicBool::new(false),
+            lists_changes: OnceCell::new(),
+        })
     }
 
     /// What the engine says of itself; asked once.
@@ -170,8 +179,11 @@ impl Runner for Containers {
         self.stop_task(task, grace).await
     }
 
-    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
-        self.written_databases(task).await
+    async fn written(&self, task: &TaskHandle, thorough: bool) -> Result<Option<Vec<Utf8PathBuf>>, RunnerError> {
+        if thorough || self.lists_changes().await {
+            return self.written_databases(task).await.map(Some);
+        }
+        Ok(None)
     }
 
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {

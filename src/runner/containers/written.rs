@@ -21,7 +21,20 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// The header before a file's content in an archive.
 const HEADER: usize = 512;
 
+/// Storage drivers that know what a container changed. Others compare all of its files with all of its
+/// image's: fuse-overlayfs took 7 s for 600 MB (Docker Engine 20.10).
+const LISTING: [&str; 5] = ["overlay2", "overlay", "overlayfs", "btrfs", "zfs"];
+
 impl Containers {
+    /// Whether the engine can tell quickly what a container changed.
+    pub(super) async fn lists_changes(&self) -> bool {
+        let asked = self.lists_changes.get_or_try_init(|| async {
+            self.client.info().await.map(|info| info.driver.is_some_and(|driver| LISTING.contains(&driver.as_str())))
+        });
+        // An engine that does not say is asked again next time.
+        asked.await.copied().unwrap_or(false)
+    }
+
     /// The SQLite files that a task added or changed.
     pub(super) async fn written_databases(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
         let changes = self.client.container_changes(&task.0).await;

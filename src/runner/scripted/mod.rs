@@ -340,8 +340,8 @@ impl Runner for Scripted {
         Ok(())
     }
 
-    async fn written(&self, task: &TaskHandle) -> Result<Vec<Utf8PathBuf>, RunnerError> {
-        Ok(self.task(task)?.script.written)
+    async fn written(&self, task: &TaskHandle, _thorough: bool) -> Result<Option<Vec<Utf8PathBuf>>, RunnerError> {
+        Ok(Some(self.task(task)?.script.written))
     }
 
     async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {
