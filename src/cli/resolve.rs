@@ -30,7 +30,9 @@ pub(super) async fn resolve(common: &Common, arguments: &ResolveArguments, show:
     let Some((step, at)) = planned.zip(state.steps.get(&id)) else {
         return Err(Stop::damaged(anyhow!("the plan of run {run} has no step {id}: its plan.json is of another run")));
     };
-    may_be_resolved(step, at).map_err(|refusal| Stop::refused(vec![refusal]))?;
+    if let Some(refusal) = needs_no_word(step, at) {
+        return Err(Stop::refused(vec![refusal]));
+    }
     nothing_is_left(&world, &run, &id).await?;
     let evidence = match arguments.word {
         Word::Done => {
@@ -93,11 +95,11 @@ fn refusal(what: String, found: String, next: &str) -> Refusal {
     }
 }
 
-/// Whether somebody has to say how the step ended.
-fn may_be_resolved(step: &Step, at: &StepState) -> Result<(), Refusal> {
+/// Why nobody has to say how the step ended, where that is so.
+fn needs_no_word(step: &Step, at: &StepState) -> Option<Refusal> {
     let id = &step.id;
     if at.is_complete() {
-        return Err(refusal(
+        return Some(refusal(
             format!("step {id} is not in doubt"),
             "it is complete, and the journal has what proves it".to_owned(),
             "nothing: the run goes on after it",
@@ -108,20 +110,20 @@ fn may_be_resolved(step: &Step, at: &StepState) -> Result<(), Refusal> {
             Effect::ReadOnly => "it changes nothing",
             Effect::Idempotent | Effect::Once => "running it again ends in the same state",
         };
-        return Err(refusal(
+        return Some(refusal(
             format!("step {id} needs nobody's word"),
             effect.to_owned(),
             "run the same command again: it runs the step again, and proves it",
         ));
     }
     if at.never_began {
-        return Err(refusal(
+        return Some(refusal(
             format!("step {id} is not in doubt"),
             "its command never began".to_owned(),
             "run the same command again: it begins the step",
         ));
     }
-    Ok(())
+    None
 }
 
 /// Makes sure that the step's container is gone: while it is there, its end is to be seen.
