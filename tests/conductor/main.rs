@@ -3,11 +3,18 @@
 
 mod bed;
 mod checks;
+#[path = "../plans/cloud.rs"]
+#[expect(dead_code, reason = "the tests of plans use all of it")]
+mod cloud;
 mod data;
 mod deaths;
 mod leaps;
 mod once;
 mod others;
+#[path = "../fuzz/random.rs"]
+#[expect(dead_code, reason = "the fuzzer uses all of it")]
+mod random;
+mod schedules;
 mod schemas;
 mod secrets;
 mod side_by_side;
