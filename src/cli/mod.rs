@@ -17,6 +17,7 @@ mod records;
 mod schema;
 mod stop;
 mod sweep;
+mod telling;
 mod verify;
 mod world;
 
