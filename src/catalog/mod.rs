@@ -33,7 +33,7 @@ pub use files::Overlay;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
-    CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookStep, Run, Scripts,
+    Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookStep, Run, Scripts,
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use release::{Note, Release, ReleaseService, Status, Versions};

@@ -314,11 +314,26 @@ pub struct Run {
     /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<Branch>,
-    /// What the command does besides migrating these schemas, in a few words: then it is never skipped.
+    /// What the command does besides migrating these schemas. Absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub besides: Option<String>,
+    pub besides: Option<Besides>,
     /// Why the step is there.
     pub why: String,
+}
+
+/// What a command does besides migrating schemas, and when that matters: until then it is not skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Besides {
+    /// What it does, in a few words.
+    pub what: String,
+    /// Counts what that is done to, in each of the step's databases: where every one holds none, nothing is
+    /// done. Absent: nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Whether it matters only in the last release of a leap, the one that services will start on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub only_last: bool,
 }
 
 pub(super) fn is_false(value: &bool) -> bool {

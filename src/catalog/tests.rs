@@ -182,11 +182,11 @@ fn what_a_step_says_of_schemas_is_checked() {
     let nova = edited(
         "playbooks/nova",
         &[
-            ("schema: [api]", "schema: [apis]\n      branch: contract\n      besides: ' '"),
+            ("schema: [api]", "schema: [apis]\n      branch: contract\n      besides: {what: ' ', query: DELETE FROM t}"),
             ("schema: [cell0, cells]", "schema: [cell0, api, cell0]\n      branch: expand"),
         ],
     );
-    let placement = edited("playbooks/placement", &[("schema: [main]", "branch: expand\n      besides: more")]);
+    let placement = edited("playbooks/placement", &[("schema: [main]", "branch: expand\n      besides: {what: more}")]);
     let barbican = edited("playbooks/barbican", &[("effect: idempotent", "effect: read-only")]);
     insta::assert_snapshot!(lines(&mistakes(&[
         ("playbooks/nova", &nova),
