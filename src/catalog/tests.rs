@@ -182,7 +182,10 @@ fn what_a_step_says_of_schemas_is_checked() {
     let nova = edited(
         "playbooks/nova",
         &[
-            ("schema: [api]", "schema: [apis]\n      branch: contract\n      besides: {what: ' ', query: DELETE FROM t}"),
+            (
+                "schema: [api]",
+                "schema: [apis]\n      branch: contract\n      besides: {what: ' ', query: DELETE FROM t}",
+            ),
             ("schema: [cell0, cells]", "schema: [cell0, api, cell0]\n      branch: expand"),
         ],
     );

@@ -104,6 +104,6 @@ fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool
 }
 
 /// The machine's name.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

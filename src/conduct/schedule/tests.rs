@@ -75,6 +75,8 @@ impl World {
             seconds: 0.0,
             process: 1,
             adopted: false,
+            never_began: false,
+            resolved: false,
         };
         self.state.steps.insert(step.clone(), ended);
         if !outcome.is_complete() {

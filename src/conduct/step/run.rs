@@ -24,7 +24,7 @@ impl Performance {
         if let Some((schema, before)) = schema.filter(|schema| schema.skippable).zip(before.as_ref()) {
             match self.idle(schema, before).await {
                 Ok(Some(evidence)) => {
-                    return (StepEnd { outcome: Outcome::Skipped, rows: None, evidence, failure: None }, None);
+                    return (StepEnd::ended(Outcome::Skipped, evidence), None);
                 }
                 Ok(None) => {}
                 Err(unreachable) => return (self.unseen_database(run, unreachable), None),
@@ -55,7 +55,7 @@ impl Performance {
             return StepEnd::failed(Outcome::Failed, self.failure(finished, what, None));
         }
         if well {
-            return StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None };
+            return StepEnd::ended(Outcome::Done, evidence);
         }
         if finished.stopped {
             return StepEnd::interrupted();
@@ -170,7 +170,7 @@ impl Performance {
             migration: None,
             advice: unreachable.advice,
         };
-        StepEnd::failed(Outcome::Failed, failure)
+        StepEnd::failed(Outcome::Failed, failure).before_it_began()
     }
 }
 
