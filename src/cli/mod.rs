@@ -18,6 +18,7 @@ mod resolve;
 mod schema;
 mod stop;
 mod sweep;
+mod telling;
 mod verify;
 mod world;
 
