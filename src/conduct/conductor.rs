@@ -180,9 +180,13 @@ impl Conductor {
         let mut tasks = JoinSet::new();
         self.find_left_over().await?;
         self.miss_unpinned();
+        let mut look = true;
         loop {
             // Everything that may begin now.
             let outcome = loop {
+                if !look {
+                    break None;
+                }
                 let plan = Arc::clone(&self.plan);
                 match next(&plan, self.journal.state(), &self.hand, self.settings.jobs) {
                     Next::BeginHop(hop) => {
@@ -218,8 +222,11 @@ impl Conductor {
                 while self.reaping.join_next().await.is_some() {}
                 return Ok(Conclusion { outcome, abandoned: false });
             }
+            look = true;
             tokio::select! {
                 message = told.recv() => if let Some(message) = message {
+                    // Of every line that commands print nothing can follow.
+                    look = !matches!(message, StepMessage::Line(..) | StepMessage::Rows { .. });
                     self.hear(message)?;
                 },
                 joined = tasks.join_next(), if !tasks.is_empty() => if let Some(Err(error)) = joined

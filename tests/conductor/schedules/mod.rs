@@ -1,9 +1,10 @@
-//! Whole leaps of the real catalogue, seven services with cells over four releases, that die again and again:
-//! after every record, in the middle of it, before it, and at every launch, stop and removal, while containers
-//! go on, are killed or pruned, and commands fail, hang, lie or repeat themselves.
+//! Leaps of the real catalogue that die again and again: whole ones, seven services with cells over four
+//! releases, and short ones. At every record, in the middle of it, before it, and at every launch, stop and
+//! removal, while containers go on, are killed or pruned, and commands fail, hang, lie or repeat themselves.
 //!
 //! Whatever happened, the same command again ends in the databases of an undisturbed run. A failure names its
-//! seed; `LEAPFROG_SCHEDULES_SEED=N` runs that one alone, `LEAPFROG_SCHEDULES=N` runs so many.
+//! seed, and `LEAPFROG_SCHEDULES_SEED=N` takes it alone. `LEAPFROG_SCHEDULES=N` takes so many seeds, and
+//! `LEAPFROG_SCHEDULES=all` every way for a whole leap to die first (`make schedules`; minutes).
 
 mod process;
 mod world;
@@ -25,73 +26,105 @@ use crate::random::Random;
 use process::{Disturbance, Leap};
 use world::enriched;
 
-/// How many schedules a run of the tests goes through, as a whole.
+/// How many schedules a run of the tests goes through.
 const SCHEDULES: u64 = 1000;
 
 /// How many tests share them, so that two cores have something to do.
 const SHARES: u64 = 4;
 
-/// What an undisturbed run comes to.
-struct Undisturbed {
+/// Seeds from here on are the ways of a whole leap to die, one after the other.
+const EVERY_WAY: u64 = 1_000_000;
+
+/// Of so many schedules one is of a whole leap.
+const WHOLE: u64 = 8;
+
+/// The short leaps: services, from, to.
+const SHORT: [(&[&str], &str, &str); 8] = [
+    (&["cinder", "nova", "placement"], "2023.1", "2023.2"),
+    (&["glance", "keystone", "neutron"], "2023.1", "2023.2"),
+    (&["barbican", "cinder", "glance"], "2023.2", "2024.1"),
+    (&["keystone", "nova"], "2023.2", "2024.1"),
+    (&["nova", "placement"], "2024.1", "2024.2"),
+    (&["cinder", "glance", "neutron"], "2024.1", "2024.2"),
+    (&["placement"], "2023.1", "2024.2"),
+    (&["cinder"], "2023.1", "2024.2"),
+];
+
+/// A leap, and what it comes to where nothing disturbs it.
+struct Story {
+    plan: Plan,
     records: usize,
     acts: usize,
     standing: BTreeMap<DatabaseId, Heads>,
     steps: Vec<StepId>,
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|text| text.parse().ok())
+impl Story {
+    fn tell(cloud: &Cloud) -> Self {
+        let plan = cloud.plan().unwrap_or_else(|refused| panic!("{refused}: {:?}", refused.0));
+        let leap = Leap::new(Arc::new(enriched(&plan, &[])), 0);
+        // A time of its own cannot begin within another one.
+        let conclusion = std::thread::scope(|scope| {
+            scope.spawn(|| in_time(leap.process(Disturbance::default()))).join().expect("no panic")
+        });
+        let conclusion = conclusion.expect("nobody dies");
+        assert_eq!(conclusion.outcome, Outcome::Done);
+        let contents = leap.disk.read().expect("readable");
+        assert_eq!(leap.world.left(), BTreeMap::new());
+        let calls = leap.world.runner.calls();
+        let acts = calls.iter().filter(|call| !matches!(call, Call::Fetch(_)));
+        Self {
+            plan,
+            records: contents.records.len(),
+            acts: acts.count(),
+            standing: leap.world.standing(),
+            steps: contents.state.steps.keys().cloned().collect(),
+        }
+    }
+
+    /// In how many ways it can die first: at each record and at each act in three.
+    fn ways(&self) -> usize {
+        3 * (self.records + self.acts)
+    }
+
+    /// One of them.
+    fn death(&self, number: usize, random: &mut Random) -> Disturbance {
+        let (place, way) = (number % self.ways() / 3 + 1, number % 3);
+        if place <= self.records {
+            let at = place as u64;
+            let crash = match way {
+                0 => CrashPoint::Before(at),
+                1 => CrashPoint::InTheMiddleOf(at, random.place(400)),
+                _ => CrashPoint::After(at),
+            };
+            return Disturbance { crash: Some(crash), ..Disturbance::default() };
+        }
+        let point = [DeathPoint::Before, DeathPoint::Between, DeathPoint::After][way];
+        Disturbance { act: Some((place - self.records, point)), ..Disturbance::default() }
+    }
 }
 
-fn plan() -> &'static Plan {
-    static PLAN: OnceLock<Plan> = OnceLock::new();
-    PLAN.get_or_init(|| Cloud::at("2023.1").plan().unwrap_or_else(|refused| panic!("{refused}")))
+/// The whole leap.
+fn whole() -> &'static Story {
+    static STORY: OnceLock<Story> = OnceLock::new();
+    STORY.get_or_init(|| Story::tell(&Cloud::at("2023.1")))
+}
+
+/// One of the short ones.
+fn short(which: usize) -> &'static Story {
+    static STORIES: [OnceLock<Story>; SHORT.len()] = [const { OnceLock::new() }; SHORT.len()];
+    let (services, from, to) = SHORT[which];
+    STORIES[which].get_or_init(|| {
+        let mut cloud = Cloud::at(from);
+        (cloud.only, cloud.to) = (services.to_vec(), to.to_owned());
+        Story::tell(&cloud)
+    })
 }
 
 /// In a time of its own, which passes as soon as nobody works.
 fn in_time<T>(story: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(story)
-}
-
-fn undisturbed() -> &'static Undisturbed {
-    static RUN: OnceLock<Undisturbed> = OnceLock::new();
-    RUN.get_or_init(|| {
-        in_time(async {
-            let leap = Leap::new(Arc::new(enriched(plan(), &[])), 0);
-            let conclusion = leap.process(Disturbance::default()).await.expect("nobody dies");
-            assert_eq!(conclusion.outcome, Outcome::Done);
-            let contents = leap.disk.read().expect("readable");
-            assert!(leap.world.left().is_empty());
-            let calls = leap.world.runner.calls();
-            let acts = calls.iter().filter(|call| !matches!(call, Call::Fetch(_)));
-            Undisturbed {
-                records: contents.records.len(),
-                acts: acts.count(),
-                standing: leap.world.standing(),
-                steps: contents.state.steps.keys().cloned().collect(),
-            }
-        })
-    })
-}
-
-/// The `number`th way to die: at each record in three ways, then at each act in three ways, then anew.
-fn death(number: u64, random: &mut Random) -> Disturbance {
-    let run = undisturbed();
-    let places = 3 * (run.records + run.acts);
-    let number = usize::try_from(number).expect("small") % places;
-    let (place, way) = (number / 3 + 1, number % 3);
-    if place <= run.records {
-        let at = place as u64;
-        let crash = match way {
-            0 => CrashPoint::Before(at),
-            1 => CrashPoint::InTheMiddleOf(at, random.place(400)),
-            _ => CrashPoint::After(at),
-        };
-        return Disturbance { crash: Some(crash), ..Disturbance::default() };
-    }
-    let point = [DeathPoint::Before, DeathPoint::Between, DeathPoint::After][way];
-    Disturbance { act: Some((place - run.records, point)), ..Disturbance::default() }
 }
 
 /// What disturbs a later process: a death soon after it began, or an operator with a keyboard.
@@ -152,10 +185,18 @@ fn say_what_is_so(leap: &Leap) -> BTreeMap<StepId, usize> {
 }
 
 /// One schedule, from its beginning to databases that are complete.
-async fn schedule(number: u64) {
-    let mut random = Random::of(0x1eaf_0006, number);
+async fn schedule(seed: u64) {
+    let mut random = Random::of(0x1eaf_0006, seed);
+    let (story, first) = match seed.checked_sub(EVERY_WAY) {
+        Some(way) => (whole(), usize::try_from(way).expect("small")),
+        None if seed.is_multiple_of(WHOLE) => (whole(), random.place(whole().ways())),
+        None => {
+            let story = short(random.place(SHORT.len()));
+            (story, random.place(story.ways()))
+        }
+    };
     let once: Vec<usize> = (0..random.place(4)).map(|_| random.place(1000)).collect();
-    let leap = Leap::new(Arc::new(enriched(plan(), &once)), number);
+    let leap = Leap::new(Arc::new(enriched(&story.plan, &once)), seed);
     let deaths = 1 + random.below(3);
     let mut words: BTreeMap<StepId, usize> = BTreeMap::new();
     let mut processes = 0;
@@ -165,7 +206,7 @@ async fn schedule(number: u64) {
         let disturbed = processes <= deaths;
         leap.world.trouble(if disturbed { [0, 0, 3, 12][random.place(4)] } else { 0 });
         let disturbance = match processes {
-            1 => death(number, &mut random),
+            1 => story.death(first, &mut random),
             _ if disturbed => disturbance(&mut random),
             _ => Disturbance::default(),
         };
@@ -186,17 +227,17 @@ async fn schedule(number: u64) {
             break;
         }
     }
-    holds(&leap, &words).await;
+    holds(&leap, story, &words).await;
 }
 
 /// What must hold of a run that was disturbed and is complete.
-async fn holds(leap: &Leap, words: &BTreeMap<StepId, usize>) {
-    let (world, run) = (&leap.world, undisturbed());
+async fn holds(leap: &Leap, story: &Story, words: &BTreeMap<StepId, usize>) {
+    let world = &leap.world;
     let contents = leap.disk.read().expect("readable");
     let state = &contents.state;
     assert!(state.is_complete() && state.in_doubt().next().is_none());
-    assert_eq!(state.steps.keys().cloned().collect::<Vec<_>>(), run.steps, "every step was taken");
-    assert_eq!(world.standing(), run.standing, "the databases stand where an undisturbed run leaves them");
+    assert_eq!(state.steps.keys().cloned().collect::<Vec<_>>(), story.steps, "every step was taken");
+    assert_eq!(world.standing(), story.standing, "the databases stand where an undisturbed run leaves them");
     assert_eq!(world.left(), BTreeMap::new(), "rows are left");
     assert_eq!(world.beside(), [], "a command was launched while one of its step worked");
     let deeds = world.runner.deeds(0);
@@ -226,23 +267,27 @@ async fn holds(leap: &Leap, words: &BTreeMap<StepId, usize>) {
 
 /// Runs one share of the schedules.
 fn share(share: u64) {
-    let seeds: Vec<u64> = match number("LEAPFROG_SCHEDULES_SEED") {
-        Some(seed) if share == 0 => vec![seed],
-        Some(_) => return,
-        None => {
-            let run = undisturbed();
-            let ways = 3 * (run.records + run.acts) as u64;
-            let count = number("LEAPFROG_SCHEDULES").unwrap_or(SCHEDULES.max(ways));
-            (0..count).filter(|seed| seed % SHARES == share).collect()
+    let variable = |name: &str| std::env::var(name).ok();
+    let number = |text: String| text.parse::<u64>().unwrap_or_else(|error| panic!("{text}: {error}"));
+    let seeds: Vec<u64> = match (variable("LEAPFROG_SCHEDULES_SEED"), variable("LEAPFROG_SCHEDULES")) {
+        (Some(seed), _) => {
+            if share == 0 {
+                vec![number(seed)]
+            } else {
+                Vec::new()
+            }
         }
+        (None, Some(all)) if all == "all" => (EVERY_WAY..EVERY_WAY + whole().ways() as u64).collect(),
+        (None, count) => (0..count.map_or(SCHEDULES, number)).collect(),
     };
+    let seeds: Vec<u64> =
+        if seeds.len() == 1 { seeds } else { seeds.into_iter().filter(|seed| seed % SHARES == share).collect() };
     let (first, last) = (seeds.first().copied(), seeds.last().copied());
     println!("{} schedules, seeds {first:?} to {last:?} in steps of {SHARES}", seeds.len());
     for seed in seeds {
-        let ran = std::panic::catch_unwind(|| in_time(schedule(seed)));
-        if let Err(panic) = ran {
-            eprintln!(
-                "schedule {seed} fails; it alone: LEAPFROG_SCHEDULES_SEED={seed} cargo test --test conductor schedules"
+        if let Err(panic) = std::panic::catch_unwind(|| in_time(schedule(seed))) {
+            println!(
+                "schedule {seed} fails; alone: LEAPFROG_SCHEDULES_SEED={seed} cargo test --test conductor schedules"
             );
             std::panic::resume_unwind(panic);
         }
