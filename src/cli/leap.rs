@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::arguments::{Common, FenceMode, LeapArguments, Output, Prefetch, Selection};
@@ -15,15 +15,17 @@ use super::exit::Exit;
 use super::guard::Guard;
 use super::images::ImageReader;
 use super::look::Show;
+use super::outage::Outages;
 use super::preflight;
 use super::reader::LiveReader;
+use super::signals::listen;
 use super::stop::Stop;
+use super::telling::{reporter, tell};
 use super::world::{Target, Wanted, World};
-use crate::conduct::{ConductError, Conductor, Connections, EventSink, ImageInspector, Settings, Signal};
+use crate::conduct::{self, ConductError, Conductor, Connections, EventSink, ImageInspector, Settings};
 use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
-use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
 use crate::runner::{FoundState, PinnedImage, Runner};
 
 /// How long a command that is stopped may take to end by itself.
@@ -84,22 +86,56 @@ pub(super) async fn leap(
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
     // Cells that only their mappings name are locked and fenced like all others.
     world.look_up_mapped(&wanted.services).await;
-    let guard = Guard::take(world.databases(&wanted.services), &host, world.cloud.limits.connect).await?;
     let runner = preflight::runner(&world)?;
-    let mut ready = prepare(&world, arguments, &wanted, &store, &*runner, &host, show).await;
+    let mut arguments = arguments.clone();
+    let mut outages = Outages::default();
+    loop {
+        match work(&world, &arguments, &wanted, &store, &runner, &host, show).await? {
+            Ending::Over(exit) => return Ok(exit),
+            Ending::DatabaseAway(exit) => {
+                if let Some(ended) = outages.wait_out(&world, &wanted.services, &store, exit, show).await? {
+                    return Ok(ended);
+                }
+                // The run that was begun, and was agreed to, goes on.
+                (arguments.yes, arguments.fresh) = (true, false);
+            }
+        }
+    }
+}
+
+/// How a process's work on a run ended.
+enum Ending {
+    /// There is nothing more to do now.
+    Over(Exit),
+    /// A database server went away: once it is back the same command goes on.
+    DatabaseAway(Exit),
+}
+
+/// Takes the locks and begins the run that was asked for, or goes on with it: what the command does, once.
+async fn work(
+    world: &World,
+    arguments: &LeapArguments,
+    wanted: &Wanted,
+    store: &Store,
+    runner: &Arc<dyn Runner>,
+    host: &str,
+    show: &Show,
+) -> Result<Ending, Stop> {
+    let guard = Guard::take(world.databases(&wanted.services), host, world.cloud.limits.connect).await?;
+    let mut ready = prepare(world, arguments, wanted, store, &**runner, host, show).await;
     if let Ok(Some(made)) = &ready
-        && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &*runner, show).await
+        && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &**runner, show).await
     {
         ready = Err(stop);
     }
-    let again = again(&world, &wanted);
     match ready {
         Ok(Some(ready)) if confirm(arguments, &ready, show)? => {
-            carry_out(&world, arguments, ready, guard, store, runner, show, &again).await
+            let again = again(world, wanted);
+            carry_out(world, arguments, ready, guard, store, Arc::clone(runner), show, &again).await
         }
         other => {
             guard.release().await;
-            other.map(|ready| if ready.is_some() { Exit::Interrupted } else { Exit::Done })
+            other.map(|ready| Ending::Over(if ready.is_some() { Exit::Interrupted } else { Exit::Done }))
         }
     }
 }
@@ -180,7 +216,7 @@ async fn begin(
     let (identity, images) = preflight::look_up(runner, &plan).await?;
     let now = Timestamp::now();
     let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
-    let run = RunId::new(&now.strftime("%Y%m%d-%H%M%S").to_string(), salt);
+    let run = world.store().next_run(now, salt)?;
     let opening = Opening::Start(Box::new(RecordBody::RunStarted {
         run: run.clone(),
         cloud: plan.cloud.clone(),
@@ -309,17 +345,17 @@ async fn carry_out(
     arguments: &LeapArguments,
     ready: Ready,
     guard: Guard,
-    store: Store,
+    store: &Store,
     runner: Arc<dyn Runner>,
     show: &Show,
     again: &str,
-) -> Result<Exit, Stop> {
+) -> Result<Ending, Stop> {
     let Ready { run, mut plan, history, images, opening } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
     let (sender, signals) = mpsc::unbounded_channel();
-    listen(sender.clone()).map_err(Stop::internal)?;
+    let asked = listen(sender.clone()).map_err(Stop::internal)?;
     let fence = guard.fence();
     let locks = guard.watch(sender);
     let state = RunState::of(&history).context("failed to follow the journal").map_err(Stop::internal)?;
@@ -335,9 +371,10 @@ async fn carry_out(
         hops.flat_map(|hop| hop.lanes.iter().map(|lane| lane.image.clone())).collect();
     let mut signals = signals;
     let services = services(&plan);
-    let images_reader = ImageReader::new(world, &services, Arc::clone(&runner), Arc::clone(&plan)).map(Arc::new);
+    let waiting = conduct::patient(Arc::clone(&runner), world.cloud.limits.outage, events.clone());
+    let images_reader = ImageReader::new(world, &services, Arc::clone(&waiting), Arc::clone(&plan)).map(Arc::new);
     let obtained = tokio::select! {
-        obtained = preflight::obtain(&*runner, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
+        obtained = preflight::obtain(&*waiting, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
         Some(_) = signals.recv() => Ok(false),
     };
     match obtained {
@@ -347,7 +384,7 @@ async fn carry_out(
             let _ = telling.await;
             locks.end().await;
             show.complain("no database was touched\n");
-            return stopped.map(|_| Exit::Interrupted);
+            return stopped.map(|_| Ending::Over(Exit::Interrupted));
         }
     }
     if let (Opening::Start(_), Some(reader)) = (&opening, &images_reader) {
@@ -387,6 +424,7 @@ async fn carry_out(
         round: world.cloud.limits.round,
         grace: GRACE,
         stall: world.cloud.limits.stall,
+        outage: world.cloud.limits.outage,
         directory: directory.clone(),
     };
     let conductor = Conductor::new(
@@ -407,7 +445,7 @@ async fn carry_out(
         FenceMode::Off => conductor,
     };
     let conclusion = conductor.conduct(signals).await;
-    locks.end().await;
+    let away = locks.end().await;
     telling.await.map_err(|error| Stop::internal(error.into()))?;
     let conclusion = conclusion.map_err(|error| {
         let exit = match &error {
@@ -421,62 +459,14 @@ async fn carry_out(
         let records = crate::journal::read(&directory)?.records;
         show.complain(&super::records::summary(&plan, &records, &directory, again, show));
     }
-    Ok(match conclusion.outcome {
+    let exit = match conclusion.outcome {
         Outcome::Done | Outcome::Skipped => Exit::Done,
         Outcome::Failed => Exit::Failed,
         Outcome::Stuck => Exit::Stuck,
         Outcome::Interrupted => Exit::Interrupted,
-    })
-}
-
-fn reporter(plan: &Arc<Plan>, history: &[Record], directory: &camino::Utf8Path, show: &Show) -> Box<dyn Reporter> {
-    let directory = directory.to_owned();
-    let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
-    if show.output == Output::Jsonl {
-        reporters.push(Box::new(JsonLinesReporter::new(show.stdout())));
-    } else if show.is_terminal() {
-        reporters.push(Box::new(TerminalReporter::stderr(Arc::clone(plan), history, directory, show.err)));
-    } else {
-        reporters.push(Box::new(PlainReporter::new(Arc::clone(plan), history, directory, show.stderr())));
-    }
-    Box::new(Reporters::new(reporters))
-}
-
-/// Passes events on to a reporter, and time.
-pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::UnboundedReceiver<Event>) {
-    let mut clock = tokio::time::interval(Duration::from_millis(100));
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            event = source.recv() => match event {
-                Some(event) => reporter.see(&event, Timestamp::now()),
-                None => break,
-            },
-            _ = clock.tick() => reporter.tick(Timestamp::now()),
-        }
-    }
-    reporter.finish(Timestamp::now());
-}
-
-/// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
-pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
-    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
-    tokio::spawn(async move {
-        loop {
-            let signal = tokio::select! {
-                Some(()) = interrupt.recv() => Signal::Interrupt,
-                Some(()) = terminate.recv() => Signal::Terminate,
-                Some(()) = hang_up.recv() => continue,
-                else => return,
-            };
-            if sender.send(signal).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
+    };
+    let goes_on = away && exit == Exit::Failed && !conclusion.abandoned && !asked.load(Ordering::Relaxed);
+    Ok(if goes_on { Ending::DatabaseAway(exit) } else { Ending::Over(exit) })
 }
 
 /// The machine's name.

@@ -11,12 +11,15 @@ pub mod images;
 mod leap;
 mod look;
 mod mapped;
+mod outage;
 mod preflight;
 mod reader;
 mod records;
 mod schema;
+mod signals;
 mod stop;
 mod sweep;
+mod telling;
 mod verify;
 mod world;
 

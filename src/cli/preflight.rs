@@ -95,7 +95,7 @@ pub(super) async fn bring(
         Box::new(PlainReporter::new(Arc::clone(plan), &[], directory, show.stderr()))
     };
     let (events, source) = EventSink::channel();
-    let telling = tokio::spawn(super::leap::tell(reporter, source));
+    let telling = tokio::spawn(super::telling::tell(reporter, source));
     let result = obtain(&**runner, plan, &images, &all, reader, &events).await;
     drop(events);
     telling.await.map_err(|error| Stop::internal(error.into()))?;
@@ -113,6 +113,7 @@ pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
             crate::cloud::Pull::Never => containers::Pull::Never,
         },
         cloud: world.cloud.name.clone(),
+        outage: Some(world.cloud.limits.outage),
         ..containers::ContainerSettings::default()
     });
     Ok(Arc::new(runner.map_err(|error| Stop::refused(vec![refusal(error)]))?))

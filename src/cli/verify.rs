@@ -113,7 +113,7 @@ async fn ask(
     let images = preflight::bring(world, &runner, &plan, None, show).await?;
     let (stop_sender, stop) = watch::channel(StopLevel::None);
     let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
-    super::leap::listen(sender).map_err(Stop::internal)?;
+    super::signals::listen(sender).map_err(Stop::internal)?;
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
             stop_sender.send_replace(StopLevel::Stop);

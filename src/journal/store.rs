@@ -148,6 +148,23 @@ impl Store {
         Ok(runs)
     }
 
+    /// The name of a run that begins `now`: it sorts behind those of all runs before, also where the clock was set back
+    /// since, for the last one is the one that goes on.
+    ///
+    /// # Errors
+    /// The runs cannot be listed.
+    pub fn next_run(&self, now: jiff::Timestamp, salt: u16) -> Result<RunId, StoreError> {
+        const FORM: &str = "%Y%m%d-%H%M%S";
+        let utc = |time: jiff::Timestamp| time.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+        let last = self.runs()?.pop().and_then(|run| {
+            let began = run.as_str().rsplit_once('-')?.0.to_owned();
+            jiff::civil::DateTime::strptime(FORM, began).ok()
+        });
+        let after = last.and_then(|last| last.checked_add(jiff::Span::new().seconds(1)).ok());
+        let began = after.map_or(utc(now), |after| after.max(utc(now)));
+        Ok(RunId::new(&began.strftime(FORM).to_string(), salt))
+    }
+
     /// Where a run keeps its files.
     pub fn directory_of(&self, run: &RunId) -> Utf8PathBuf {
         self.directory.join("runs").join(run.as_str())
@@ -221,6 +238,26 @@ mod tests {
         assert!(error.to_string().contains("host alpha, process 7"), "{error}");
         drop(lock);
         store.lock("another").expect("free again");
+    }
+
+    #[test]
+    fn a_new_run_is_the_last_one_also_where_the_clock_was_set_back() {
+        let (_guard, store) = store();
+        let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+        let first = store.next_run(at("2026-11-22T03:15:02Z"), 0xffff).expect("named");
+        assert_eq!(first, RunId::new("20261122-031502", 0xffff));
+        store.create(&first, b"{}").expect("created");
+        for (now, name) in [
+            ("2026-11-22T03:15:02Z", "20261122-031503"),
+            ("2020-01-01T00:00:00Z", "20261122-031504"),
+            ("2026-12-31T23:59:59Z", "20261231-235959"),
+            ("2026-12-31T23:59:59Z", "20270101-000000"),
+        ] {
+            let run = store.next_run(at(now), 0).expect("named");
+            assert_eq!(run, RunId::new(name, 0), "{now}");
+            store.create(&run, b"{}").expect("created");
+            assert_eq!(store.runs().expect("readable").pop(), Some(run));
+        }
     }
 
     #[test]

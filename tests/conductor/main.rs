@@ -7,6 +7,7 @@ mod data;
 mod deaths;
 mod leaps;
 mod others;
+mod outages;
 mod schemas;
 mod secrets;
 mod side_by_side;
