@@ -380,13 +380,15 @@ async fn carry_out(
     match obtained {
         Ok(true) => {}
         stopped => {
-            drop(events);
+            // Whoever may still say something keeps the screen open.
+            drop((events, waiting, images_reader));
             let _ = telling.await;
             locks.end().await;
             show.complain("no database was touched\n");
             return stopped.map(|_| Ending::Over(Exit::Interrupted));
         }
     }
+    drop(waiting);
     if let (Opening::Start(_), Some(reader)) = (&opening, &images_reader) {
         plan = Arc::new(reader.enriched());
     }

@@ -13,7 +13,12 @@ use crate::plan::Plan;
 use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
 
 /// What shows a run in the form that was asked for.
-pub(super) fn reporter(plan: &Arc<Plan>, history: &[Record], directory: &camino::Utf8Path, show: &Show) -> Box<dyn Reporter> {
+pub(super) fn reporter(
+    plan: &Arc<Plan>,
+    history: &[Record],
+    directory: &camino::Utf8Path,
+    show: &Show,
+) -> Box<dyn Reporter> {
     let directory = directory.to_owned();
     let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
     if show.output == Output::Jsonl {

@@ -15,8 +15,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::conductor::EventSink;
 use super::StopLevel;
+use super::conductor::EventSink;
 use super::step::reached;
 use crate::journal::{Event, Progress};
 use crate::model::{ImageReference, RunId};

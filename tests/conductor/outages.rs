@@ -47,7 +47,10 @@ async fn an_engine_that_is_gone_for_a_minute_is_waited_for_and_the_operator_know
     let told = bed.leap().await;
     assert_eq!(told.outcome(), Outcome::Done);
     let notices = notices(&told.events);
-    assert!(notices.iter().any(|text| text.contains("no engine answers") && text.contains("10 m at most")), "{notices:?}");
+    assert!(
+        notices.iter().any(|text| text.contains("no engine answers") && text.contains("10 m at most")),
+        "{notices:?}"
+    );
     assert!(notices.iter().any(|text| text.contains("answers again")), "{notices:?}");
     let launched = bed.runner.launched();
     assert_eq!(launched.iter().filter(|step| *step == SYNC).count(), 1, "nothing is launched twice");
@@ -132,7 +135,11 @@ async fn a_round_that_is_ended_from_outside_is_repeated_and_not_for_ever() {
     let told = bed.leap().await;
     assert_eq!(told.outcome(), Outcome::Failed);
     assert_eq!(bed.runner.launched().iter().filter(|step| *step == DATA).count(), 3);
-    assert!(told.failure(DATA).what.contains("ended from outside (exit code 137: SIGKILL)"), "{:?}", told.failure(DATA));
+    assert!(
+        told.failure(DATA).what.contains("ended from outside (exit code 137: SIGKILL)"),
+        "{:?}",
+        told.failure(DATA)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,7 +58,8 @@ fn a_database_that_goes_away_in_the_middle_is_waited_for_and_the_leap_goes_on_by
     // The server is gone for longer than anything retries by itself.
     relay.cut_for(Duration::from_secs(6));
     let told = Told::from(child.wait_with_output().expect("ended")).ended(0);
-    let told = told.said(&["the lock in database", "is lost", "is away: waiting for it, 5", "every database answers again"]);
+    let told =
+        told.said(&["the lock in database", "is lost", "is away: waiting for it, 5", "every database answers again"]);
     assert!(told.stderr.contains("goes on") || told.stderr.contains("going on"), "{}", told.stderr);
     assert!(relay.passed() > 4, "nothing went through the relay");
     assert_eq!(records(&cloud, "run-resumed"), 1, "it did not go on as the same command would");
@@ -172,7 +173,11 @@ fn a_disk_that_gets_full_stops_the_leap_and_with_room_the_same_command_goes_on()
     let state = cloud.directory.path().join("state");
     let mut command = std::process::Command::new("unshare");
     command.args(["--mount", "sh", "-c", SMALL_DISK, "sh"]).arg(state).arg(leap.get_program()).args(leap.get_args());
-    command.current_dir(cloud.directory.path()).env("LANG", "C.UTF-8").env_remove("LEAPFROG_CONFIG").stdin(Stdio::null());
+    command
+        .current_dir(cloud.directory.path())
+        .env("LANG", "C.UTF-8")
+        .env_remove("LEAPFROG_CONFIG")
+        .stdin(Stdio::null());
     let told = Told::from(command.output().expect("unshare runs (util-linux); it needs root")).ended(0);
     assert!(told.stdout.contains("full: 4") && told.stdout.contains("room: 0"), "{}\n{}", told.stdout, told.stderr);
     let _ = told.said(&["failed to keep the journal", "look at the disk's space", "No space left on device"]);

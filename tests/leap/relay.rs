@@ -20,7 +20,11 @@ struct Gate {
 }
 
 impl Gate {
-    async fn pass(self, mut client: impl AsyncRead + AsyncWrite + Unpin, mut server: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn pass(
+        self,
+        mut client: impl AsyncRead + AsyncWrite + Unpin,
+        mut server: impl AsyncRead + AsyncWrite + Unpin,
+    ) {
         self.passed.fetch_add(1, Ordering::SeqCst);
         tokio::select! {
             _ = copy_bidirectional(&mut client, &mut server) => {}

@@ -230,7 +230,8 @@ fn readers_that_go_away_in_the_middle_of_a_leap_do_not_stop_it() {
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
     for output in ["text", "jsonl"] {
         let arguments = ["--from", "2023.1", "--to", "2023.1", "--yes", "--only", "placement", "--output", output];
-        let arguments: Vec<&str> = if output == "text" { arguments.to_vec() } else { [&arguments[..], &["--fresh"]].concat() };
+        let arguments: Vec<&str> =
+            if output == "text" { arguments.to_vec() } else { [&arguments[..], &["--fresh"]].concat() };
         let status = cloud.command(&arguments).stdout(full()).stderr(full()).status().expect("leapfrog runs");
         assert_eq!(status.code(), Some(0), "{output}");
     }

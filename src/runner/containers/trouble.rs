@@ -29,7 +29,8 @@ pub(super) fn is_answer(error: &Error) -> bool {
 /// restarted does so for a moment (Docker Engine 20.10, containerd 1.6).
 pub(super) fn is_leaving(error: &Error) -> bool {
     let words = words(error);
-    let leaving = ["transport is closing", "error while dialing", "grpc: the client connection is closing", "shutting down"];
+    let leaving =
+        ["transport is closing", "error while dialing", "grpc: the client connection is closing", "shutting down"];
     matches!(error, Error::DockerResponseServerError { status_code: 500 | 503, .. })
         && leaving.iter().any(|text| words.contains(text))
 }
