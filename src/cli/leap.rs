@@ -216,7 +216,7 @@ async fn begin(
     let (identity, images) = preflight::look_up(runner, &plan).await?;
     let now = Timestamp::now();
     let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
-    let run = world.store().next_run(now, salt)?;
+    let run = world.store().name_run(now, salt)?;
     let opening = Opening::Start(Box::new(RecordBody::RunStarted {
         run: run.clone(),
         cloud: plan.cloud.clone(),
@@ -472,6 +472,6 @@ async fn carry_out(
 }
 
 /// The machine's name.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -148,21 +148,19 @@ impl Store {
         Ok(runs)
     }
 
-    /// The name of a run that begins `now`: it sorts behind those of all runs before, also where the clock was set back
-    /// since, for the last one is the one that goes on.
+    /// A name for a run that begins at `now`: later than that of every other run, also where the clock was set
+    /// back meanwhile, since the latest run is the one that goes on.
     ///
     /// # Errors
-    /// The runs cannot be listed.
-    pub fn next_run(&self, now: jiff::Timestamp, salt: u16) -> Result<RunId, StoreError> {
+    /// The directory exists and cannot be read.
+    pub fn name_run(&self, now: jiff::Timestamp, salt: u16) -> Result<RunId, StoreError> {
         const FORM: &str = "%Y%m%d-%H%M%S";
-        let utc = |time: jiff::Timestamp| time.to_zoned(jiff::tz::TimeZone::UTC).datetime();
-        let last = self.runs()?.pop().and_then(|run| {
-            let began = run.as_str().rsplit_once('-')?.0.to_owned();
-            jiff::civil::DateTime::strptime(FORM, began).ok()
-        });
-        let after = last.and_then(|last| last.checked_add(jiff::Span::new().seconds(1)).ok());
-        let began = after.map_or(utc(now), |after| after.max(utc(now)));
-        Ok(RunId::new(&began.strftime(FORM).to_string(), salt))
+        let name = RunId::new(&now.strftime(FORM).to_string(), salt);
+        let Some(last) = self.runs()?.pop().filter(|last| *last >= name) else { return Ok(name) };
+        let stamp = last.as_str().rsplit_once('-').map_or("", |(stamp, _)| stamp);
+        let began = jiff::civil::DateTime::strptime(FORM, stamp);
+        let next = began.and_then(|began| began.checked_add(jiff::Span::new().seconds(1)));
+        Ok(next.map_or(name, |next| RunId::new(&next.strftime(FORM).to_string(), salt)))
     }
 
     /// Where a run keeps its files.
@@ -177,6 +175,7 @@ impl Store {
     pub fn create(&self, run: &RunId, plan: &[u8]) -> Result<Journal, StoreError> {
         let directory = self.directory_of(run);
         self.make_directory(&directory)?;
+        self.sync_directories(&directory)?;
         let path = directory.join("plan.json");
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
@@ -197,6 +196,22 @@ impl Store {
             io::ErrorKind::NotFound => StoreError::NoRun { run: run.clone(), directory: self.directory.clone() },
             _ => StoreError::Disk { action: "read", path, source },
         })
+    }
+
+    /// Makes sure that `directory` is found again after a power failure.
+    fn sync_directories(&self, directory: &Utf8Path) -> Result<(), StoreError> {
+        let inside = |above: &&Utf8Path| above.starts_with(&self.directory);
+        for above in directory.ancestors().skip(1).take_while(inside) {
+            File::open(above).and_then(|above| above.sync_all()).map_err(|source| StoreError::Disk {
+                action: "flush",
+                path: above.to_owned(),
+                source,
+            })?;
+        }
+        // What lies above the state directory may be closed to this user.
+        let above = self.directory.parent().map(|above| if above == "" { Utf8Path::new(".") } else { above });
+        let _ = above.map(|above| File::open(above).and_then(|above| above.sync_all()));
+        Ok(())
     }
 
     fn make_directory(&self, directory: &Utf8Path) -> Result<(), StoreError> {
@@ -241,23 +256,24 @@ mod tests {
     }
 
     #[test]
-    fn a_new_run_is_the_last_one_also_where_the_clock_was_set_back() {
+    fn a_new_run_is_the_latest_one_whatever_the_clock_says() {
         let (_guard, store) = store();
-        let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
-        let first = store.next_run(at("2026-11-22T03:15:02Z"), 0xffff).expect("named");
-        assert_eq!(first, RunId::new("20261122-031502", 0xffff));
-        store.create(&first, b"{}").expect("created");
-        for (now, name) in [
-            ("2026-11-22T03:15:02Z", "20261122-031503"),
-            ("2020-01-01T00:00:00Z", "20261122-031504"),
-            ("2026-12-31T23:59:59Z", "20261231-235959"),
-            ("2026-12-31T23:59:59Z", "20270101-000000"),
-        ] {
-            let run = store.next_run(at(now), 0).expect("named");
-            assert_eq!(run, RunId::new(name, 0), "{now}");
+        let now: jiff::Timestamp = "2026-11-22T03:15:02Z".parse().expect("a time");
+        let hour = jiff::SignedDuration::from_hours(1);
+        let (mut before, mut clock) = (None, now);
+        for (jump, salt) in [(hour, 9), (-hour * 30, 9), (hour, 8), (jiff::SignedDuration::ZERO, 7), (hour * 100, 1)] {
+            clock += jump;
+            let run = store.name_run(clock, salt).expect("readable");
+            assert!(before.is_none_or(|before| before < run), "{run}");
             store.create(&run, b"{}").expect("created");
-            assert_eq!(store.runs().expect("readable").pop(), Some(run));
+            assert_eq!(store.runs().expect("readable").last(), Some(&run));
+            before = Some(run);
         }
+        assert_eq!(
+            before.map(|run| run.to_string()),
+            Some("20261125-031502-0001".to_owned()),
+            "a clock that is right again"
+        );
     }
 
     #[test]

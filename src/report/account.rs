@@ -68,6 +68,8 @@ pub(super) struct End {
     pub(super) rows: Option<u64>,
     pub(super) evidence: Vec<Evidence>,
     pub(super) failure: Option<Failure>,
+    /// Who said so and why, where leapfrog did not see it.
+    pub(super) said: Option<String>,
 }
 
 /// What a step is doing or has come to.
@@ -168,8 +170,9 @@ impl Account {
                     attempt.round_rows = attempt.round_rows.saturating_add(moved);
                 }
             }
-            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure } => {
+            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure, .. } => {
                 let end = End {
+                    said: None,
                     outcome: *outcome,
                     seconds: *seconds,
                     rows: *rows,
@@ -179,6 +182,22 @@ impl Account {
                 if let Some(attempt) = self.attempt(step, *attempt) {
                     attempt.end = Some(end);
                 }
+            }
+            RecordBody::StepResolved { step, attempt, outcome, by, host, note, evidence } => {
+                let said = said(by, host, note.as_deref());
+                if let Some(attempt) = self.attempt(step, *attempt) {
+                    let before = attempt.end.as_ref();
+                    attempt.end = Some(End {
+                        outcome: *outcome,
+                        seconds: before.map_or(0.0, |end| end.seconds),
+                        rows: before.and_then(|end| end.rows),
+                        evidence: evidence.clone(),
+                        failure: (!outcome.is_complete()).then(|| not_done(&said)),
+                        said: Some(said),
+                    });
+                }
+                // Nobody worked on the run meanwhile.
+                return;
             }
             RecordBody::RunEnded { outcome, failure } => {
                 if let Some(sitting) = self.sittings.last_mut() {
@@ -409,8 +428,38 @@ impl Account {
         ended.filter(|(_, end)| matches!(end.outcome, Outcome::Failed | Outcome::Stuck)).collect()
     }
 
+    /// Steps of which somebody said how they ended, with what was said.
+    pub(super) fn words(&self) -> impl Iterator<Item = (Place, Outcome, &str)> {
+        let ended = self.attempts.iter().flat_map(|(place, attempts)| attempts.iter().map(|attempt| (*place, attempt)));
+        ended.filter_map(|(place, attempt)| {
+            let end = attempt.end.as_ref()?;
+            Some((place, end.outcome, end.said.as_deref()?))
+        })
+    }
+
     /// The time of the last record.
     pub(super) fn last_time(&self) -> Option<Timestamp> {
         self.sittings.last().map(|sitting| sitting.last)
+    }
+}
+
+/// Who said how a step ended, and why.
+pub(super) fn said(by: &str, host: &str, note: Option<&str>) -> String {
+    match note {
+        Some(note) => format!("{by} on {host} said so: {note}"),
+        None => format!("{by} on {host} said so"),
+    }
+}
+
+/// That somebody said of a step that it was not complete.
+fn not_done(said: &str) -> Failure {
+    Failure {
+        what: format!("it was not complete and may be run again: {said}"),
+        command: None,
+        exit: None,
+        last_lines: Vec::new(),
+        log: None,
+        migration: None,
+        advice: "run the same command again: it begins this step anew".to_owned(),
     }
 }

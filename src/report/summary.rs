@@ -15,7 +15,7 @@ use super::conclusion::{next, standing};
 use super::evidence;
 use super::frame::outcome_mark;
 use super::look::{Ink, Mark};
-use super::text::{counted, left, right, took, width, wrap};
+use super::text::{clean, counted, left, right, took, width, wrap};
 
 /// A run to speak about.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +90,13 @@ pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec
     if account.sittings().iter().any(|sitting| sitting.unfenced) {
         let text = "off: others were allowed to be connected to the databases while leapfrog worked";
         lines.extend(paper.field(0, "fence", text));
+    }
+    let mut label = "word";
+    for (place, outcome, said) in account.words() {
+        let id = &account.step(place).id;
+        let text = format!("{} {} {}: {}", id.series, id.service, id.short(), block::verb(outcome));
+        lines.extend(paper.field(0, label, &clean(&format!("{text}, {said}"))));
+        label = "";
     }
     lines.extend(paper.field(0, "now", &standing(account)));
     let (words, again) = next(account);

@@ -11,6 +11,7 @@ mod lab;
 mod mapped;
 mod pages;
 mod refusals;
+mod resolve;
 mod runs;
 mod secrets;
 mod selection;

@@ -180,6 +180,7 @@ impl Performance {
         if let Some(source) = &error.source {
             what.push_str(&format!(" ({source})"));
         }
+        let never_began = log.is_none() || error.kind == RunnerErrorKind::NotStarted;
         let failure = Failure {
             what: self.redactor.redact(what),
             command: self.step.action.command(self.batch),
@@ -189,6 +190,6 @@ impl Performance {
             migration: None,
             advice: error.advice,
         };
-        StepEnd::failed(Outcome::Failed, failure)
+        StepEnd { never_began, ..StepEnd::failed(Outcome::Failed, failure) }
     }
 }
