@@ -371,7 +371,7 @@ async fn carry_out(
         hops.flat_map(|hop| hop.lanes.iter().map(|lane| lane.image.clone())).collect();
     let mut signals = signals;
     let services = services(&plan);
-    let waiting = conduct::patient(Arc::clone(&runner), world.cloud.limits.outage, events.clone());
+    let waiting = conduct::patient(Arc::clone(&runner), world.cloud.limits.outage, &events);
     let images_reader = ImageReader::new(world, &services, Arc::clone(&waiting), Arc::clone(&plan)).map(Arc::new);
     let obtained = tokio::select! {
         obtained = preflight::obtain(&*waiting, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
@@ -380,15 +380,13 @@ async fn carry_out(
     match obtained {
         Ok(true) => {}
         stopped => {
-            // Whoever may still say something keeps the screen open.
-            drop((events, waiting, images_reader));
+            drop(events);
             let _ = telling.await;
             locks.end().await;
             show.complain("no database was touched\n");
             return stopped.map(|_| Ending::Over(Exit::Interrupted));
         }
     }
-    drop(waiting);
     if let (Opening::Start(_), Some(reader)) = (&opening, &images_reader) {
         plan = Arc::new(reader.enriched());
     }

@@ -13,31 +13,13 @@ use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::patience::{Patience, Patient};
 use super::schedule::{InHand, Next, next};
+use super::sink::EventSink;
 use super::step::{Course, Performance, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, Signal, StopLevel};
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
 use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
-
-/// Where the conductor sends events. Sending never waits: whoever receives them has no way to hold up
-/// a run.
-#[derive(Debug, Clone)]
-pub struct EventSink(mpsc::UnboundedSender<Event>);
-
-impl EventSink {
-    /// A sink and the end that its events come out of.
-    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
-    }
-
-    /// Sends `event` on its way.
-    pub fn send(&self, event: Event) {
-        // Without a receiver nobody looks; the run goes on.
-        let _ = self.0.send(event);
-    }
-}
 
 /// How a run is to be conducted.
 #[derive(Debug, Clone)]
@@ -180,7 +162,7 @@ impl Conductor {
         let mut tasks = JoinSet::new();
         self.find_left_over().await?;
         self.miss_unpinned();
-        let patience = Patience { outage: self.settings.outage, stop: stop.clone(), events: self.events.clone() };
+        let patience = Patience { outage: self.settings.outage, stop: stop.clone(), events: self.events.quietly() };
         self.runner = Arc::new(Patient::new(Arc::clone(&self.runner), patience));
         loop {
             // Everything that may begin now.

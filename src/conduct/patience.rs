@@ -16,9 +16,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::StopLevel;
-use super::conductor::EventSink;
+use super::sink::{EventSink, QuietSink};
 use super::step::reached;
-use crate::journal::{Event, Progress};
 use crate::model::{ImageReference, RunId};
 use crate::runner::{
     Exit, FetchProgress, FoundTask, OutputLine, PinnedImage, ReadFiles, ReadRequest, Runner, RunnerError,
@@ -42,14 +41,14 @@ pub(super) struct Patience {
     /// How far the operator wants the run to be stopped.
     pub(super) stop: watch::Receiver<StopLevel>,
     /// Who is told.
-    pub(super) events: EventSink,
+    pub(super) events: QuietSink,
 }
 
 /// A runner that waits for its engine and for registries, each time for `outage` at most, and tells `events`.
-pub fn patient(runner: Arc<dyn Runner>, outage: Duration, events: EventSink) -> Arc<dyn Runner> {
+pub fn patient(runner: Arc<dyn Runner>, outage: Duration, events: &EventSink) -> Arc<dyn Runner> {
     // Nobody stops it: whoever waits with it gives up by dropping the future.
     let (_, stop) = watch::channel(StopLevel::None);
-    Arc::new(Patient::new(runner, Patience { outage, stop, events }))
+    Arc::new(Patient::new(runner, Patience { outage, stop, events: events.quietly() }))
 }
 
 /// A runner that waits for its engine.
@@ -75,13 +74,13 @@ impl Patient {
                 Err(error) if is_passing(error.kind) => {
                     if !self.told.swap(true, Ordering::Relaxed) {
                         let most = words(*outage);
-                        notice(events, format!("{error}: what runs goes on; its end is waited for, {most} at most"));
+                        events.notice(format!("{error}: what runs goes on; its end is waited for, {most} at most"));
                     }
                 }
                 Err(_) => {}
                 Ok(identity) => {
                     if self.told.swap(false, Ordering::Relaxed) {
-                        notice(events, format!("{} answers again", identity.name));
+                        events.notice(format!("{} answers again", identity.name));
                     }
                 }
             }
@@ -104,7 +103,7 @@ impl Patient {
                 answer => {
                     if let Some(since) = since {
                         let after = words(Instant::now().saturating_duration_since(since));
-                        notice(events, format!("it answers again after {after}; the run goes on"));
+                        events.notice(format!("it answers again after {after}; the run goes on"));
                     }
                     return answer;
                 }
@@ -115,7 +114,7 @@ impl Patient {
             }
             if told.is_none_or(|told| told.elapsed() >= REMIND) {
                 told = Some(Instant::now());
-                notice(events, format!("{error}: waiting for it, {} at most", words(left)));
+                events.notice(format!("{error}: waiting for it, {} at most", words(left)));
             }
             tokio::select! {
                 () = tokio::time::sleep(pause.min(left)) => {}
@@ -129,10 +128,6 @@ impl Patient {
 /// Whether who did not answer may answer later.
 fn is_passing(kind: RunnerErrorKind) -> bool {
     matches!(kind, RunnerErrorKind::EngineUnreachable | RunnerErrorKind::RegistryUnreachable)
-}
-
-fn notice(events: &EventSink, text: String) {
-    events.send(Event::Progress(Progress::Notice { text }));
 }
 
 /// A length of time in words, to the second.

@@ -11,6 +11,7 @@ mod proofs;
 mod refusals;
 mod relay;
 mod schemas;
+mod secrets;
 mod terminal;
 mod traps;
 mod wrong_images;

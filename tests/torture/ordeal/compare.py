@@ -13,6 +13,8 @@ MOMENTS = {"created_at", "updated_at", "deleted_at"}
 # The next number of a row: a server that was killed may leave some out.
 AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
 BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "bit"}
+# What stands between the answers of a database.
+MARK = "@@torture@@"
 # How many differences are shown of a table.
 SHOWN = 3
 
@@ -53,11 +55,16 @@ class Contents:
         for line in cloud.sql(database, query).splitlines():
             table, column, kind = line.split("\t")
             columns.setdefault(table, []).append((column, kind.lower()))
+        # One call for all tables: a client for each question would take minutes.
+        questions = []
         for table, of_table in columns.items():
-            made = schema(cloud.sql(database, f"SHOW CREATE TABLE `{table}`").rstrip("\n").split("\t", 1)[1])
             shown = ", ".join(self._shown(database, table, *column) for column in of_table)
-            rows = sorted(cloud.sql(database, f"SELECT {shown} FROM `{table}`").splitlines())
-            self.tables[database, table] = (made, [column for column, _ in of_table], rows)
+            questions += [f"SELECT '{MARK}{table}'", f"SHOW CREATE TABLE `{table}`", f"SELECT '{MARK}'", f"SELECT {shown} FROM `{table}`"]
+        answers = cloud.sql(database, ";\n".join(questions)).split(MARK)[1:]
+        for told, rows in zip(answers[::2], answers[1::2], strict=True):
+            table, statement = told.rstrip("\n").split("\n", 1)
+            made = schema(statement.split("\t", 1)[1])
+            self.tables[database, table] = (made, [column for column, _ in columns[table]], sorted(rows.split("\n")[1:-1]))
         triggers = cloud.sql(database, "SHOW TRIGGERS")
         self.tables[database, "(triggers)"] = (triggers, [], [])
 
