@@ -17,7 +17,6 @@ mod reader;
 mod records;
 mod resolve;
 mod schema;
-mod signals;
 mod stop;
 mod sweep;
 mod telling;

@@ -62,7 +62,7 @@ impl Outages {
             return Ok(Some(exit));
         }
         let (sender, mut signals) = mpsc::unbounded_channel();
-        super::signals::listen(sender).map_err(Stop::internal)?;
+        super::telling::listen(sender).map_err(Stop::internal)?;
         let outage = world.cloud.limits.outage;
         let began = Instant::now();
         let mut told: Option<Instant> = None;

@@ -54,7 +54,7 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
     if unread.is_empty() {
         return Ok(if world.unmapped.is_empty() { Exit::Done } else { Exit::Refused });
     }
-    show.complain(&format!("leapfrog: could not read {}\n", unread.join(", ")));
+    show.caution(&format!("leapfrog: could not read {}\n", unread.join(", ")));
     Ok(Exit::Refused)
 }
 

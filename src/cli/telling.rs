@@ -1,35 +1,17 @@
-//! Who tells an operator what happens in a run.
+//! Events on their way to the operator, and signals on their way to the run.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::Context;
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::arguments::Output;
-use super::look::Show;
-use crate::journal::{Event, Record};
-use crate::plan::Plan;
-use crate::report::{JsonLinesReporter, PlainReporter, Reporter, Reporters, TerminalReporter};
-
-/// What shows a run in the form that was asked for.
-pub(super) fn reporter(
-    plan: &Arc<Plan>,
-    history: &[Record],
-    directory: &camino::Utf8Path,
-    show: &Show,
-) -> Box<dyn Reporter> {
-    let directory = directory.to_owned();
-    let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
-    if show.output == Output::Jsonl {
-        reporters.push(Box::new(JsonLinesReporter::new(show.stdout())));
-    } else if show.is_terminal() {
-        reporters.push(Box::new(TerminalReporter::stderr(Arc::clone(plan), history, directory, show.err)));
-    } else {
-        reporters.push(Box::new(PlainReporter::new(Arc::clone(plan), history, directory, show.stderr())));
-    }
-    Box::new(Reporters::new(reporters))
-}
+use crate::conduct::Signal;
+use crate::journal::Event;
+use crate::report::Reporter;
 
 /// Passes events on to a reporter, and time.
 pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::UnboundedReceiver<Event>) {
@@ -45,4 +27,28 @@ pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::Unbo
         }
     }
     reporter.finish(Timestamp::now());
+}
+
+/// Sends the operator's signals on; whether one came is kept. A lost terminal (SIGHUP) does not stop a run.
+pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<Arc<AtomicBool>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+    let came = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&came);
+    tokio::spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                Some(()) = interrupt.recv() => Signal::Interrupt,
+                Some(()) = terminate.recv() => Signal::Terminate,
+                Some(()) = hang_up.recv() => continue,
+                else => return,
+            };
+            came.store(true, Ordering::Relaxed);
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(asked)
 }

@@ -105,6 +105,7 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
             .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
         Just(Evidence::NothingElsewhere {}),
+        text().prop_map(|what| Evidence::NothingBesides { what }),
     ]
 }
 

@@ -74,6 +74,7 @@ fn phrase(evidence: &Evidence) -> String {
             }
         }
         Evidence::NothingElsewhere {} => "nothing written elsewhere".to_owned(),
+        Evidence::NothingBesides { what } => format!("nothing there for what it does besides: {what}"),
     }
 }
 
@@ -166,7 +167,10 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                     }));
                 }
                 // The heads at the end of the lane say it for all of its steps.
-                Evidence::Exit { .. } | Evidence::Branch { .. } | Evidence::NothingElsewhere {} => {}
+                Evidence::Exit { .. }
+                | Evidence::Branch { .. }
+                | Evidence::NothingElsewhere {}
+                | Evidence::NothingBesides { .. } => {}
             }
         }
     }
