@@ -132,7 +132,8 @@ fn is_passing(kind: RunnerErrorKind) -> bool {
 
 /// A length of time in words, to the second.
 fn words(length: Duration) -> String {
-    match (length.as_secs().div_euclid(60), length.as_secs() % 60) {
+    let seconds = length.saturating_add(Duration::from_millis(500)).as_secs();
+    match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
         (minutes, 0) => format!("{minutes} m"),
         (minutes, seconds) => format!("{minutes} m {seconds} s"),
