@@ -8,6 +8,7 @@ mod deaths;
 mod leaps;
 mod once;
 mod others;
+mod outages;
 mod schemas;
 mod secrets;
 mod side_by_side;
