@@ -115,7 +115,7 @@ async fn a_command_whose_branch_is_at_its_head_is_skipped_while_the_other_branch
     let told = bed.leap().await;
     assert_eq!(told.ended("2023.1/nova/db-sync"), Some(Outcome::Skipped));
     let shown = evidence(&told, "2023.1/nova/db-sync");
-    assert!(matches!(&shown[..], [Evidence::Branch { branch: Branch::Expand, .. }]), "{shown:?}");
+    assert!(matches!(shown, [Evidence::Branch { branch: Branch::Expand, .. }]), "{shown:?}");
 }
 
 #[tokio::test(start_paused = true)]
