@@ -162,7 +162,7 @@ impl Performance {
 }
 
 /// Waits until the operator wants the run to be stopped that far; for ever if that cannot come any more.
-async fn reached(stop: &mut watch::Receiver<StopLevel>, level: StopLevel) {
+pub(super) async fn reached(stop: &mut watch::Receiver<StopLevel>, level: StopLevel) {
     if stop.wait_for(|now| *now >= level).await.is_err() {
         std::future::pending().await
     }

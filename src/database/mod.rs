@@ -17,7 +17,7 @@ mod sessions;
 
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
-pub use lock::{DatabaseLock, Holder, LockError, lock};
+pub use lock::{DatabaseLock, Holder, LockError, Loss, lock};
 pub use sessions::{Session, Sessions};
 
 /// An error and what led to it, in one line: `log in …: Access denied for user …`.

@@ -11,6 +11,7 @@ mod deaths;
 mod leaps;
 mod once;
 mod others;
+mod outages;
 #[path = "../fuzz/random.rs"]
 #[expect(dead_code, reason = "the fuzzer uses all of it")]
 mod random;

@@ -57,6 +57,7 @@ pub struct Scripted {
     state: Arc<Mutex<State>>,
 }
 
+<<<<<<< HEAD
 /// When a process dies that asks for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeathPoint {
@@ -66,6 +67,22 @@ pub enum DeathPoint {
     Between,
     /// It is done, and nobody was told.
     After,
+=======
+#[derive(Debug, Default)]
+struct State {
+    scripts: BTreeMap<String, Vec<Script>>,
+    launches: BTreeMap<String, usize>,
+    calls: Vec<Call>,
+    tasks: BTreeMap<String, Played>,
+    number: usize,
+    most_at_once: usize,
+    here: BTreeSet<ImageReference>,
+    lacking: BTreeMap<ImageReference, BTreeSet<String>>,
+    holding: BTreeMap<ImageReference, BTreeMap<String, String>>,
+    missing: BTreeSet<ImageReference>,
+    away: bool,
+    registry_away: bool,
+>>>>>>> main
 }
 
 /// What a command did.
@@ -200,6 +217,11 @@ impl Scripted {
         self.state().away = away;
     }
 
+    /// Lets the registry break off downloads, or no longer.
+    pub fn registry_away(&self, away: bool) {
+        self.state().registry_away = away;
+    }
+
     /// Everything that was asked, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
@@ -249,3 +271,253 @@ impl Scripted {
 fn error(kind: RunnerErrorKind, what: &str) -> RunnerError {
     RunnerError { what: what.into(), advice: "Look at the test's script.".into(), kind, source: None }
 }
+<<<<<<< HEAD
+=======
+
+fn missing(image: &ImageReference) -> RunnerError {
+    error(RunnerErrorKind::ImageMissing, &format!("the registry has no image {image}"))
+}
+
+#[async_trait::async_trait]
+impl Runner for Scripted {
+    async fn identify(&self) -> Result<RunnerIdentity, RunnerError> {
+        drop(self.present()?);
+        Ok(RunnerIdentity { name: "Scripted 1.0".into(), address: "scripted://".into() })
+    }
+
+    async fn resolve(&self, reference: &ImageReference) -> Result<PinnedImage, RunnerError> {
+        if self.present()?.missing.contains(reference) {
+            return Err(missing(reference));
+        }
+        Ok(PinnedImage { reference: reference.clone(), digest: Self::digest(reference) })
+    }
+
+    async fn has(&self, image: &PinnedImage) -> Result<bool, RunnerError> {
+        Ok(self.present()?.here.contains(&image.reference))
+    }
+
+    async fn fetch(
+        &self,
+        image: &PinnedImage,
+        progress: &(dyn Fn(FetchProgress) + Send + Sync),
+    ) -> Result<(), RunnerError> {
+        let mut state = self.present()?;
+        if state.missing.contains(&image.reference) {
+            return Err(missing(&image.reference));
+        }
+        if state.registry_away && !state.here.contains(&image.reference) {
+            return Err(error(RunnerErrorKind::RegistryUnreachable, "registry registry.example broke off in mid-pull"));
+        }
+        if state.here.insert(image.reference.clone()) {
+            state.calls.push(Call::Fetch(image.reference.clone()));
+            drop(state);
+            progress(FetchProgress { done: 50, total: 100 });
+            progress(FetchProgress { done: 100, total: 100 });
+        }
+        Ok(())
+    }
+
+    async fn lacking(&self, image: &PinnedImage, programs: &BTreeSet<String>) -> Result<BTreeSet<String>, RunnerError> {
+        let state = self.present()?;
+        let lacking = state.lacking.get(&image.reference);
+        Ok(lacking.map(|lacking| lacking.intersection(programs).cloned().collect()).unwrap_or_default())
+    }
+
+    async fn read(&self, image: &PinnedImage, request: &ReadRequest) -> Result<ReadFiles, RunnerError> {
+        let lacking = self.lacking(image, &request.programs).await?;
+        let files = self.present()?.holding.get(&image.reference).cloned().unwrap_or_default();
+        let below = |path: &str, wanted: &str| path.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
+        let packages = request.packages.iter().map(|package| {
+            let mut read = PackageFiles { place: Some("/site-packages".into()), ..PackageFiles::default() };
+            for wanted in package.directories.iter().chain(&package.files) {
+                let found = files.iter().filter(|(path, _)| *path == wanted || below(path, wanted));
+                let before = read.texts.len();
+                read.texts.extend(found.map(|(path, text)| (path.clone(), text.clone())));
+                if read.texts.len() == before {
+                    read.missing.insert(wanted.clone());
+                }
+            }
+            let there = |candidate: &&String| files.keys().any(|path| path == *candidate || below(path, candidate));
+            read.candidate = package.candidates.iter().find(there).cloned();
+            read
+        });
+        Ok(ReadFiles { lacking, packages: packages.collect() })
+    }
+
+    async fn launch(&self, task: &Task) -> Result<TaskHandle, RunnerError> {
+        let mut state = self.present()?;
+        state.calls.push(Call::Launch(task.clone()));
+        let script = state.next_script(&task.id.step.to_string());
+        if let Ending::Refused(why) = &script.end {
+            return Err(error(RunnerErrorKind::NotStarted, why));
+        }
+        Ok(state.add(Played::new(task.id.clone(), script, Some(Instant::now()))))
+    }
+
+    async fn watch(&self, task: &TaskHandle, lines: mpsc::Sender<OutputLine>) -> Result<Exit, RunnerError> {
+        let Played { script, began, stopped, .. } = self.task(task)?;
+        let Some(began) = began else {
+            return Err(error(RunnerErrorKind::NotStarted, "the task was created and never started"));
+        };
+        let mut stopped = stopped.subscribe();
+        // Ends when the task was stopped before `due`.
+        let mut reach = async |due: Instant| -> Option<i64> {
+            loop {
+                let stop = *stopped.borrow_and_update();
+                match stop {
+                    Some((when, code)) if when <= due => {
+                        sleep_until(when).await;
+                        return Some(code);
+                    }
+                    _ => tokio::select! {
+                        () = sleep_until(due) => return None,
+                        Ok(()) = stopped.changed() => {}
+                    },
+                }
+            }
+        };
+        let mut due = began;
+        for (pause, line) in script.lines {
+            due += pause;
+            if let Some(code) = reach(due).await {
+                return Ok(Exit { code, out_of_memory: false });
+            }
+            // Nobody has to listen.
+            let _ = lines.send(line).await;
+        }
+        let far = Duration::from_secs(30 * 365 * 24 * 3600);
+        let ending = due + if matches!(script.end, Ending::Never) { far } else { script.pause };
+        match (reach(ending).await, script.end) {
+            (Some(code), _) => Ok(Exit { code, out_of_memory: false }),
+            (None, Ending::Exit(code)) => Ok(Exit { code, out_of_memory: script.out_of_memory }),
+            (None, Ending::Lost(why) | Ending::Refused(why)) => Err(error(RunnerErrorKind::Lost, &why)),
+            (None, Ending::Never) => Err(error(RunnerErrorKind::Other, "the test waited for thirty years")),
+        }
+    }
+
+    async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<(), RunnerError> {
+        let Ok(played) = self.task(task) else { return self.present().map(drop) };
+        self.state().calls.push(Call::Stop(played.id.clone(), grace));
+        if played.state() == FoundState::Running {
+            let now = Instant::now();
+            let (when, code) = if played.script.deaf { (now + grace, 137) } else { (now, 143) };
+            played.stopped.send_replace(Some((when, code)));
+            sleep_until(when).await;
+        }
+        Ok(())
+    }
+
+    async fn written(&self, task: &TaskHandle, _thorough: bool) -> Result<Option<Vec<Utf8PathBuf>>, RunnerError> {
+        Ok(Some(self.task(task)?.script.written))
+    }
+
+    async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {
+        let mut state = self.present()?;
+        if state.tasks.get(&task.0).is_some_and(|task| task.state() == FoundState::Running) {
+            return Err(error(RunnerErrorKind::Other, &format!("the task {} runs", task.0)));
+        }
+        if let Some(played) = state.tasks.remove(&task.0) {
+            state.calls.push(Call::Reap(played.id));
+        }
+        Ok(())
+    }
+
+    async fn find(&self, run: &RunId) -> Result<Vec<FoundTask>, RunnerError> {
+        let state = self.present()?;
+        let of_run = state.tasks.iter().filter(|(_, task)| task.id.run == *run);
+        let mut found: Vec<FoundTask> = of_run
+            .map(|(handle, task)| FoundTask {
+                id: task.id.clone(),
+                handle: TaskHandle(handle.clone()),
+                state: task.state(),
+            })
+            .collect();
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(step: &str) -> Task {
+        let reference: ImageReference = "quay.io/openstack/nova:1".parse().expect("valid");
+        let digest = Scripted::digest(&reference);
+        Task {
+            id: TaskId {
+                run: "20261122-031502-7f3a".parse().expect("valid"),
+                step: step.parse().expect("valid"),
+                attempt: 1,
+                round: 1,
+            },
+            image: PinnedImage { reference, digest },
+            command: vec!["nova-manage".into()],
+            files: Vec::new(),
+        }
+    }
+
+    async fn watch(runner: &Scripted, handle: &TaskHandle) -> (Vec<String>, Result<Exit, RunnerError>) {
+        let (sender, mut receiver) = mpsc::channel(100);
+        let exit = runner.watch(handle, sender).await;
+        let mut lines = Vec::new();
+        while let Some(line) = receiver.recv().await {
+            lines.push(line.text);
+        }
+        (lines, exit)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_launch_plays_the_next_script_and_the_last_one_repeats() {
+        let runner = Scripted::default();
+        let step = "2024.1/nova/online-data";
+        runner.on(step, [Script::ends(1).out("50"), Script::ends(0).after(Duration::from_secs(9)).out("0").err("end")]);
+        for (code, expected) in [(1, vec!["50"]), (0, vec!["0", "end"]), (0, vec!["0", "end"])] {
+            let handle = runner.launch(&task(step)).await.expect("launched");
+            let (lines, exit) = watch(&runner, &handle).await;
+            assert_eq!((lines, exit.expect("ended").code), (expected.iter().map(|s| (*s).to_owned()).collect(), code));
+            runner.reap(&handle).await.expect("removed");
+        }
+        assert_eq!((runner.launched().len(), runner.most_at_once()), (3, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hanging_task_obeys_a_deaf_one_does_not_and_both_are_found_by_the_next_process() {
+        let runner = Scripted::default();
+        runner.on("2024.1/nova/a", [Script::hangs().out("ready")]);
+        runner.on("2024.1/nova/b", [Script::hangs().deaf()]);
+        for (step, code, grace) in [("2024.1/nova/a", 143, 0), ("2024.1/nova/b", 137, 30)] {
+            let handle = runner.launch(&task(step)).await.expect("launched");
+            let next = runner.clone();
+            let found = next.find(&task(step).id.run).await.expect("found");
+            assert_eq!((found.len(), found[0].state), (1, FoundState::Running));
+            assert!(next.reap(&handle).await.is_err());
+            let began = Instant::now();
+            let ((_, exit), stopped) =
+                tokio::join!(watch(&next, &handle), runner.stop(&handle, Duration::from_secs(30)));
+            stopped.expect("stopped");
+            assert_eq!((exit.expect("ended").code, began.elapsed().as_secs()), (code, grace));
+            next.reap(&handle).await.expect("removed");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_losses_and_what_an_earlier_process_left_can_be_played() {
+        let runner = Scripted::default();
+        let step = "2024.1/nova/a";
+        runner.on(step, [Script::refused("no room left"), Script::lost("it was pruned")]);
+        assert_eq!(runner.launch(&task(step)).await.expect_err("refused").kind, RunnerErrorKind::NotStarted);
+        let handle = runner.launch(&task(step)).await.expect("launched");
+        assert_eq!(watch(&runner, &handle).await.1.expect_err("lost").kind, RunnerErrorKind::Lost);
+
+        let left =
+            runner.leave(task(step).id, FoundState::Ended, Script::ends(2).after(Duration::from_secs(60)).out("x"));
+        let (lines, exit) = watch(&runner, &left).await;
+        assert_eq!((lines.len(), exit.expect("ended").code), (1, 2));
+        let never = runner.leave(task(step).id, FoundState::NeverStarted, Script::ends(0));
+        assert_eq!(watch(&runner, &never).await.1.expect_err("never").kind, RunnerErrorKind::NotStarted);
+        runner.away(true);
+        assert_eq!(runner.identify().await.expect_err("away").kind, RunnerErrorKind::EngineUnreachable);
+    }
+}
+>>>>>>> main
