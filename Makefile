@@ -9,11 +9,7 @@ REAL := --test databases --test containers --test leap
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-<<<<<<< HEAD
-.PHONY: all build release check format lint quick test fuzz schedules real bench testbed testbed-down schemas clean
-=======
-.PHONY: all build release check format lint quick test fuzz real bench torture testbed testbed-down schemas clean
->>>>>>> main
+.PHONY: all build release check format lint quick test fuzz schedules real bench torture testbed testbed-down schemas clean
 
 all: build
 

@@ -165,12 +165,9 @@ impl Conductor {
         let mut tasks = JoinSet::new();
         self.find_left_over().await?;
         self.miss_unpinned();
-<<<<<<< HEAD
-        let mut look = true;
-=======
         let patience = Patience { outage: self.settings.outage, stop: stop.clone(), events: self.events.quietly() };
         self.runner = Arc::new(Patient::new(Arc::clone(&self.runner), patience));
->>>>>>> main
+        let mut look = true;
         loop {
             // Everything that may begin now.
             let outcome = loop {

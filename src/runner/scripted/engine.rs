@@ -68,6 +68,9 @@ impl Runner for Scripted {
         if state.missing.contains(&image.reference) {
             return Err(missing(&image.reference));
         }
+        if state.registry_away && !state.here.contains(&image.reference) {
+            return Err(error(RunnerErrorKind::RegistryUnreachable, "registry registry.example broke off in mid-pull"));
+        }
         if state.here.insert(image.reference.clone()) {
             state.calls.push(Call::Fetch(image.reference.clone()));
             drop(state);

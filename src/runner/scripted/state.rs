@@ -39,6 +39,7 @@ pub(super) struct State {
     pub(super) holding: BTreeMap<ImageReference, BTreeMap<String, String>>,
     pub(super) missing: BTreeSet<ImageReference>,
     pub(super) away: bool,
+    pub(super) registry_away: bool,
     /// How many launches, stops and removals this process asked for.
     pub(super) acts: usize,
     /// At which of them it dies, and when.

@@ -116,6 +116,7 @@ impl Leap {
             round: Duration::from_secs(30),
             grace: GRACE,
             stall: Duration::from_secs(1800),
+            outage: GRACE,
             // Without logs, which nobody reads here: they would take most of the time.
             directory: "/dev/null/no-logs".into(),
         };
