@@ -12,9 +12,12 @@ use super::{Call, DeathPoint, Deed, DeedEnd};
 use crate::model::ImageReference;
 use crate::runner::{FoundState, Task, TaskHandle, TaskId};
 
+/// What a launched task does, if that is to be decided now.
+type Deciding = dyn Fn(&Task) -> Option<Script> + Send + Sync;
+
 /// Decides what a launched task does.
 #[derive(Clone)]
-pub(super) struct Play(pub(super) Arc<dyn Fn(&Task) -> Option<Script> + Send + Sync>);
+pub(super) struct Play(pub(super) Arc<Deciding>);
 
 impl fmt::Debug for Play {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
