@@ -9,7 +9,7 @@ REAL := --test databases --test containers --test leap
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz schedules real bench torture testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume torture testbed testbed-down schemas clean
 
 all: build
 
@@ -53,6 +53,10 @@ real: testbed
 ## takes a quarter of an hour, and says little while anything else works on the machine.
 bench: release testbed
 	tests/bench/bench $(BENCH)
+
+## How long it takes until a run with 2,000 finished steps works again.
+bench-resume:
+	$(CARGO) bench --locked --bench resume
 
 ## Kills leapfrog, MariaDB, the Docker daemon and containers in the middle of leaps, a hundred times, and compares the
 ## databases. Not part of `test`, which has a short form: it takes more than an hour.

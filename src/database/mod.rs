@@ -12,11 +12,13 @@
 mod classify;
 mod connect;
 mod connection;
+mod heartbeats;
 mod lock;
 mod sessions;
 
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
+pub use heartbeats::Heartbeat;
 pub use lock::{DatabaseLock, Holder, LockError, Loss, lock};
 pub use sessions::{Session, Sessions};
 
