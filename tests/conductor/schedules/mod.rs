@@ -10,6 +10,7 @@ mod process;
 mod world;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -265,6 +266,11 @@ async fn holds(leap: &Leap, story: &Story, words: &BTreeMap<StepId, usize>) {
     assert_eq!(world.runner.tasks(), [], "containers are left over");
 }
 
+/// Tells it whether the test fails or not.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 /// Runs one share of the schedules.
 fn share(share: u64) {
     let variable = |name: &str| std::env::var(name).ok();
@@ -283,12 +289,12 @@ fn share(share: u64) {
     let seeds: Vec<u64> =
         if seeds.len() == 1 { seeds } else { seeds.into_iter().filter(|seed| seed % SHARES == share).collect() };
     let (first, last) = (seeds.first().copied(), seeds.last().copied());
-    println!("{} schedules, seeds {first:?} to {last:?} in steps of {SHARES}", seeds.len());
+    say(&format!("{} schedules, seeds {first:?} to {last:?} in steps of {SHARES}", seeds.len()));
     for seed in seeds {
         if let Err(panic) = std::panic::catch_unwind(|| in_time(schedule(seed))) {
-            println!(
+            say(&format!(
                 "schedule {seed} fails; alone: LEAPFROG_SCHEDULES_SEED={seed} cargo test --test conductor schedules"
-            );
+            ));
             std::panic::resume_unwind(panic);
         }
     }
