@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::guard::Guard;
 use super::images::ImageReader;
 use super::look::Show;
+use super::points::{self, DatabasePoints};
 use super::preflight;
 use super::reader::LiveReader;
 use super::stop::Stop;
@@ -30,11 +31,11 @@ use crate::runner::{FoundState, PinnedImage, Runner};
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// The latest run of a cloud.
-struct Latest {
-    run: RunId,
-    plan: Plan,
-    records: Vec<Record>,
-    state: RunState,
+pub(super) struct Latest {
+    pub(super) run: RunId,
+    pub(super) plan: Plan,
+    pub(super) records: Vec<Record>,
+    pub(super) state: RunState,
 }
 
 /// A run that is ready to be carried out.
@@ -43,6 +44,8 @@ struct Ready {
     plan: Arc<Plan>,
     /// What was recorded before this process.
     history: Vec<Record>,
+    /// What that means.
+    state: RunState,
     images: BTreeMap<ImageReference, PinnedImage>,
     /// How the run continues or begins, once the first images are here.
     opening: Opening,
@@ -92,6 +95,11 @@ pub(super) async fn leap(
     {
         ready = Err(stop);
     }
+    if let Ok(Some(made)) = &ready
+        && let Err(stop) = points::can_be_taken(&world, &made.plan, &made.state).await
+    {
+        ready = Err(stop);
+    }
     let again = again(&world, &wanted);
     match ready {
         Ok(Some(ready)) if confirm(arguments, &ready, show)? => {
@@ -115,6 +123,9 @@ async fn prepare(
     show: &Show,
 ) -> Result<Option<Ready>, Stop> {
     let latest = latest(store)?;
+    if let Some(latest) = &latest {
+        super::restore::nothing_half_restored(&latest.run, &latest.state, &world.options(&wanted.services))?;
+    }
     let observation = world.observe(&wanted.services).await;
     let latest = if arguments.fresh { nothing_runs(latest, runner).await? } else { latest };
     let ready = match latest {
@@ -193,7 +204,7 @@ async fn begin(
         images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
         unfenced: arguments.fence == FenceMode::Off,
     }));
-    Ok(Ready { run, plan, history: Vec::new(), images, opening })
+    Ok(Ready { run, plan, history: Vec::new(), state: RunState::default(), images, opening })
 }
 
 /// Takes up an interrupted run, if it is the one that was asked for and the databases agree.
@@ -233,11 +244,11 @@ async fn resume(
     let pinned = state.start.as_ref().map(|start| start.images.clone()).unwrap_or_default();
     let images = pinned.into_iter();
     let images = images.map(|(reference, digest)| (reference.clone(), PinnedImage { reference, digest })).collect();
-    Ok(Ready { run, plan: Arc::new(plan), history: records, images, opening: Opening::Resume })
+    Ok(Ready { run, plan: Arc::new(plan), history: records, state, images, opening: Opening::Resume })
 }
 
 /// The latest run of the cloud, whatever became of it.
-fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
+pub(super) fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
     let Some(run) = store.runs()?.pop() else { return Ok(None) };
     let contents = crate::journal::read(&store.directory_of(&run))?;
     if contents.records.is_empty() {
@@ -248,7 +259,7 @@ fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
     Ok(Some(Latest { run, plan, records: contents.records, state: contents.state }))
 }
 
-fn services(plan: &Plan) -> BTreeSet<Service> {
+pub(super) fn services(plan: &Plan) -> BTreeSet<Service> {
     plan.hops.iter().flat_map(|hop| hop.lanes.iter().map(|lane| lane.service.clone())).collect()
 }
 
@@ -314,7 +325,7 @@ async fn carry_out(
     show: &Show,
     again: &str,
 ) -> Result<Exit, Stop> {
-    let Ready { run, mut plan, history, images, opening } = ready;
+    let Ready { run, mut plan, history, state, images, opening } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
@@ -322,7 +333,6 @@ async fn carry_out(
     listen(sender.clone()).map_err(Stop::internal)?;
     let fence = guard.fence();
     let locks = guard.watch(sender);
-    let state = RunState::of(&history).context("failed to follow the journal").map_err(Stop::internal)?;
     let prefetch = match arguments.prefetch {
         Some(Prefetch::All) => true,
         Some(Prefetch::Next) => false,
@@ -401,7 +411,8 @@ async fn carry_out(
         settings,
         events,
     )
-    .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>));
+    .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>))
+    .saving(Arc::new(DatabasePoints::new(world, &run)));
     let conductor = match arguments.fence {
         FenceMode::On => conductor.behind(Arc::new(fence)),
         FenceMode::Off => conductor,
@@ -480,6 +491,6 @@ pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()
 }
 
 /// The machine's name.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

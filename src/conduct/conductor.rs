@@ -13,7 +13,7 @@ use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::schedule::{InHand, Next, next};
 use super::step::{Course, Performance, StepMessage, Turns};
-use super::{Connections, DatabaseReader, Fence, Signal, StopLevel};
+use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
@@ -104,6 +104,8 @@ pub struct Conductor {
     outcomes: Vec<Outcome>,
     /// Looked at before each hop, where there is one.
     fence: Option<Arc<dyn Fence>>,
+    /// Who takes restore points, where the plan has any.
+    pub(super) points: Option<Arc<dyn RestorePoints>>,
 }
 
 /// What a download told the conductor.
@@ -146,6 +148,7 @@ impl Conductor {
             failures: Vec::new(),
             outcomes: Vec::new(),
             fence: None,
+            points: None,
         }
     }
 
@@ -159,6 +162,13 @@ impl Conductor {
     #[must_use]
     pub fn behind(mut self, fence: Arc<dyn Fence>) -> Self {
         self.fence = Some(fence);
+        self
+    }
+
+    /// Lets `points` take the plan's restore points.
+    #[must_use]
+    pub fn saving(mut self, points: Arc<dyn RestorePoints>) -> Self {
+        self.points = Some(points);
         self
     }
 
@@ -321,6 +331,7 @@ impl Conductor {
             image: self.images[&lane.image].clone(),
             runner: Arc::clone(&self.runner),
             reader: Arc::clone(&self.reader),
+            points: self.points.clone(),
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
             turns: Arc::clone(self.turns.entry(lane.service.clone()).or_default()),

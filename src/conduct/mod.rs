@@ -16,6 +16,7 @@ mod judge;
 mod launch;
 mod listen;
 mod pace;
+mod points;
 mod proof;
 mod schedule;
 mod slowing;
@@ -29,6 +30,7 @@ pub use conductor::{Conclusion, ConductError, Conductor, EventSink, Settings};
 pub use found::{Swept, sweep};
 pub use images::{ImageInspector, lack_of, obtain};
 pub use launch::{Connections, Redactor};
+pub use points::RestorePoints;
 
 use crate::journal::Failure;
 use crate::model::{DatabaseId, Heads, Unreachable};

@@ -49,6 +49,7 @@ fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> usize {
         Action::Run(_) => 2,
         Action::Check(_) => 2,
         Action::Verify(_) => 0,
+        Action::Save(_) => 1,
     };
     let stages = lane.stages().map(|stage| {
         let longest = stage.iter().map(weigh).max().unwrap_or(0);
@@ -86,7 +87,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         } else if !hand.stopping {
             let left = work_left(lane, state, jobs);
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
-            let next = next.filter(|step| checked || step.phase == Phase::Check);
+            let next = next.filter(|step| checked || step.phase <= Phase::Check);
             begin.extend(next.map(|step| (left, lane, step)));
         }
     }

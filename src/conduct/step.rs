@@ -8,6 +8,7 @@ mod command;
 mod counting;
 mod drain;
 mod run;
+mod save;
 mod turn;
 mod verify;
 
@@ -22,7 +23,7 @@ pub(super) use turn::Turns;
 pub(super) use self::counting::Course;
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
-use super::{DatabaseReader, StopLevel};
+use super::{DatabaseReader, RestorePoints, StopLevel};
 use crate::journal::{Evidence, Failure, Outcome};
 use crate::model::{RunId, StepId, Stream};
 use crate::plan::{Action, Step};
@@ -101,6 +102,8 @@ pub(super) struct Performance {
     pub runner: Arc<dyn Runner>,
     /// Who reads the databases.
     pub reader: Arc<dyn DatabaseReader>,
+    /// Who takes restore points.
+    pub points: Option<Arc<dyn RestorePoints>>,
     /// Where the databases are.
     pub connections: Arc<Connections>,
     /// What hides secrets.
@@ -130,6 +133,7 @@ impl Performance {
     pub(super) async fn perform(mut self) {
         let action = self.step.action.clone();
         let (end, handle) = match &action {
+            Action::Save(saved) => (self.save(saved).await, None),
             Action::Run(run) => self.run_once(run).await,
             Action::Drain(migration) => self.drain(migration).await,
             Action::Verify(verification) => (self.verify(verification).await, None),

@@ -9,6 +9,7 @@ pub(crate) mod arbitrary;
 mod event;
 mod file;
 mod record;
+mod restore;
 mod state;
 mod store;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 
 pub use event::{Event, Progress};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
-pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody};
+pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody, SavedPoint};
+pub use restore::Restoring;
 pub use state::{HopState, IllegalRecord, RunState, Start, StepState};
 pub use store::{Lock, Store, StoreError};

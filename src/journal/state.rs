@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Failure, Outcome, Record, RecordBody};
-use crate::model::{Digest, ImageReference, RunId, Series, StepId};
+use super::{Evidence, Failure, Outcome, Record, RecordBody, Restoring, SavedPoint};
+use crate::model::{Digest, ImageReference, RunId, Series, Service, StepId};
 
 /// What the records of a run say, taken together.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +24,12 @@ pub struct RunState {
     pub failure: Option<Failure>,
     /// When the last record was written.
     pub last: Option<jiff::Timestamp>,
+    /// The restore points that were taken, by the step that took them.
+    pub points: BTreeMap<StepId, SavedPoint>,
+    /// A restore that began and did not end well: its databases stand nowhere.
+    pub restoring: Option<Restoring>,
+    /// How often a lane was brought back to the beginning of a hop by itself.
+    pub way_back: BTreeMap<(Series, Service), u32>,
 }
 
 /// How a run began.
@@ -103,7 +109,14 @@ impl RunState {
         if self.start.is_none() != matches!(record.body, RecordBody::RunStarted { .. }) {
             return illegal("a run begins once, with its first record".to_owned());
         }
-        if self.ended.is_some() && !matches!(record.body, RecordBody::RunResumed { .. } | RecordBody::Unknown) {
+        let goes_on = matches!(
+            record.body,
+            RecordBody::RunResumed { .. }
+                | RecordBody::RestoreStarted { .. }
+                | RecordBody::RestoreEnded { .. }
+                | RecordBody::Unknown
+        );
+        if self.ended.is_some() && !goes_on {
             return illegal("the run had ended and was not resumed".to_owned());
         }
         match &record.body {
@@ -149,6 +162,9 @@ impl RunState {
                 if !self.hops.last().is_some_and(|hop| hop.series == step.series && hop.ended.is_none()) {
                     return illegal(format!("step {step} began outside its hop"));
                 }
+                if self.restoring.as_ref().is_some_and(|open| open.services.contains(&step.service)) {
+                    return illegal(format!("step {step} began while its databases were being brought back"));
+                }
                 let before = self.steps.get(step);
                 if before.is_some_and(StepState::is_complete) {
                     return illegal(format!("step {step} was done before it began again"));
@@ -182,11 +198,26 @@ impl RunState {
                 let moved = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.moved));
                 state.rows = state.rows.saturating_add(moved);
             }
-            RecordBody::StepEnded { step, attempt, outcome, .. } => {
+            RecordBody::StepEnded { step, attempt, outcome, evidence, .. } => {
                 let Some(state) = self.running(step, *attempt) else {
                     return illegal(format!("step {step} ended and was not running"));
                 };
                 state.outcome = Some(*outcome);
+                for piece in evidence {
+                    if let Evidence::RestorePoint(point) = piece {
+                        self.points.insert(step.clone(), (**point).clone());
+                    }
+                }
+            }
+            RecordBody::RestoreStarted { to, services, because, .. } => {
+                if let Err(why) = self.restore_started(to, services, because.as_ref()) {
+                    return illegal(why);
+                }
+            }
+            RecordBody::RestoreEnded { to, services, outcome, .. } => {
+                if let Err(why) = self.restore_ended(to, services, *outcome) {
+                    return illegal(why);
+                }
             }
             RecordBody::RunEnded { outcome, failure } => {
                 if *outcome == Outcome::Done

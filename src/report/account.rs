@@ -4,15 +4,16 @@
 //! journal at any time; [`View`](super::View) adds to it what only a live observer sees. A step that
 //! the plan does not hold is passed over: a reporter has no say in what is right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::journal::{Evidence, Failure, Outcome, Record, RecordBody};
-use crate::model::{RunId, StepId};
+use crate::model::{RunId, Series, Service, StepId};
 use crate::plan::{Hop, Lane, Plan, Step};
 
+use super::restores::Restore;
 use super::text::seconds_between;
 
 /// A step's place in the plan: indices of hop, lane and step.
@@ -107,6 +108,7 @@ pub(super) struct Account {
     sittings: Vec<Sitting>,
     hops: Vec<HopTimes>,
     attempts: BTreeMap<Place, Vec<Attempt>>,
+    restores: Vec<Restore>,
     /// Whether no process works on the run any more.
     closed: bool,
 }
@@ -122,7 +124,8 @@ impl Account {
             }
         }
         let hops = vec![HopTimes::default(); plan.hops.len()];
-        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts: BTreeMap::new(), closed: false }
+        let (attempts, restores) = (BTreeMap::new(), Vec::new());
+        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts, restores, closed: false }
     }
 
     pub(super) fn of(plan: &Plan, records: &[Record]) -> Self {
@@ -180,6 +183,22 @@ impl Account {
                     attempt.end = Some(end);
                 }
             }
+            RecordBody::RestoreStarted { to, services, because, .. } => self.restores.push(Restore {
+                time,
+                to: to.clone(),
+                services: services.clone(),
+                because: because.clone(),
+                outcome: None,
+                failure: None,
+            }),
+            RecordBody::RestoreEnded { to, services, outcome, failure, .. } => {
+                if let Some(restore) = self.restores.last_mut() {
+                    (restore.outcome, restore.failure) = (Some(*outcome), failure.clone());
+                }
+                if outcome.is_complete() {
+                    self.undo(to, services);
+                }
+            }
             RecordBody::RunEnded { outcome, failure } => {
                 if let Some(sitting) = self.sittings.last_mut() {
                     sitting.ended = Some(*outcome);
@@ -190,6 +209,29 @@ impl Account {
         }
         if let Some(sitting) = self.sittings.last_mut() {
             sitting.last = time;
+        }
+    }
+
+    /// Takes back what services did in a hop and later: their databases are as they were before it.
+    fn undo(&mut self, to: &Series, services: &BTreeSet<Service>) {
+        let plan = Arc::clone(&self.plan);
+        self.attempts.retain(|place, attempts| {
+            let step = &plan.hops[place.hop].lanes[place.lane].steps[place.step].id;
+            let done = attempts.last().and_then(|last| last.end.as_ref()).is_some_and(|end| end.outcome.is_complete());
+            let stays = step.series == *to && step.name.as_str() == StepId::RESTORE_POINT && done;
+            step.series < *to || !services.contains(&step.service) || stays
+        });
+        for (hop, times) in plan.hops.iter().zip(&mut self.hops) {
+            if hop.series > *to {
+                *times = HopTimes::default();
+            } else if hop.series == *to {
+                times.ended = None;
+            }
+        }
+        if let Some(sitting) = self.sittings.last_mut() {
+            // A run that was complete is not any more.
+            sitting.ended = sitting.ended.map(|_| Outcome::Interrupted);
+            sitting.failure = None;
         }
     }
 
@@ -206,7 +248,7 @@ impl Account {
         });
     }
 
-    fn hop_times(&mut self, series: &crate::model::Series) -> Option<&mut HopTimes> {
+    fn hop_times(&mut self, series: &Series) -> Option<&mut HopTimes> {
         let place = self.plan.hops.iter().position(|hop| hop.series == *series)?;
         self.hops.get_mut(place)
     }
@@ -233,6 +275,11 @@ impl Account {
 
     pub(super) fn sittings(&self) -> &[Sitting] {
         &self.sittings
+    }
+
+    /// What was brought back, in order.
+    pub(super) fn restores(&self) -> &[Restore] {
+        &self.restores
     }
 
     pub(super) fn place(&self, step: &StepId) -> Option<Place> {
@@ -339,6 +386,12 @@ impl Account {
     pub(super) fn hop_rows(&self, hop: usize) -> Option<u64> {
         let lanes = 0..self.hop(hop).lanes.len();
         lanes.filter_map(|lane| self.lane_rows(hop, lane)).reduce(u64::saturating_add)
+    }
+
+    /// Whether nothing of a lane began but its restore points.
+    pub(super) fn lane_only_saved(&self, hop: usize, lane: usize) -> bool {
+        let begun = self.lane_places(hop, lane).filter(|place| !self.attempts(*place).is_empty());
+        begun.into_iter().all(|place| self.step(place).saves().is_some())
     }
 
     /// How many steps of a lane are done.
