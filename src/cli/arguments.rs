@@ -57,6 +57,14 @@ Examples:
   leapfrog restore --to 2023.2                  as it was when 2023.2 began
   leapfrog restore --to 2023.2 --service nova,placement";
 
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  leapfrog resolve 2023.2/trove/load-defaults --as done --note 'all 14 rows are there'
+  leapfrog resolve trove/load-defaults --as failed -o json
+
+Exit codes: 0 recorded, 2 no such step, 3 the step is not in doubt or the databases do not show that it
+is done, 6 another leapfrog works on this cloud.";
+
 const SWEEP_EXAMPLES: &str = "\
 Examples:
   leapfrog sweep --dry-run
@@ -263,6 +271,30 @@ pub struct RestoreArguments {
     pub list: bool,
 }
 
+/// What somebody says of a step.
+#[derive(Debug, Clone, Args)]
+pub struct ResolveArguments {
+    /// Which step, such as 2023.2/nova/db-sync@cell1; a part of it is enough if it fits one step
+    pub step: String,
+
+    /// done: it was complete. failed: it was not, what it did is undone, and it may be run again
+    #[arg(long = "as", value_enum, value_name = "HOW", hide_possible_values = true)]
+    pub word: Word,
+
+    /// Why, for whoever reads the journal
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+/// How a step ended, as somebody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Word {
+    /// It was complete.
+    Done,
+    /// It was not.
+    Failed,
+}
+
 /// The leap itself.
 #[derive(Debug, Clone, Args)]
 pub struct LeapArguments {
@@ -375,6 +407,9 @@ pub enum Command {
     /// Bring databases back to where they stood before a release, or list the restore points
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(RestoreArguments),
+    /// Say how a step ended that must not be run twice and whose end nobody saw
+    #[command(after_help = RESOLVE_EXAMPLES)]
+    Resolve(ResolveArguments),
     /// Remove containers that finished steps left over; what runs or is still to be read stays
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep {

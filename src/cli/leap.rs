@@ -191,7 +191,7 @@ async fn begin(
     let (identity, images) = preflight::look_up(runner, &plan).await?;
     let now = Timestamp::now();
     let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
-    let run = RunId::new(&now.strftime("%Y%m%d-%H%M%S").to_string(), salt);
+    let run = world.store().name_run(now, salt)?;
     let opening = Opening::Start(Box::new(RecordBody::RunStarted {
         run: run.clone(),
         cloud: plan.cloud.clone(),

@@ -101,7 +101,7 @@ pub(super) fn logs(common: &Common, step: &str, run: Option<RunId>, show: &Show)
 }
 
 /// The one step that `part` names.
-fn only_step(state: &RunState, run: &RunId, part: &str) -> anyhow::Result<StepId> {
+pub(super) fn only_step(state: &RunState, run: &RunId, part: &str) -> anyhow::Result<StepId> {
     let steps: Vec<&StepId> = state.steps.keys().collect();
     let exact = steps.iter().find(|step| step.to_string() == part);
     let fitting: Vec<&StepId> = steps.iter().copied().filter(|step| matches_step(step, part)).collect();
@@ -177,7 +177,7 @@ pub(super) fn plan_of(store: &Store, run: &RunId) -> Result<Plan, Stop> {
 }
 
 /// The command that continues a run.
-fn again(plan: &Plan, world: &World) -> String {
+pub(super) fn again(plan: &Plan, world: &World) -> String {
     let services: BTreeSet<Service> = plan.steps().map(|(_, lane, _)| lane.service.clone()).collect();
     format!("leapfrog --from {} --to {}{}", plan.from, plan.to, world.options(&services))
 }

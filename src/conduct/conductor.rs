@@ -14,10 +14,10 @@ use super::images::ImageInspector;
 use super::schedule::{InHand, Next, next};
 use super::step::{Course, Performance, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
-use crate::journal::{Event, Failure, Journal, JournalError, Outcome, Progress, RecordBody};
+use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
-use crate::runner::{FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
+use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
 
 /// Where the conductor sends events. Sending never waits: whoever receives them has no way to hold up
 /// a run.
@@ -79,7 +79,7 @@ pub enum ConductError {
 pub struct Conductor {
     pub(super) plan: Arc<Plan>,
     run: RunId,
-    pub(super) journal: Journal,
+    pub(super) journal: Box<dyn RecordLog>,
     pub(super) runner: Arc<dyn Runner>,
     reader: Arc<dyn DatabaseReader>,
     connections: Arc<Connections>,
@@ -89,6 +89,8 @@ pub struct Conductor {
     pub(super) hand: InHand,
     /// Lanes' tasks of an earlier process, by step.
     found: BTreeMap<StepId, FoundTask>,
+    /// Steps whose task of the last attempt was created and never started, and is gone now.
+    never_began: BTreeSet<StepId>,
     /// What the rounds of each lane share. Hops never overlap.
     turns: BTreeMap<Service, Turns>,
     /// When the steps that run began.
@@ -118,7 +120,7 @@ impl Conductor {
     pub fn new(
         plan: Arc<Plan>,
         run: RunId,
-        journal: Journal,
+        journal: impl RecordLog + 'static,
         runner: Arc<dyn Runner>,
         reader: Arc<dyn DatabaseReader>,
         connections: Connections,
@@ -130,7 +132,7 @@ impl Conductor {
         Self {
             plan,
             run,
-            journal,
+            journal: Box::new(journal),
             runner,
             reader,
             connections: Arc::new(connections),
@@ -139,6 +141,7 @@ impl Conductor {
             events,
             hand: InHand { ready, ..InHand::default() },
             found: BTreeMap::new(),
+            never_began: BTreeSet::new(),
             turns: BTreeMap::new(),
             began: BTreeMap::new(),
             fetching: BTreeSet::new(),
@@ -276,26 +279,51 @@ impl Conductor {
         let LeftOver { unfinished, over } = sort_out(tasks, self.journal.state());
         self.found = unfinished;
         for task in over {
-            self.reap_later(task.handle);
+            if self.proves_that_it_never_began(&task) {
+                // Only a task that is gone cannot be started any more.
+                if self.runner.reap(&task.handle).await.is_ok() {
+                    self.never_began.insert(task.id.step);
+                }
+            } else {
+                self.reap_later(task.handle);
+            }
         }
         Ok(())
     }
 
-    /// Why the step must not begin again, where that is so: it must not be run twice, and nobody saw how
-    /// it ended.
+    /// Whether the task shows that the last attempt of a step that must not be run twice changed nothing.
+    fn proves_that_it_never_began(&self, task: &FoundTask) -> bool {
+        let state = self.journal.state().steps.get(&task.id.step);
+        let last = state.is_some_and(|state| state.may_have_worked() && state.attempt == task.id.attempt);
+        let once = |step: &Step| step.id == task.id.step && step.effect == Effect::Once;
+        last && task.state == FoundState::NeverStarted && self.plan.steps().any(|(_, _, step)| once(step))
+    }
+
+    /// Why the step must not begin again, where that is so: it must not be run twice, it began, and nothing
+    /// shows that it changed nothing.
     fn forbids(&self, step: &Step) -> Option<Failure> {
         let state = self.journal.state().steps.get(&step.id)?;
-        let unseen = state.outcome.is_none() && !self.found.contains_key(&step.id);
-        (unseen && step.effect == Effect::Once).then(|| Failure {
-            what: format!("step {} must not be run twice, and nobody saw how it ended", step.id),
+        let decided = self.found.contains_key(&step.id) || self.never_began.contains(&step.id);
+        if step.effect != Effect::Once || !state.may_have_worked() || decided {
+            return None;
+        }
+        let how = match state.outcome {
+            None => "nobody saw how it ended",
+            Some(_) => "it did not end well",
+        };
+        let id = &step.id;
+        Some(Failure {
+            what: format!("step {id} must not be run twice, and {how}"),
             command: step.action.command(self.settings.batch),
             exit: None,
             last_lines: Vec::new(),
-            log: Some(format!("logs/{}/{}", step.id.series, step.id.service)),
+            log: Some(format!("logs/{}/{}", id.series, id.service)),
             migration: None,
-            advice: "find out from its log and from the database whether it was complete; restore the database from \
-                     before it if it was not, then begin anew with `--from auto --fresh`"
-                .to_owned(),
+            advice: format!(
+                "find out from its log and from the database whether it was complete. If it was: `leapfrog resolve {id} \
+                 --as done`; if not, undo what it did, then `leapfrog resolve {id} --as failed`, which lets it be run \
+                 again. Then run the same command again"
+            ),
         })
     }
 
@@ -380,6 +408,7 @@ impl Conductor {
                     rows: end.rows,
                     evidence: end.evidence,
                     failure: end.failure,
+                    never_began: end.never_began,
                 })?;
                 if let Some(handle) = handle {
                     self.reap_later(handle);

@@ -85,7 +85,17 @@ mod tests {
 
     fn step(attempt: u32, rounds: u32, outcome: Option<Outcome>, adopted: bool) -> RunState {
         let began = jiff::Timestamp::UNIX_EPOCH;
-        let step = StepState { attempt, rounds, outcome, rows: 0, began, process: 1, adopted };
+        let step = StepState {
+            attempt,
+            rounds,
+            outcome,
+            rows: 0,
+            began,
+            process: 1,
+            adopted,
+            never_began: false,
+            resolved: false,
+        };
         RunState { steps: [("2024.1/nova/a".parse().expect("valid"), step)].into(), ..RunState::default() }
     }
 

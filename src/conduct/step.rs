@@ -76,15 +76,26 @@ pub(super) struct StepEnd {
     pub evidence: Vec<Evidence>,
     /// What went wrong.
     pub failure: Option<Failure>,
+    /// Whether the attempt ended before its command began.
+    pub never_began: bool,
 }
 
 impl StepEnd {
+    fn ended(outcome: Outcome, evidence: Vec<Evidence>) -> Self {
+        Self { outcome, rows: None, evidence, failure: None, never_began: false }
+    }
+
     fn failed(outcome: Outcome, failure: Failure) -> Self {
-        Self { outcome, rows: None, evidence: Vec::new(), failure: Some(failure) }
+        Self { failure: Some(failure), ..Self::ended(outcome, Vec::new()) }
     }
 
     fn interrupted() -> Self {
-        Self { outcome: Outcome::Interrupted, rows: None, evidence: Vec::new(), failure: None }
+        Self::ended(Outcome::Interrupted, Vec::new())
+    }
+
+    /// The same, of an attempt whose command never began.
+    fn before_it_began(self) -> Self {
+        Self { never_began: true, ..self }
     }
 }
 

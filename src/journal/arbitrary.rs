@@ -183,6 +183,22 @@ fn run() -> impl Strategy<Value = RunId> {
     ("20[0-9]{6}-[0-9]{6}", any::<u16>()).prop_map(|(began, salt)| RunId::new(&began, salt))
 }
 
+/// The first record of a run.
+pub(crate) fn run_started() -> RecordBody {
+    RecordBody::RunStarted {
+        run: valid("20261122-031502-7f3a"),
+        cloud: "ewr1".into(),
+        from: valid("2023.1"),
+        to: valid("2024.1"),
+        leapfrog: "0.1.0".into(),
+        runner: "Scripted 1.0".into(),
+        host: "alpha".into(),
+        pid: 7,
+        images: std::collections::BTreeMap::new(),
+        unfenced: false,
+    }
+}
+
 /// Any kind of record that this program writes.
 pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
     let started = (
@@ -199,8 +215,18 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
     let ended = (step(), any::<u32>(), outcome(), seconds(), option::of(any::<u64>()), vec(evidence(), 0..4));
     let ended =
         (ended, option::of(failure())).prop_map(|((step, attempt, outcome, seconds, rows, evidence), failure)| {
-            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure }
+            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure, never_began: false }
         });
+    let said = (step(), any::<u32>(), outcome(), (text(), text(), option::of(text())), vec(evidence(), 0..3));
+    let said = said.prop_map(|(step, attempt, outcome, (by, host, note), evidence)| RecordBody::StepResolved {
+        step,
+        attempt,
+        outcome,
+        by,
+        host,
+        note,
+        evidence,
+    });
     let round = (any::<u32>(), option::of(any::<u64>()));
     let round = (step(), any::<u32>(), round, any::<i64>(), verdict(), vec(count(), 0..3), seconds()).prop_map(
         |(step, attempt, (round, count), exit, verdict, counts, seconds)| RecordBody::RoundEnded {
@@ -224,6 +250,7 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
         }),
         round,
         ended,
+        said,
         series().prop_map(|series| RecordBody::HopEnded { series }),
         (series(), btree_set(service(), 0..3), option::of(step()), text(), any::<u32>()).prop_map(
             |(to, services, because, host, pid)| RecordBody::RestoreStarted { to, services, because, host, pid }

@@ -19,6 +19,8 @@ pub struct Journal {
     path: Utf8PathBuf,
     file: File,
     state: RunState,
+    /// Whether the disk refused a record.
+    broken: bool,
 }
 
 /// What a journal on disk says.
@@ -100,7 +102,7 @@ impl Journal {
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(|e| disk("flush the directory of", e))?;
-        Ok(Self { path, file, state: RunState::default() })
+        Ok(Self { path, file, state: RunState::default(), broken: false })
     }
 
     /// Opens the journal of a run that began before, for more records. A torn line at its end is cut
@@ -118,7 +120,7 @@ impl Journal {
             file.set_len(length - contents.torn).and_then(|()| file.sync_all()).map_err(|e| disk("repair", e))?;
         }
         file.seek(SeekFrom::End(0)).map_err(|e| disk("open", e))?;
-        Ok((Self { path, file, state: contents.state.clone() }, contents))
+        Ok((Self { path, file, state: contents.state.clone(), broken: false }, contents))
     }
 
     /// Writes a record and waits until the disk has it.
@@ -127,11 +129,16 @@ impl Journal {
     /// The record cannot follow the ones before it, or the disk refuses it. After a disk's refusal the
     /// journal must not be written any more: what is in the file is unknown until it is read again.
     pub fn append(&mut self, time: jiff::Timestamp, body: RecordBody) -> Result<Record, JournalError> {
+        let disk = |source| JournalError::Disk { action: "write", path: self.path.clone(), source };
+        if self.broken {
+            return Err(disk(io::Error::other("an earlier record could not be written")));
+        }
         let record = Record { format: Record::FORMAT, sequence: self.state.sequence + 1, time, body };
         self.state.apply(&record).map_err(|source| JournalError::Illegal { path: self.path.clone(), source })?;
-        let disk = |source| JournalError::Disk { action: "write", path: self.path.clone(), source };
         let line = line_of(&record).map_err(|error| disk(error.into()))?;
-        self.file.write_all(&line).and_then(|()| self.file.sync_data()).map_err(disk)?;
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        self.broken = written.is_err();
+        written.map_err(disk)?;
         Ok(record)
     }
 
@@ -183,7 +190,13 @@ pub fn parse(path: &Utf8Path, bytes: &[u8]) -> Result<Contents, JournalError> {
         state.apply(&record).map_err(|source| JournalError::Illegal { path: path.to_owned(), source })?;
         records.push(record);
     }
-    Ok(Contents { records, state, torn: (bytes.len() - whole) as u64 })
+    let rest = &bytes[whole..];
+    if holds_a_whole_record(rest) {
+        // A writing that is cut off ends before the line feed; behind a whole record it was something else.
+        let why = "its line feed is not what leapfrog wrote".to_owned();
+        return Err(JournalError::Damaged { path: path.to_owned(), number: records.len() as u64 + 1, why });
+    }
+    Ok(Contents { records, state, torn: rest.len() as u64 })
 }
 
 /// What stands between a record and its sum.
@@ -208,6 +221,17 @@ fn sum_fits(line: &[u8]) -> bool {
     let rest = line.strip_suffix(AFTER_SUM).and_then(|rest| rest.split_last_chunk::<8>());
     let Some((rest, sum)) = rest else { return true };
     rest.strip_suffix(BEFORE_SUM).is_none_or(|record| sum_of(record).as_bytes() == sum)
+}
+
+/// Whether bytes without a line feed begin with a whole record, with its sum, and do not end there.
+fn holds_a_whole_record(rest: &[u8]) -> bool {
+    let places = rest.windows(BEFORE_SUM.len()).enumerate().filter(|(_, window)| *window == BEFORE_SUM);
+    let mut behind = places.map(|(place, _)| (&rest[..place], &rest[place + BEFORE_SUM.len()..]));
+    behind.any(|(record, sum)| match sum.split_first_chunk::<8>() {
+        // The quotation mark, the brace, and something in the place of the line feed.
+        Some((sum, after)) => after.len() >= AFTER_SUM.len() && sum_of(record).as_bytes() == sum,
+        None => false,
+    })
 }
 
 /// Eight hexadecimal digits.

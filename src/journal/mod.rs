@@ -6,8 +6,10 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod crashing;
 mod event;
 mod file;
+mod log;
 mod record;
 mod restore;
 mod state;
@@ -15,8 +17,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use crashing::{CrashPoint, CrashingJournal, JournalDisk};
 pub use event::{Event, Progress};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
+pub use log::RecordLog;
 pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody, SavedPoint};
 pub use restore::Restoring;
 pub use state::{HopState, IllegalRecord, RunState, Start, StepState};

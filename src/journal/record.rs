@@ -124,6 +124,29 @@ pub enum RecordBody {
         /// What went wrong, where something did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
+        /// Whether the attempt ended before its command began, so that nothing was changed by it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        never_began: bool,
+    },
+    /// Somebody who looked said how a step ended that must not be run twice and whose end leapfrog does not
+    /// know (`leapfrog resolve`).
+    StepResolved {
+        /// The step.
+        step: StepId,
+        /// The attempt.
+        attempt: u32,
+        /// How: done, or failed, which lets it be run again.
+        outcome: Outcome,
+        /// The user who said so.
+        by: String,
+        /// On which machine.
+        host: String,
+        /// Why, in the user's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// What the databases showed at that time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<Evidence>,
     },
     /// A hop ended: every lane of it is complete.
     HopEnded {

@@ -63,6 +63,9 @@ impl RunState {
             if id.series >= *to && services.contains(&id.service) && !stays {
                 step.outcome = Some(Outcome::Interrupted);
                 step.rows = 0;
+                // What it did is undone, so even a step that must not be run twice may be run.
+                step.never_began = true;
+                step.resolved = false;
             }
         }
         self.hops.retain(|hop| hop.series <= *to);

@@ -77,12 +77,22 @@ pub struct StepState {
     pub process: u32,
     /// Whether this attempt began by watching a task of an earlier attempt.
     pub adopted: bool,
+    /// Whether this attempt ended before its command began.
+    pub never_began: bool,
+    /// Whether its outcome is what somebody said who looked.
+    pub resolved: bool,
 }
 
 impl StepState {
     /// Whether the step is complete: done, or skipped with nothing to do.
     pub fn is_complete(&self) -> bool {
         self.outcome.is_some_and(Outcome::is_complete)
+    }
+
+    /// Whether this attempt's command may have changed something and is not known to be complete. Where that
+    /// is so, a step that must not be run twice begins again only after somebody said that it may.
+    pub fn may_have_worked(&self) -> bool {
+        !self.is_complete() && !self.never_began && !self.resolved
     }
 }
 
@@ -109,14 +119,17 @@ impl RunState {
         if self.start.is_none() != matches!(record.body, RecordBody::RunStarted { .. }) {
             return illegal("a run begins once, with its first record".to_owned());
         }
-        let goes_on = matches!(
-            record.body,
-            RecordBody::RunResumed { .. }
-                | RecordBody::RestoreStarted { .. }
-                | RecordBody::RestoreEnded { .. }
-                | RecordBody::Unknown
-        );
-        if self.ended.is_some() && !goes_on {
+        let between = |body: &RecordBody| {
+            matches!(
+                body,
+                RecordBody::RunResumed { .. }
+                    | RecordBody::StepResolved { .. }
+                    | RecordBody::RestoreStarted { .. }
+                    | RecordBody::RestoreEnded { .. }
+                    | RecordBody::Unknown
+            )
+        };
+        if self.ended.is_some() && !between(&record.body) {
             return illegal("the run had ended and was not resumed".to_owned());
         }
         match &record.body {
@@ -184,6 +197,8 @@ impl RunState {
                     began: record.time,
                     process: self.processes,
                     adopted: *adopted,
+                    never_began: false,
+                    resolved: false,
                 };
                 self.steps.insert(step.clone(), state);
             }
@@ -198,11 +213,12 @@ impl RunState {
                 let moved = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.moved));
                 state.rows = state.rows.saturating_add(moved);
             }
-            RecordBody::StepEnded { step, attempt, outcome, evidence, .. } => {
+            RecordBody::StepEnded { step, attempt, outcome, never_began, evidence, .. } => {
                 let Some(state) = self.running(step, *attempt) else {
                     return illegal(format!("step {step} ended and was not running"));
                 };
                 state.outcome = Some(*outcome);
+                state.never_began = *never_began;
                 for piece in evidence {
                     if let Evidence::RestorePoint(point) = piece {
                         self.points.insert(step.clone(), (**point).clone());
@@ -218,6 +234,17 @@ impl RunState {
                 if let Err(why) = self.restore_ended(to, services, *outcome) {
                     return illegal(why);
                 }
+            }
+            RecordBody::StepResolved { step, attempt, outcome, .. } => {
+                if !matches!(outcome, Outcome::Done | Outcome::Failed) {
+                    return illegal(format!("step {step} was said to have ended in a way that nobody can see"));
+                }
+                let open = |state: &&mut StepState| state.attempt == *attempt && !state.is_complete();
+                let Some(state) = self.steps.get_mut(step).filter(open) else {
+                    return illegal(format!("step {step} was said to have ended and was not in doubt"));
+                };
+                state.outcome = Some(*outcome);
+                state.resolved = true;
             }
             RecordBody::RunEnded { outcome, failure } => {
                 if *outcome == Outcome::Done

@@ -148,6 +148,21 @@ impl Store {
         Ok(runs)
     }
 
+    /// A name for a run that begins at `now`: later than that of every other run, also where the clock was set
+    /// back meanwhile, since the latest run is the one that goes on.
+    ///
+    /// # Errors
+    /// The directory exists and cannot be read.
+    pub fn name_run(&self, now: jiff::Timestamp, salt: u16) -> Result<RunId, StoreError> {
+        const FORM: &str = "%Y%m%d-%H%M%S";
+        let name = RunId::new(&now.strftime(FORM).to_string(), salt);
+        let Some(last) = self.runs()?.pop().filter(|last| *last >= name) else { return Ok(name) };
+        let stamp = last.as_str().rsplit_once('-').map_or("", |(stamp, _)| stamp);
+        let began = jiff::civil::DateTime::strptime(FORM, stamp);
+        let next = began.and_then(|began| began.checked_add(jiff::Span::new().seconds(1)));
+        Ok(next.map_or(name, |next| RunId::new(&next.strftime(FORM).to_string(), salt)))
+    }
+
     /// Where a run keeps its files.
     pub fn directory_of(&self, run: &RunId) -> Utf8PathBuf {
         self.directory.join("runs").join(run.as_str())
@@ -160,6 +175,7 @@ impl Store {
     pub fn create(&self, run: &RunId, plan: &[u8]) -> Result<Journal, StoreError> {
         let directory = self.directory_of(run);
         self.make_directory(&directory)?;
+        self.sync_directories(&directory)?;
         let path = directory.join("plan.json");
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
@@ -180,6 +196,22 @@ impl Store {
             io::ErrorKind::NotFound => StoreError::NoRun { run: run.clone(), directory: self.directory.clone() },
             _ => StoreError::Disk { action: "read", path, source },
         })
+    }
+
+    /// Makes sure that `directory` is found again after a power failure.
+    fn sync_directories(&self, directory: &Utf8Path) -> Result<(), StoreError> {
+        let inside = |above: &&Utf8Path| above.starts_with(&self.directory);
+        for above in directory.ancestors().skip(1).take_while(inside) {
+            File::open(above).and_then(|above| above.sync_all()).map_err(|source| StoreError::Disk {
+                action: "flush",
+                path: above.to_owned(),
+                source,
+            })?;
+        }
+        // What lies above the state directory may be closed to this user.
+        let above = self.directory.parent().map(|above| if above == "" { Utf8Path::new(".") } else { above });
+        let _ = above.map(|above| File::open(above).and_then(|above| above.sync_all()));
+        Ok(())
     }
 
     fn make_directory(&self, directory: &Utf8Path) -> Result<(), StoreError> {
@@ -221,6 +253,27 @@ mod tests {
         assert!(error.to_string().contains("host alpha, process 7"), "{error}");
         drop(lock);
         store.lock("another").expect("free again");
+    }
+
+    #[test]
+    fn a_new_run_is_the_latest_one_whatever_the_clock_says() {
+        let (_guard, store) = store();
+        let now: jiff::Timestamp = "2026-11-22T03:15:02Z".parse().expect("a time");
+        let hour = jiff::SignedDuration::from_hours(1);
+        let (mut before, mut clock) = (None, now);
+        for (jump, salt) in [(hour, 9), (-hour * 30, 9), (hour, 8), (jiff::SignedDuration::ZERO, 7), (hour * 100, 1)] {
+            clock += jump;
+            let run = store.name_run(clock, salt).expect("readable");
+            assert!(before.is_none_or(|before| before < run), "{run}");
+            store.create(&run, b"{}").expect("created");
+            assert_eq!(store.runs().expect("readable").last(), Some(&run));
+            before = Some(run);
+        }
+        assert_eq!(
+            before.map(|run| run.to_string()),
+            Some("20261125-031502-0001".to_owned()),
+            "a clock that is right again"
+        );
     }
 
     #[test]

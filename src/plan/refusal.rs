@@ -58,6 +58,8 @@ pub enum RefusalKind {
     Fence,
     /// The database could not be locked against other leapfrogs.
     Locked,
+    /// A step whose end is known, or that may be run again, needs nobody's word (`leapfrog resolve`).
+    NotInDoubt,
     /// An unfinished run does something else.
     Unfinished,
     /// An image cannot be had, lacks a command, or holds other code than its release's.

@@ -4,13 +4,15 @@
 //! journal at any time; [`View`](super::View) adds to it what only a live observer sees. A step that
 //! the plan does not hold is passed over: a reporter has no say in what is right.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod undo;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::journal::{Evidence, Failure, Outcome, Record, RecordBody};
-use crate::model::{RunId, Series, Service, StepId};
+use crate::model::{RunId, Series, StepId};
 use crate::plan::{Hop, Lane, Plan, Step};
 
 use super::restores::Restore;
@@ -69,6 +71,8 @@ pub(super) struct End {
     pub(super) rows: Option<u64>,
     pub(super) evidence: Vec<Evidence>,
     pub(super) failure: Option<Failure>,
+    /// Who said so and why, where leapfrog did not see it.
+    pub(super) said: Option<String>,
 }
 
 /// What a step is doing or has come to.
@@ -171,8 +175,9 @@ impl Account {
                     attempt.round_rows = attempt.round_rows.saturating_add(moved);
                 }
             }
-            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure } => {
+            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure, .. } => {
                 let end = End {
+                    said: None,
                     outcome: *outcome,
                     seconds: *seconds,
                     rows: *rows,
@@ -199,6 +204,22 @@ impl Account {
                     self.undo(to, services);
                 }
             }
+            RecordBody::StepResolved { step, attempt, outcome, by, host, note, evidence } => {
+                let said = said(by, host, note.as_deref());
+                if let Some(attempt) = self.attempt(step, *attempt) {
+                    let before = attempt.end.as_ref();
+                    attempt.end = Some(End {
+                        outcome: *outcome,
+                        seconds: before.map_or(0.0, |end| end.seconds),
+                        rows: before.and_then(|end| end.rows),
+                        evidence: evidence.clone(),
+                        failure: (!outcome.is_complete()).then(|| not_done(&said)),
+                        said: Some(said),
+                    });
+                }
+                // Nobody worked on the run meanwhile.
+                return;
+            }
             RecordBody::RunEnded { outcome, failure } => {
                 if let Some(sitting) = self.sittings.last_mut() {
                     sitting.ended = Some(*outcome);
@@ -209,29 +230,6 @@ impl Account {
         }
         if let Some(sitting) = self.sittings.last_mut() {
             sitting.last = time;
-        }
-    }
-
-    /// Takes back what services did in a hop and later: their databases are as they were before it.
-    fn undo(&mut self, to: &Series, services: &BTreeSet<Service>) {
-        let plan = Arc::clone(&self.plan);
-        self.attempts.retain(|place, attempts| {
-            let step = &plan.hops[place.hop].lanes[place.lane].steps[place.step].id;
-            let done = attempts.last().and_then(|last| last.end.as_ref()).is_some_and(|end| end.outcome.is_complete());
-            let stays = step.series == *to && step.name.as_str() == StepId::RESTORE_POINT && done;
-            step.series < *to || !services.contains(&step.service) || stays
-        });
-        for (hop, times) in plan.hops.iter().zip(&mut self.hops) {
-            if hop.series > *to {
-                *times = HopTimes::default();
-            } else if hop.series == *to {
-                times.ended = None;
-            }
-        }
-        if let Some(sitting) = self.sittings.last_mut() {
-            // A run that was complete is not any more.
-            sitting.ended = sitting.ended.map(|_| Outcome::Interrupted);
-            sitting.failure = None;
         }
     }
 
@@ -275,11 +273,6 @@ impl Account {
 
     pub(super) fn sittings(&self) -> &[Sitting] {
         &self.sittings
-    }
-
-    /// What was brought back, in order.
-    pub(super) fn restores(&self) -> &[Restore] {
-        &self.restores
     }
 
     pub(super) fn place(&self, step: &StepId) -> Option<Place> {
@@ -388,12 +381,6 @@ impl Account {
         lanes.filter_map(|lane| self.lane_rows(hop, lane)).reduce(u64::saturating_add)
     }
 
-    /// Whether nothing of a lane began but its restore points.
-    pub(super) fn lane_only_saved(&self, hop: usize, lane: usize) -> bool {
-        let begun = self.lane_places(hop, lane).filter(|place| !self.attempts(*place).is_empty());
-        begun.into_iter().all(|place| self.step(place).saves().is_some())
-    }
-
     /// How many steps of a lane are done.
     pub(super) fn lane_done(&self, hop: usize, lane: usize) -> usize {
         let done =
@@ -462,8 +449,38 @@ impl Account {
         ended.filter(|(_, end)| matches!(end.outcome, Outcome::Failed | Outcome::Stuck)).collect()
     }
 
+    /// Steps of which somebody said how they ended, with what was said.
+    pub(super) fn words(&self) -> impl Iterator<Item = (Place, Outcome, &str)> {
+        let ended = self.attempts.iter().flat_map(|(place, attempts)| attempts.iter().map(|attempt| (*place, attempt)));
+        ended.filter_map(|(place, attempt)| {
+            let end = attempt.end.as_ref()?;
+            Some((place, end.outcome, end.said.as_deref()?))
+        })
+    }
+
     /// The time of the last record.
     pub(super) fn last_time(&self) -> Option<Timestamp> {
         self.sittings.last().map(|sitting| sitting.last)
+    }
+}
+
+/// Who said how a step ended, and why.
+pub(super) fn said(by: &str, host: &str, note: Option<&str>) -> String {
+    match note {
+        Some(note) => format!("{by} on {host} said so: {note}"),
+        None => format!("{by} on {host} said so"),
+    }
+}
+
+/// That somebody said of a step that it was not complete.
+fn not_done(said: &str) -> Failure {
+    Failure {
+        what: format!("it was not complete and may be run again: {said}"),
+        command: None,
+        exit: None,
+        last_lines: Vec::new(),
+        log: None,
+        migration: None,
+        advice: "run the same command again: it begins this step anew".to_owned(),
     }
 }

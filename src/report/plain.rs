@@ -15,6 +15,7 @@ use crate::journal::{Event, Failure, Outcome, Progress, Record, RecordBody};
 use crate::model::{ImageReference, StepId};
 use crate::plan::Plan;
 
+use super::account::said;
 use super::evidence::{already, in_words};
 use super::outlet::Outlet;
 use super::text::{bytes, clean, clock, count, counted, listed, rate, seconds_between, stamp, took};
@@ -81,7 +82,7 @@ impl PlainReporter {
                 let command = command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
                 format!("{} {what}{again}{command}", named(step))
             }
-            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure } => {
+            RecordBody::StepEnded { step, attempt, outcome, seconds, rows, evidence, failure, .. } => {
                 let rows = rows.map(|rows| format!(", {}", counted(rows, "row", "rows"))).unwrap_or_default();
                 let mut text = format!("{} {} after {}{rows}", named(step), block::verb(*outcome), took(*seconds));
                 if *attempt > 1 {
@@ -97,6 +98,9 @@ impl PlainReporter {
                     self.failure(time, &named(step), failure);
                 }
                 return;
+            }
+            RecordBody::StepResolved { step, outcome, by, host, note, .. } => {
+                format!("{} {}: {}", named(step), block::verb(*outcome), said(by, host, note.as_deref()))
             }
             RecordBody::HopEnded { series } => {
                 let account = self.view.account();

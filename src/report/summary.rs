@@ -16,7 +16,7 @@ use super::evidence;
 use super::frame::outcome_mark;
 use super::look::{Ink, Mark};
 use super::restores;
-use super::text::{counted, left, right, took, width, wrap};
+use super::text::{clean, counted, left, right, took, width, wrap};
 
 /// A run to speak about.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +99,13 @@ pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec
     let mut label = "back";
     for sentence in restores::sentences(account) {
         lines.extend(paper.field(0, label, &sentence));
+        label = "";
+    }
+    let mut label = "word";
+    for (place, outcome, said) in account.words() {
+        let id = &account.step(place).id;
+        let text = format!("{} {} {}: {}", id.series, id.service, id.short(), block::verb(outcome));
+        lines.extend(paper.field(0, label, &clean(&format!("{text}, {said}"))));
         label = "";
     }
     lines.extend(paper.field(0, "now", &standing(account)));

@@ -208,7 +208,7 @@ impl View {
             RecordBody::RoundEnded { step, .. } => {
                 let _ = self.live(step, record.time);
             }
-            RecordBody::StepEnded { step, .. } => {
+            RecordBody::StepEnded { step, .. } | RecordBody::StepResolved { step, .. } => {
                 if let Some(place) = self.account.place(step) {
                     self.live.remove(&place);
                 }

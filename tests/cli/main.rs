@@ -11,6 +11,8 @@ mod lab;
 mod mapped;
 mod pages;
 mod refusals;
+mod resolve;
+mod restore;
 mod runs;
 mod secrets;
 mod selection;

@@ -184,31 +184,6 @@ async fn a_command_that_only_reads_is_stopped_and_run_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_that_must_not_run_twice_halts_its_lane_if_nobody_saw_its_end() {
-    let mut bed = Bed::two_by_three();
-    bed.step("2023.1/nova/db-sync").effect = Effect::Once;
-    let whole = bed.leap().await;
-    assert_eq!(whole.outcome(), Outcome::Done, "once is no obstacle");
-    let begun = |record: &Record| matches!(&record.body, RecordBody::StepStarted { step, .. } if step.to_string() == "2023.1/nova/db-sync");
-    let at = whole.records.iter().position(begun).expect("begun") + 1;
-    let state = RunState::of(&whole.records[..at]).expect("legal");
-    let mut gone = bed.after_death(&whole.records[..at]);
-    for _ in 0..2 {
-        let told = gone.leap().await;
-        assert_eq!(told.outcome(), Outcome::Failed);
-        assert!(!gone.runner.launched().contains(&"2023.1/nova/db-sync".to_owned()));
-        let failure = told.state.failure.expect("it says why");
-        assert!(failure.what.contains("must not be run twice") && failure.advice.contains("--fresh"), "{failure:?}");
-        assert_eq!(told.state.steps.len(), 7, "the other lanes finish their hop");
-    }
-    for left in [Left::Running, Left::Ended] {
-        let mut there = bed.after_death(&whole.records[..at]);
-        leave(&there, &state, left);
-        assert_eq!(there.leap().await.outcome(), Outcome::Done, "{left:?}: its end can be seen");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn rows_of_a_round_that_ended_unseen_are_counted_once() {
     let mut bed = Bed::new(&["2023.1"], &["nova"]);
     let whole = bed.leap().await;

@@ -6,6 +6,7 @@ mod checks;
 mod data;
 mod deaths;
 mod leaps;
+mod once;
 mod others;
 mod schemas;
 mod secrets;

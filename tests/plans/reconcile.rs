@@ -41,6 +41,7 @@ fn done(plan: &Plan, steps: usize, begun: bool) -> RunState {
                 rows: None,
                 evidence: Vec::new(),
                 failure: None,
+                never_began: false,
             });
         }
         bodies.push(RecordBody::HopEnded { series: hop.series.clone() });

@@ -66,8 +66,17 @@ impl World {
     fn end(&mut self, step: &StepId, outcome: Outcome) {
         self.hand.running.remove(step);
         let began = jiff::Timestamp::UNIX_EPOCH;
-        let ended =
-            StepState { attempt: 1, rounds: 0, outcome: Some(outcome), rows: 0, began, process: 1, adopted: false };
+        let ended = StepState {
+            attempt: 1,
+            rounds: 0,
+            outcome: Some(outcome),
+            rows: 0,
+            began,
+            process: 1,
+            adopted: false,
+            never_began: false,
+            resolved: false,
+        };
         self.state.steps.insert(step.clone(), ended);
         if !outcome.is_complete() {
             self.hand.halted.insert(step.service.clone());

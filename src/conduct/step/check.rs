@@ -82,7 +82,7 @@ impl Performance {
             evidence.push(Evidence::Check { name, result: report.result, details, why });
         }
         if stops.is_empty() {
-            return StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None };
+            return StepEnd::ended(Outcome::Done, evidence);
         }
         let series = &self.step.id.series;
         let what = format!("{series} says itself that these databases are not ready for it: {}", stops.join("; "));

@@ -14,7 +14,7 @@ use crate::journal::{Failure, MigrationCount, Outcome};
 use crate::model::{ReleaseCheck, Stream};
 use crate::plan::{Action, StepConfiguration};
 use crate::readers::{CheckReader, CountReader, Raised, Unread};
-use crate::runner::{Exit, OutputLine, RunnerError, Task, TaskHandle, TaskId};
+use crate::runner::{Exit, OutputLine, RunnerError, RunnerErrorKind, Task, TaskHandle, TaskId};
 
 /// One command run to its end.
 pub(super) struct Finished {
@@ -169,6 +169,7 @@ impl Performance {
         if let Some(source) = &error.source {
             what.push_str(&format!(" ({source})"));
         }
+        let never_began = log.is_none() || error.kind == RunnerErrorKind::NotStarted;
         let failure = Failure {
             what: self.redactor.redact(what),
             command: self.step.action.command(self.batch),
@@ -178,6 +179,6 @@ impl Performance {
             migration: None,
             advice: error.advice,
         };
-        StepEnd::failed(Outcome::Failed, failure)
+        StepEnd { never_began, ..StepEnd::failed(Outcome::Failed, failure) }
     }
 }

@@ -86,9 +86,7 @@ impl Performance {
                 return (StepEnd::interrupted(), None);
             }
             let end = match judgement {
-                Judgement::Done(evidence) => {
-                    Some(StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None })
-                }
+                Judgement::Done(evidence) => Some(StepEnd::ended(Outcome::Done, evidence)),
                 _ if finished.stopped => Some(StepEnd::interrupted()),
                 Judgement::Again if *self.stop.borrow() > StopLevel::None => Some(StepEnd::interrupted()),
                 Judgement::Again => None,

@@ -25,7 +25,7 @@ impl Performance {
             .filter(|schema| schema.skippable)
             .and_then(|schema| nothing_to_do(schema, before.as_ref().unwrap_or(&Sight::new())))
         {
-            return (StepEnd { outcome: Outcome::Skipped, rows: None, evidence, failure: None }, None);
+            return (StepEnd::ended(Outcome::Skipped, evidence), None);
         }
         let words = run.command.words(None);
         let listener = Listener::new(&run.failure_texts, None);
@@ -51,7 +51,7 @@ impl Performance {
             return StepEnd::failed(Outcome::Failed, self.failure(finished, what, None));
         }
         if well {
-            return StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None };
+            return StepEnd::ended(Outcome::Done, evidence);
         }
         if finished.stopped {
             return StepEnd::interrupted();
@@ -152,7 +152,7 @@ impl Performance {
             migration: None,
             advice: unreachable.advice,
         };
-        StepEnd::failed(Outcome::Failed, failure)
+        StepEnd::failed(Outcome::Failed, failure).before_it_began()
     }
 }
 

@@ -38,7 +38,7 @@ impl Performance {
         match end {
             Ok(point) => {
                 let evidence = vec![Evidence::RestorePoint(Box::new(point))];
-                StepEnd { outcome: Outcome::Done, rows: None, evidence, failure: None }
+                StepEnd::ended(Outcome::Done, evidence)
             }
             Err(mut failure) => {
                 failure.what = self.redactor.redact(failure.what);

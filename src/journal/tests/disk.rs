@@ -153,12 +153,7 @@ proptest! {
             Err(JournalError::Newer { .. }) => prop_assert!(damaged[at].is_ascii_digit(), "only a format is newer"),
             Err(other) => prop_assert!(false, "{}", other),
             Ok((read, 0)) => prop_assert_eq!(read, records),
-            // Without its last line feed the last record is one whose writing was cut off.
-            Ok((read, torn)) => {
-                prop_assert_eq!(at, bytes.len() - 1);
-                prop_assert!(torn > 0);
-                prop_assert_eq!(&read[..], &records[..records.len() - 1]);
-            }
+            Ok((read, torn)) => prop_assert!(false, "{} of {} records, {torn} bytes torn", read.len(), records.len()),
         }
     }
 

@@ -37,7 +37,16 @@ fn round(step: &str, attempt: u32, round: u32) -> RecordBody {
 
 fn end(step: &str, attempt: u32, outcome: Outcome) -> RecordBody {
     let (rows, evidence, failure) = (None, Vec::new(), None);
-    RecordBody::StepEnded { step: valid(step), attempt, outcome, seconds: 1.0, rows, evidence, failure }
+    RecordBody::StepEnded {
+        step: valid(step),
+        attempt,
+        outcome,
+        seconds: 1.0,
+        rows,
+        evidence,
+        failure,
+        never_began: false,
+    }
 }
 
 fn over(outcome: Outcome) -> RecordBody {
@@ -58,6 +67,11 @@ fn refusal(bodies: Vec<RecordBody>) -> String {
     assert_eq!(state, before, "a refused record changes nothing");
     assert_eq!(error.sequence, last.sequence);
     error.to_string()
+}
+
+fn said(step: &str, attempt: u32, outcome: Outcome) -> RecordBody {
+    let (by, host, note, evidence) = ("alice".into(), "alpha".into(), Some("looked".into()), Vec::new());
+    RecordBody::StepResolved { step: valid(step), attempt, outcome, by, host, note, evidence }
 }
 
 const A: &str = "2023.1/nova/db-sync";
@@ -117,6 +131,30 @@ fn a_run_begins_once_ends_with_every_hop_and_rests_until_it_is_resumed() {
     let mut state = RunState::default();
     let [record] = &numbered(vec![resumed()])[..] else { panic!("one record") };
     assert!(state.apply(record).expect_err("refused").to_string().contains("with its first record"));
+}
+
+#[test]
+fn only_a_step_that_is_not_complete_can_be_spoken_for_and_only_as_done_or_failed() {
+    let speak = |before: Vec<RecordBody>, word: RecordBody| {
+        refusal([hop("2023.1"), begin(A, 1)].into_iter().chain(before).chain([word]).collect())
+    };
+    for outcome in [Outcome::Interrupted, Outcome::Skipped, Outcome::Stuck] {
+        assert!(speak(vec![], said(A, 1, outcome)).contains("in a way that nobody can see"));
+    }
+    assert!(speak(vec![], said(A, 2, Outcome::Done)).contains("was not in doubt"));
+    assert!(speak(vec![], said("2023.1/nova/other", 1, Outcome::Done)).contains("was not in doubt"));
+    assert!(speak(vec![end(A, 1, Outcome::Done)], said(A, 1, Outcome::Failed)).contains("was not in doubt"));
+    assert!(speak(vec![said(A, 1, Outcome::Done)], said(A, 1, Outcome::Failed)).contains("was not in doubt"));
+    let state = |bodies: Vec<RecordBody>| {
+        let bodies = [started(), hop("2023.1"), begin(A, 1)].into_iter().chain(bodies).collect();
+        RunState::of(&numbered(bodies)).expect("legal").steps[&valid(A)].clone()
+    };
+    assert!(state(vec![]).may_have_worked() && state(vec![end(A, 1, Outcome::Failed)]).may_have_worked());
+    let failed = state(vec![end(A, 1, Outcome::Failed), over(Outcome::Failed), said(A, 1, Outcome::Failed)]);
+    assert!(!failed.may_have_worked() && !failed.is_complete() && failed.resolved);
+    assert!(state(vec![said(A, 1, Outcome::Failed), said(A, 1, Outcome::Done)]).is_complete(), "a second look");
+    // Begun again, it is in doubt again.
+    assert!(state(vec![said(A, 1, Outcome::Failed), resumed(), begin(A, 2)]).may_have_worked());
 }
 
 #[test]

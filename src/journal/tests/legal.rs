@@ -114,8 +114,18 @@ impl Making {
                 let outcome = if choice < 120 { Outcome::Stuck } else { Outcome::Done };
                 self.lanes[lane].runs = None;
                 self.lanes[lane].done += usize::from(outcome == Outcome::Done);
-                let (evidence, failure) = (Vec::new(), None);
-                self.say(RecordBody::StepEnded { step, attempt, outcome, seconds: 1.5, rows: None, evidence, failure });
+                let (evidence, failure, never_began) = (Vec::new(), None, choice == 101);
+                let (seconds, rows) = (1.5, None);
+                self.say(RecordBody::StepEnded {
+                    step,
+                    attempt,
+                    outcome,
+                    seconds,
+                    rows,
+                    evidence,
+                    failure,
+                    never_began,
+                });
             }
         }
     }

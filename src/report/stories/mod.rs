@@ -298,6 +298,7 @@ impl Story {
                 rows: is_drain.then_some(moved),
                 evidence,
                 failure,
+                never_began: false,
             },
         );
         (at + takes, outcome == Outcome::Done)

@@ -30,7 +30,8 @@ fn retell(event: &mut Event, hop: &crate::model::Series, here: &crate::model::Im
             RecordBody::HopStarted { series } | RecordBody::HopEnded { series } => *series = hop.clone(),
             RecordBody::StepStarted { step, attempt, .. }
             | RecordBody::RoundEnded { step, attempt, .. }
-            | RecordBody::StepEnded { step, attempt, .. } => {
+            | RecordBody::StepEnded { step, attempt, .. }
+            | RecordBody::StepResolved { step, attempt, .. } => {
                 *step = id.clone();
                 *attempt %= 3;
             }

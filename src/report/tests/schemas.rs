@@ -39,7 +39,10 @@ fn begin(story: &mut Story, at: f64, step: &str) {
 
 fn end(story: &mut Story, at: f64, step: &str, outcome: Outcome, seconds: f64, evidence: Vec<Evidence>) {
     let (step, rows, failure) = (step.parse().expect("valid"), None, None);
-    story.record(at, RecordBody::StepEnded { step, attempt: 1, outcome, seconds, rows, evidence, failure });
+    story.record(
+        at,
+        RecordBody::StepEnded { step, attempt: 1, outcome, seconds, rows, evidence, failure, never_began: false },
+    );
 }
 
 fn view(story: &Story) -> View {
