@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::back::Backwards;
 use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::schedule::{InHand, Next, next};
@@ -82,7 +83,7 @@ pub struct Conductor {
     pub(super) journal: Box<dyn RecordLog>,
     pub(super) runner: Arc<dyn Runner>,
     reader: Arc<dyn DatabaseReader>,
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
     pub(super) images: BTreeMap<ImageReference, PinnedImage>,
     settings: Settings,
     pub(super) events: EventSink,
@@ -103,9 +104,11 @@ pub struct Conductor {
     reaping: JoinSet<()>,
     /// What keeps lanes from going on, besides steps.
     pub(super) failures: Vec<Failure>,
-    outcomes: Vec<Outcome>,
+    pub(super) outcomes: Vec<Outcome>,
     /// Looked at before each hop, where there is one.
     fence: Option<Arc<dyn Fence>>,
+    /// Lanes that go back to their restore points.
+    pub(super) back: Backwards,
     /// Who takes restore points, where the plan has any.
     pub(super) points: Option<Arc<dyn RestorePoints>>,
 }
@@ -151,6 +154,7 @@ impl Conductor {
             failures: Vec::new(),
             outcomes: Vec::new(),
             fence: None,
+            back: Backwards::default(),
             points: None,
         }
     }
@@ -186,8 +190,10 @@ impl Conductor {
         let redactor = Arc::new(self.connections.redactor());
         let mut tasks = JoinSet::new();
         self.find_left_over().await?;
+        self.take_up_way_back();
         self.miss_unpinned();
         loop {
+            self.go_back(&tell, &stop, &mut tasks)?;
             // Everything that may begin now.
             let outcome = loop {
                 let plan = Arc::clone(&self.plan);
@@ -393,12 +399,14 @@ impl Conductor {
                 self.course(step, course);
                 self.reap_later(handle);
             }
-            StepMessage::Ended { step, end, handle } => {
+            StepMessage::Back(end) => self.hear_back(end)?,
+            StepMessage::Ended { step, mut end, handle } => {
                 let Some((began, attempt)) = self.began.remove(&step) else { return Ok(()) };
                 self.hand.running.remove(&step);
                 if !end.outcome.is_complete() {
+                    let back = self.goes_back(&step, &mut end);
                     self.hand.halted.insert(step.service.clone());
-                    self.outcomes.push(end.outcome);
+                    self.outcomes.extend((!back).then_some(end.outcome));
                 }
                 self.record(RecordBody::StepEnded {
                     step,
@@ -461,7 +469,7 @@ impl Conductor {
     }
 
     /// Makes a record durable, then shows it.
-    fn record(&mut self, body: RecordBody) -> Result<(), ConductError> {
+    pub(super) fn record(&mut self, body: RecordBody) -> Result<(), ConductError> {
         let record = self.journal.append(Timestamp::now(), body)?;
         self.events.send(Event::Record(record));
         Ok(())
@@ -478,6 +486,6 @@ pub fn failure(what: String, advice: String) -> Failure {
 }
 
 /// Seconds, to the millisecond.
-fn seconds(duration: Duration) -> f64 {
+pub(super) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -8,6 +8,7 @@
 //! Nothing here prints, speaks SQL or knows containers: runner and heads reader are interfaces.
 
 mod ask;
+mod back;
 mod cancel;
 mod conductor;
 mod found;

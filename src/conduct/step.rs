@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 pub(super) use turn::Turns;
 
 pub(super) use self::counting::Course;
+use super::back::BackEnd;
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
 use super::{DatabaseReader, RestorePoints, StopLevel};
@@ -54,6 +55,8 @@ pub(super) enum StepMessage {
         /// How far the attempt is.
         course: Course,
     },
+    /// A lane is back at its restore points, or is not.
+    Back(BackEnd),
     /// The step ended.
     Ended {
         /// The step.
@@ -157,7 +160,7 @@ impl Performance {
 }
 
 /// Waits until the operator wants the run to be stopped that far; for ever if that cannot come any more.
-async fn reached(stop: &mut watch::Receiver<StopLevel>, level: StopLevel) {
+pub(super) async fn reached(stop: &mut watch::Receiver<StopLevel>, level: StopLevel) {
     if stop.wait_for(|now| *now >= level).await.is_err() {
         std::future::pending().await
     }

@@ -68,6 +68,7 @@ impl RunState {
                 step.resolved = false;
             }
         }
+        self.cut_off.retain(|id| id.series < *to || !services.contains(&id.service));
         self.hops.retain(|hop| hop.series <= *to);
         if let Some(hop) = self.hops.last_mut() {
             hop.ended = None;

@@ -1,6 +1,6 @@
 //! The state of a run: a fold over its records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Evidence, Failure, Outcome, Record, RecordBody, Restoring, SavedPoint};
 use crate::model::{Digest, ImageReference, RunId, Series, Service, StepId};
@@ -26,6 +26,8 @@ pub struct RunState {
     pub last: Option<jiff::Timestamp>,
     /// The restore points that were taken, by the step that took them.
     pub points: BTreeMap<StepId, SavedPoint>,
+    /// Steps of which an attempt was cut off: nobody saw its end, and nobody took it up.
+    pub cut_off: BTreeSet<StepId>,
     /// A restore that began and did not end well: its databases stand nowhere.
     pub restoring: Option<Restoring>,
     /// How often a lane was brought back to the beginning of a hop by itself.
@@ -189,6 +191,9 @@ impl RunState {
                     return illegal(format!("attempt {attempt} of step {step} is out of turn"));
                 }
                 let rows = before.map_or(0, |before| before.rows);
+                if before.is_some_and(|before| before.outcome.is_none()) && !adopted {
+                    self.cut_off.insert(step.clone());
+                }
                 let state = StepState {
                     attempt: *attempt,
                     rounds: 0,

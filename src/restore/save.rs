@@ -56,9 +56,9 @@ pub async fn save(
     tell: &(dyn Fn(String) + Send + Sync),
 ) -> Result<Point, RestoreError> {
     let files = PointFiles::at(&setting.directory);
-    files.make(&order.name)?;
     files.discard_others(&order.name)?;
     files.delete(&order.name)?;
+    files.make(&order.name)?;
     let saved = take(order, url, setting, &files, tell).await;
     if saved.is_err() {
         // The cause is told; that a half file could not be removed as well is not.
@@ -104,7 +104,6 @@ async fn take(
         connection.close().await;
         let (words, variables) = (snapshots.save.clone(), told(name, url));
         in_thread(&control, move |control| perform(&words, variables, "take a snapshot", control)).await?;
-        files.make(name)?;
         files.commit(name, &point)?;
         return Ok(point);
     }

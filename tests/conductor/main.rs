@@ -8,6 +8,7 @@ mod deaths;
 mod leaps;
 mod once;
 mod others;
+mod points;
 mod schemas;
 mod secrets;
 mod side_by_side;
