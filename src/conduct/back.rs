@@ -123,7 +123,7 @@ impl Conductor {
                 services: [step.service.clone()].into(),
                 because: Some(step.clone()),
                 host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-                pid: std::process::id(),
+                pid: rustix::process::getpid().as_raw_nonzero().get().unsigned_abs(),
             })?;
             self.hand.running.insert(step.clone());
             self.back.going.insert(step.service.clone(), (step.clone(), Instant::now()));

@@ -66,16 +66,18 @@ pub(super) async fn in_thread<T: Send + 'static>(
     control: &Arc<Control>,
     work: impl FnOnce(&Control) -> Result<T, RestoreError> + Send + 'static,
 ) -> Result<T, RestoreError> {
-    struct StopOnDrop(Arc<Control>);
+    struct StopOnDrop(Option<Arc<Control>>);
     impl Drop for StopOnDrop {
         fn drop(&mut self) {
-            self.0.stop();
+            if let Some(control) = &self.0 {
+                control.stop();
+            }
         }
     }
-    let guard = StopOnDrop(Arc::clone(control));
+    let mut guard = StopOnDrop(Some(Arc::clone(control)));
     let own = Arc::clone(control);
     let done = tokio::task::spawn_blocking(move || work(&own)).await;
-    drop(guard);
+    guard.0 = None;
     match done {
         Ok(result) => result,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
