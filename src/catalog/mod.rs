@@ -15,6 +15,7 @@
 //! * what has to be explained to an operator (`why`, notes, residues) is explained.
 
 mod check;
+mod drain;
 mod files;
 mod load;
 mod lookup;
@@ -27,12 +28,12 @@ pub mod show;
 #[cfg(test)]
 mod tests;
 
+pub use drain::{AloneWhile, Drain, OutputFormat, Remainder, Residue};
 pub use files::Overlay;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
-    AloneWhile, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Drain, OutputFormat, Playbook,
-    PlaybookStep, Remainder, Residue, Run, Scripts,
+    Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookStep, Run, Scripts,
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use release::{Note, Release, ReleaseService, Status, Versions};

@@ -1,5 +1,8 @@
 //! Mistakes an author makes, as the author sees them.
 
+mod directory;
+mod robustness;
+
 use super::*;
 use crate::document::Mistake;
 use crate::model::Engine;
@@ -179,11 +182,14 @@ fn what_a_step_says_of_schemas_is_checked() {
     let nova = edited(
         "playbooks/nova",
         &[
-            ("schema: [api]", "schema: [apis]\n      branch: contract\n      besides: ' '"),
+            (
+                "schema: [api]",
+                "schema: [apis]\n      branch: contract\n      besides: {what: ' ', query: DELETE FROM t}",
+            ),
             ("schema: [cell0, cells]", "schema: [cell0, api, cell0]\n      branch: expand"),
         ],
     );
-    let placement = edited("playbooks/placement", &[("schema: [main]", "branch: expand\n      besides: more")]);
+    let placement = edited("playbooks/placement", &[("schema: [main]", "branch: expand\n      besides: {what: more}")]);
     let barbican = edited("playbooks/barbican", &[("effect: idempotent", "effect: read-only")]);
     insta::assert_snapshot!(lines(&mistakes(&[
         ("playbooks/nova", &nova),
@@ -312,176 +318,4 @@ fn a_document_of_a_newer_format_is_not_picked_to_pieces() {
         lines(&mistakes(&[("playbooks/nova", &missing)])),
         "playbooks/nova.yaml:1:1: `format` is missing: begin the document with `format: 1`\n"
     );
-}
-
-mod directory {
-    use super::*;
-    use camino::Utf8PathBuf;
-
-    fn directory() -> (tempfile::TempDir, Utf8PathBuf) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).expect("UTF-8");
-        (directory, path)
-    }
-
-    fn message(path: &camino::Utf8Path) -> String {
-        let mistakes = Catalog::load(path).expect_err("a mistake").mistakes;
-        lines(&mistakes).replace(path.as_str(), "DIR")
-    }
-
-    #[test]
-    fn a_file_replaces_the_one_of_the_same_name_and_others_are_added() {
-        let (_keep, path) = directory();
-        std::fs::create_dir(path.join("releases")).expect("created");
-        let changed = edited("releases/2025.1", &[("last: 31.3.1", "last: 31.9.0")]);
-        let added = edited("releases/2025.1", &[("'2025.1'", "'2025.2'"), ("codename: epoxy", "codename: flamingo")]);
-        std::fs::write(path.join("releases/2025.1.yaml"), changed).expect("written");
-        std::fs::write(path.join("releases/2025.2.yaml"), added).expect("written");
-        std::fs::write(path.join("releases/README.md"), "not a release").expect("written");
-        let catalog = Catalog::load(&path).unwrap_or_else(|error| panic!("{}", rendered(&error)));
-        assert_eq!(catalog.releases().count(), 6);
-        assert_eq!(catalog.overlay.replaced, ["releases/2025.1.yaml"]);
-        assert_eq!(catalog.overlay.added, ["releases/2025.2.yaml"]);
-        let nova = "nova".parse().expect("a name");
-        let epoxy = catalog.find_series("epoxy").expect("known");
-        assert_eq!(catalog.release(&epoxy).expect("there").services[&nova].versions.last, "31.9.0");
-        assert_eq!(catalog.find_series("Flamingo").expect("added").as_str(), "2025.2");
-    }
-
-    #[test]
-    fn a_playbook_for_one_more_service_is_told_to_copy_the_built_in_releases() {
-        let (_keep, path) = directory();
-        std::fs::create_dir(path.join("playbooks")).expect("created");
-        let barbican = edited("playbooks/barbican", &[("service: barbican", "service: barbecue")]);
-        std::fs::write(path.join("playbooks/barbecue.yaml"), barbican).expect("written");
-        let first: String = message(&path).lines().take(2).map(|line| format!("{line}\n")).collect();
-        insta::assert_snapshot!(first);
-    }
-
-    #[test]
-    fn a_directory_without_a_catalogue_in_it_is_a_mistake_and_not_an_empty_change() {
-        let (_keep, path) = directory();
-        insta::assert_snapshot!(message(&path), @r"
-        DIR: the directory has neither a releases nor a playbooks directory in it
-            help: put release files in DIR/releases and playbooks in DIR/playbooks
-        ");
-        assert!(message(&path.join("nowhere")).starts_with("DIR: there is no such directory"));
-    }
-
-    #[test]
-    fn files_that_cannot_be_documents_are_named() {
-        let (_keep, path) = directory();
-        std::fs::create_dir_all(path.join("playbooks/odd.yaml")).expect("created");
-        std::fs::write(path.join("playbooks/heat.yml"), "format: 1").expect("written");
-        std::fs::write(path.join("playbooks/latin.yaml"), b"format: 1\ntitle: caf\xe9\n").expect("written");
-        std::fs::write(path.join("playbooks/huge.yaml"), " ".repeat(2_000_000)).expect("written");
-        std::fs::write(path.join("playbooks/empty.yaml"), "").expect("written");
-        insta::assert_snapshot!(message(&path), @r"
-        DIR/playbooks/empty.yaml:1:1: the file is empty
-        DIR/playbooks/heat.yml: the name must end in .yaml
-        DIR/playbooks/huge.yaml: the file has 2000000 bytes, more than 1048576
-        DIR/playbooks/latin.yaml: line 2 is not UTF-8 text (byte 20)
-        DIR/playbooks/odd.yaml: this is not a regular file
-        ");
-    }
-}
-
-mod robustness {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Loads one changed file beside the others: whatever happens, no panic, and what loads is a
-    /// catalogue like any other.
-    fn load(path: &str, text: &str) {
-        match with(&[(path, text)]) {
-            Ok(catalog) => {
-                for playbook in catalog.playbooks() {
-                    for release in catalog.releases() {
-                        assert!(release.services.contains_key(&playbook.service));
-                        assert!(playbook.configuration(&release.series).is_some());
-                    }
-                    assert!(playbook.steps.iter().all(|step| step.exits().can_end()));
-                }
-            }
-            Err(error) => {
-                assert!(!error.mistakes.is_empty());
-                let _ = rendered(&error);
-                let _ = serde_json::to_string(&error.mistakes).expect("a mistake as JSON");
-            }
-        }
-    }
-
-    fn file() -> impl Strategy<Value = (String, String)> {
-        let files: Vec<_> = ["releases", "playbooks"]
-            .into_iter()
-            .flat_map(|directory| {
-                shipped(directory).into_iter().map(move |(name, text)| (format!("{directory}/{name}"), text))
-            })
-            .collect();
-        proptest::sample::select(files)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
-
-        #[test]
-        fn changed_bytes_never_cause_a_panic((path, text) in file(), edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
-            let mut bytes = text.into_bytes();
-            for (index, byte) in edits {
-                let at = index.index(bytes.len());
-                bytes[at] = byte;
-            }
-            load(&path, &String::from_utf8_lossy(&bytes));
-        }
-
-        #[test]
-        fn missing_lines_never_cause_a_panic((path, text) in file(), gone in prop::collection::vec(any::<prop::sample::Index>(), 1..6)) {
-            let mut lines: Vec<&str> = text.lines().collect();
-            for index in gone {
-                let at = index.index(lines.len());
-                lines.remove(at);
-            }
-            load(&path, &lines.join("\n"));
-        }
-
-        #[test]
-        fn moved_and_repeated_lines_never_cause_a_panic((path, text) in file(), moves in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6)) {
-            let mut lines: Vec<&str> = text.lines().collect();
-            for (from, to) in moves {
-                let line = lines[from.index(lines.len())];
-                lines.insert(to.index(lines.len()), line);
-            }
-            load(&path, &lines.join("\n"));
-        }
-
-        #[test]
-        fn garbage_never_causes_a_panic(text in "(?s).{0,200}", tail in prop::sample::select(vec!["", "\n- ", "\n{", "\n? [", "\n&a *a", "\n%TAG ! x\n---\n!!x y"])) {
-            load("playbooks/nova", &format!("format: 1\nservice: nova\n{text}{tail}"));
-            load("playbooks/nova", &text);
-        }
-
-        #[test]
-        fn text_cut_off_anywhere_never_causes_a_panic((path, text) in file(), at in any::<prop::sample::Index>()) {
-            let at = text.floor_char_boundary(at.index(text.len()));
-            load(&path, &text[..at]);
-        }
-    }
-
-    #[test]
-    fn documents_made_to_exhaust_a_reader_are_refused_with_their_reason() {
-        let nested = |open: &str, depth: usize| format!("format: 1\ntitle: {}\n", open.repeat(depth));
-        let blocks: String = (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-        let bomb = "format: 1\na: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\ntitle: *c\n";
-        let wide = format!("format: 1\nsources: [{}]\n", "x, ".repeat(60_000));
-        let wrong = format!("format: 1\nsources: [{}]\n", "{}, ".repeat(20_000));
-        let texts = [nested("[", 100_000), nested("{a: ", 50_000), blocks, bomb.to_owned(), wide, wrong];
-        let reasons: Vec<String> = texts
-            .iter()
-            .map(|text| {
-                let found = mistakes(&[("playbooks/nova", text)]);
-                format!("{} of {}", found[0].message(), found.len())
-            })
-            .collect();
-        insta::assert_snapshot!(reasons.join("\n"));
-    }
 }

@@ -57,7 +57,7 @@ pub(super) fn check(directory: &Utf8Path, show: &Show) -> Result<Exit, Stop> {
         Output::Json | Output::Jsonl => {
             show.print_json(&text::CheckResult::new(&outcome))?;
             if let Err(error) = &outcome {
-                show.complain(&format!("leapfrog: {error}\n"));
+                show.caution(&format!("leapfrog: {error}\n"));
             }
         }
     }

@@ -101,9 +101,9 @@ impl Guard {
     ) -> Result<(), Stop> {
         self.whole()?;
         if let Some(database) = self.galera().await {
-            show.complain(&format!(
-                "leapfrog: {database} is on a Galera cluster, where the lock keeps out only leapfrogs that come \
-                 through the same node: let the cloud file name one node\n"
+            show.caution(&format!(
+                "leapfrog: warning: {database} is on a Galera cluster, where the lock keeps out only leapfrogs that \
+                 come through the same node\n  next      let the cloud file name one node\n"
             ));
         }
         if mode == FenceMode::Off {
@@ -135,9 +135,9 @@ impl Guard {
                 1 => String::new(),
                 number => format!(" and {} more databases", number - 1),
             };
-            show.complain(&format!(
-                "leapfrog: other users' sessions cannot be seen in {first}{more}: grant this user PROCESS, or make \
-                 sure by yourself that every service is stopped\n"
+            show.caution(&format!(
+                "leapfrog: warning: other users' sessions cannot be seen in {first}{more}\n  next      make sure that \
+                 every service is stopped, or grant the users in the cloud file PROCESS\n"
             ));
         }
         Ok(())

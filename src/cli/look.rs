@@ -76,6 +76,16 @@ impl Show {
         self.stderr.drain();
     }
 
+    /// Tells the operator, in sentences, what is not as it should be. A terminal gets its words wrapped; a
+    /// file or a pipe whole lines, as a search wants them.
+    pub(super) fn caution(&self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            self.complain(&self.err_paper().fold(text));
+        } else {
+            self.complain(text);
+        }
+    }
+
     /// An outlet for JSON Lines.
     pub(super) fn stdout(&self) -> Outlet {
         self.stdout.clone()
@@ -94,7 +104,7 @@ impl Show {
                 for cause in error.chain().skip(1) {
                     text.push_str(&format!("  because: {cause}\n"));
                 }
-                self.complain(&text);
+                self.caution(&text);
             }
             Cause::Document(diagnostic) => self.complain(&self.diagnostic(&**diagnostic)),
             Cause::Refused(refusals) => {
@@ -106,7 +116,7 @@ impl Show {
                 for refusal in refusals {
                     text.push_str(&format!("\n{refusal}\n"));
                 }
-                self.complain(&text);
+                self.caution(&text);
                 if self.output != Output::Text {
                     let line = Refused::new(refusals, jiff::Timestamp::now());
                     if let Ok(line) = serde_json::to_string(&line) {
@@ -144,7 +154,7 @@ impl Show {
             if let Some(help) = mistake.help() {
                 text.push_str(&format!("  next      {help}\n"));
             }
-            self.complain(&text);
+            self.caution(&text);
         }
     }
 }

@@ -20,6 +20,7 @@ mod restore;
 mod schema;
 mod stop;
 mod sweep;
+mod telling;
 mod verify;
 mod world;
 

@@ -54,7 +54,7 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
     if unread.is_empty() {
         return Ok(if world.unmapped.is_empty() { Exit::Done } else { Exit::Refused });
     }
-    show.complain(&format!("leapfrog: could not read {}\n", unread.join(", ")));
+    show.caution(&format!("leapfrog: could not read {}\n", unread.join(", ")));
     Ok(Exit::Refused)
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn bring(
         Box::new(PlainReporter::new(Arc::clone(plan), &[], directory, show.stderr()))
     };
     let (events, source) = EventSink::channel();
-    let telling = tokio::spawn(super::leap::tell(reporter, source));
+    let telling = tokio::spawn(super::telling::tell(reporter, source));
     let result = obtain(&**runner, plan, &images, &all, reader, &events).await;
     drop(events);
     telling.await.map_err(|error| Stop::internal(error.into()))?;

@@ -18,6 +18,7 @@ use super::look::Show;
 use super::points::{DatabasePoints, setting};
 use super::preflight;
 use super::stop::Stop;
+use super::telling;
 use super::world::World;
 use crate::conduct::{RestorePoints, Signal};
 use crate::journal::{Evidence, Failure, Journal, Outcome, RecordBody, RunState, SavedPoint};
@@ -198,7 +199,7 @@ async fn go_back(world: &World, journey: &Journey, host: &str, show: &Show) -> R
     let began = Instant::now();
     let keeper = DatabasePoints::new(world, &journey.run);
     let (sender, mut signals) = mpsc::unbounded_channel::<Signal>();
-    leap::listen(sender).map_err(Stop::internal)?;
+    telling::listen(sender).map_err(Stop::internal)?;
     let (tell, mut told) = mpsc::channel::<String>(16);
     let all = async {
         let tell = tell;

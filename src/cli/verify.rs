@@ -37,7 +37,7 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
     let release = match named.or_else(|| shown(&world, &services, &observation)) {
         Some(series) => world.catalog.release(&series).ok_or_else(|| Stop::internal(anyhow!("no release {series}")))?,
         None => {
-            show.complain(&format!(
+            show.caution(&format!(
                 "leapfrog: the databases show no release to verify: name one with --at, or see `leapfrog detect{}`\n",
                 world.options(&services)
             ));
@@ -69,11 +69,11 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
     Ok(match proof.answer {
         Answer::Yes => Exit::Done,
         Answer::No => {
-            show.complain(&format!("leapfrog: not complete at {}\n", proof.at));
+            show.caution(&format!("leapfrog: not complete at {}\n", proof.at));
             Exit::Failed
         }
         Answer::Unknown => {
-            show.complain(&format!("leapfrog: could not look at everything of {}\n", proof.at));
+            show.caution(&format!("leapfrog: could not look at everything of {}\n", proof.at));
             Exit::Refused
         }
     })
@@ -113,7 +113,7 @@ async fn ask(
     let images = preflight::bring(world, &runner, &plan, None, show).await?;
     let (stop_sender, stop) = watch::channel(StopLevel::None);
     let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
-    super::leap::listen(sender).map_err(Stop::internal)?;
+    super::telling::listen(sender).map_err(Stop::internal)?;
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
             stop_sender.send_replace(StopLevel::Stop);

@@ -200,7 +200,7 @@ impl World {
     /// Tells why stored URLs cannot be followed.
     pub(super) fn tell_unmapped(&self, show: &Show) {
         for refusal in &self.unmapped {
-            show.complain(&format!("leapfrog: {refusal}\n"));
+            show.caution(&format!("leapfrog: {refusal}\n"));
         }
     }
 

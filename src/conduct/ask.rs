@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::step::{Performance, StepMessage};
 use super::{Connections, DatabaseReader, StopLevel};
@@ -66,6 +66,7 @@ impl Questioner {
             stall: Duration::MAX,
             stop: self.stop.clone(),
             turns: Default::default(),
+            places: Arc::new(Semaphore::new(1)),
             tell,
         };
         let performing = performance.perform();

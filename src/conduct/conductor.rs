@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::back::Backwards;
 use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::schedule::{InHand, Next, next};
-use super::step::{Course, Performance, StepMessage, Turns};
+use super::step::{Course, Performance, Places, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
@@ -94,6 +94,7 @@ pub struct Conductor {
     never_began: BTreeSet<StepId>,
     /// What the rounds of each lane share. Hops never overlap.
     turns: BTreeMap<Service, Turns>,
+    places: Places,
     /// When the steps that run began.
     began: BTreeMap<StepId, (Instant, u32)>,
     pub(super) fetching: BTreeSet<ImageReference>,
@@ -132,6 +133,7 @@ impl Conductor {
         settings: Settings,
         events: EventSink,
     ) -> Self {
+        let places = Arc::new(Semaphore::new(settings.jobs.max(1)));
         Self {
             plan,
             run,
@@ -146,6 +148,7 @@ impl Conductor {
             found: BTreeMap::new(),
             never_began: BTreeSet::new(),
             turns: BTreeMap::new(),
+            places,
             began: BTreeMap::new(),
             fetching: BTreeSet::new(),
             inspector: None,
@@ -369,6 +372,7 @@ impl Conductor {
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
             turns: Arc::clone(self.turns.entry(lane.service.clone()).or_default()),
+            places: Arc::clone(&self.places),
             adopt,
             batch: self.settings.batch,
             round: self.settings.round,
@@ -384,6 +388,8 @@ impl Conductor {
         match message {
             StepMessage::Line(step, stream, text) => self.events.send(Event::Output { step, stream, text }),
             StepMessage::Rows { step, course } => self.course(step, course),
+            StepMessage::Waits { step, waits: true } => drop(self.hand.waiting.insert(step)),
+            StepMessage::Waits { step, waits: false } => drop(self.hand.waiting.remove(&step)),
             StepMessage::Round { step, round, course, took, handle } => {
                 let Some((_, attempt)) = self.began.get(&step).copied() else { return Ok(()) };
                 self.record(RecordBody::RoundEnded {
@@ -403,6 +409,7 @@ impl Conductor {
             StepMessage::Ended { step, mut end, handle } => {
                 let Some((began, attempt)) = self.began.remove(&step) else { return Ok(()) };
                 self.hand.running.remove(&step);
+                self.hand.waiting.remove(&step);
                 if !end.outcome.is_complete() {
                     let back = self.goes_back(&step, &mut end);
                     self.hand.halted.insert(step.service.clone());

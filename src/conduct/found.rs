@@ -91,6 +91,7 @@ mod tests {
             outcome,
             rows: 0,
             began,
+            seconds: 0.0,
             process: 1,
             adopted,
             never_began: false,

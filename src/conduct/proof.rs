@@ -22,14 +22,13 @@ pub(super) struct Seen {
 /// What was seen of a step's databases.
 pub(super) type Sight = BTreeMap<DatabaseId, Seen>;
 
-/// What every database shows that stands at the release's heads already; nothing if one does not.
+/// What every database shows that stands where the migration leads already; nothing if one does not.
 pub(super) fn nothing_to_do(schema: &SchemaMove, before: &Sight) -> Option<Vec<Evidence>> {
-    let mut evidence = Vec::new();
-    for (database, target) in &schema.databases {
-        let seen = before.get(database).filter(|seen| seen.heads.stand_at(&target.heads))?;
-        evidence.push(Evidence::Heads { database: database.clone(), heads: seen.heads.clone() });
-    }
-    Some(evidence)
+    let shown = schema.databases.iter().map(|(database, target)| {
+        let seen = before.get(database).filter(|seen| schema.is_reached(target, &seen.heads))?;
+        heads(schema.branch, database, target, None, seen).ok()
+    });
+    shown.collect()
 }
 
 /// What `after` proves of a command that says it went well. `before` is absent where the command ran before
@@ -149,7 +148,7 @@ mod tests {
     fn to(heads: &[&str], branch: Option<Branch>, reaches: &[&str], may_drop: Option<u64>) -> SchemaMove {
         let reaches = reaches.iter().map(|head| (*head).to_owned()).collect();
         let target = SchemaTarget { heads: Heads::alembic(heads.iter().copied()), reaches, may_drop };
-        SchemaMove { databases: [(database(), target)].into(), branch, skippable: true }
+        SchemaMove { databases: [(database(), target)].into(), branch, skippable: true, unless: None }
     }
 
     fn wrong(schema: &SchemaMove, before: &Sight, after: &Sight) -> String {

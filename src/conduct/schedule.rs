@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::RunState;
+use crate::journal::{Outcome, RunState, StepState};
 use crate::model::{ImageReference, Phase, Series, Service, StepId};
 use crate::plan::{Action, Hop, Lane, Plan, Step};
 
@@ -11,6 +11,8 @@ use crate::plan::{Action, Hop, Lane, Plan, Step};
 pub(super) struct InHand {
     /// Steps whose tasks run.
     pub running: BTreeSet<StepId>,
+    /// Those of them that wait for rounds of other steps, and leave their place to others meanwhile.
+    pub waiting: BTreeSet<StepId>,
     /// Lanes in which a step of this process did not end well.
     pub halted: BTreeSet<Service>,
     /// Images that are here and were looked at.
@@ -38,24 +40,34 @@ pub(super) enum Next<'p> {
     Halt,
 }
 
-/// How much work a lane has left, as far as that can be told beforehand: a data migration is at least two
-/// commands, a schema migration one or none. The steps of a stage count as long as they must take with `jobs`
-/// at a time.
-fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> usize {
+/// How long a lane still takes, in seconds, as far as that can be told beforehand. The steps of a stage take as
+/// long as they must with `jobs` at a time.
+fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> f64 {
     let idle = lane.idle_steps();
-    let weigh = |step: &Step| match &step.action {
-        _ if state.is_done(&step.id) || idle.contains(&step.id) => 0,
-        Action::Drain(_) => 5,
-        Action::Run(_) => 2,
-        Action::Check(_) => 2,
-        Action::Verify(_) => 0,
-        Action::Save(_) => 1,
+    let weigh = |step: &Step| {
+        if state.is_done(&step.id) || idle.contains(&step.id) { 0.0 } else { usual(step, state) }
     };
     let stages = lane.stages().map(|stage| {
-        let longest = stage.iter().map(weigh).max().unwrap_or(0);
-        longest.max(stage.iter().map(weigh).sum::<usize>().div_ceil(jobs.max(1)))
+        let longest = stage.iter().map(weigh).fold(0.0, f64::max);
+        longest.max(stage.iter().map(weigh).sum::<f64>() / jobs.max(1) as f64)
     });
     stages.sum()
+}
+
+/// How long a step takes: as long as in the release before, or, where it was not run in this leap yet, as long as
+/// such a step takes without much to do: a program needs some seconds to begin, and a data migration is at least
+/// one round more than a schema migration.
+fn usual(step: &Step, state: &RunState) -> f64 {
+    let usual = match &step.action {
+        Action::Drain(_) => 6.0,
+        Action::Run(_) | Action::Check(_) => 3.0,
+        Action::Save(_) => 1.0,
+        Action::Verify(_) => return 0.0,
+    };
+    let ran =
+        |id: &&StepId, its: &StepState| id.is_same_in_another_release(&step.id) && its.outcome == Some(Outcome::Done);
+    let before = state.steps.iter().filter(|(id, its)| ran(id, its)).max_by(|one, two| one.1.began.cmp(&two.1.began));
+    before.map_or(usual, |(_, its)| its.seconds)
 }
 
 /// What comes next, with at most `jobs` steps side by side.
@@ -92,8 +104,8 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         }
     }
     // The lane with the most work left decides when the hop ends, so it goes first.
-    begin.sort_by_key(|(left, ..)| std::cmp::Reverse(*left));
-    begin.truncate(jobs.saturating_sub(hand.running.len()));
+    begin.sort_by(|(one, ..), (two, ..)| two.total_cmp(one));
+    begin.truncate((jobs + hand.waiting.len()).saturating_sub(hand.running.len()));
     let begin: Vec<(&Lane, &Step)> = begin.into_iter().map(|(_, lane, step)| (lane, step)).collect();
     if complete {
         Next::EndHop(&hop.series)

@@ -18,7 +18,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, watch};
 
-pub(super) use turn::Turns;
+pub(super) use turn::{Places, Turns};
 
 pub(super) use self::counting::Course;
 use super::back::BackEnd;
@@ -57,6 +57,13 @@ pub(super) enum StepMessage {
     },
     /// A lane is back at its restore points, or is not.
     Back(BackEnd),
+    /// The step waits until rounds of other steps let its own begin, or does so no more.
+    Waits {
+        /// The step.
+        step: StepId,
+        /// Whether it waits.
+        waits: bool,
+    },
     /// The step ended.
     Ended {
         /// The step.
@@ -124,6 +131,8 @@ pub(super) struct Performance {
     pub redactor: Arc<Redactor>,
     /// What the rounds of the lane share.
     pub turns: Turns,
+    /// How many commands may run at the same time.
+    pub places: Places,
     /// A task of an earlier process that is watched in the place of the first launch.
     pub adopt: Option<FoundTask>,
     /// The most rows of a round, where the operator says so.

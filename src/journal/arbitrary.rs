@@ -122,6 +122,7 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
                 compared
             }
         ),
+        text().prop_map(|what| Evidence::NothingBesides { what }),
     ]
 }
 

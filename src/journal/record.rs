@@ -324,6 +324,11 @@ pub enum Evidence {
     /// The command left no SQLite file in its own filesystem: it wrote to no other database than the one it
     /// was told of.
     NothingElsewhere {},
+    /// Nothing was there of what a skipped command does besides its migration.
+    NothingBesides {
+        /// What it does.
+        what: String,
+    },
 }
 
 /// What was recorded of a restore point.

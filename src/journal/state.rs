@@ -75,6 +75,8 @@ pub struct StepState {
     pub rows: u64,
     /// When this attempt began.
     pub began: jiff::Timestamp,
+    /// How long it took, in seconds; 0 while it runs.
+    pub seconds: f64,
     /// Which of the run's processes began this attempt, from 1.
     pub process: u32,
     /// Whether this attempt began by watching a task of an earlier attempt.
@@ -200,6 +202,7 @@ impl RunState {
                     outcome: None,
                     rows,
                     began: record.time,
+                    seconds: 0.0,
                     process: self.processes,
                     adopted: *adopted,
                     never_began: false,
@@ -218,11 +221,12 @@ impl RunState {
                 let moved = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.moved));
                 state.rows = state.rows.saturating_add(moved);
             }
-            RecordBody::StepEnded { step, attempt, outcome, never_began, evidence, .. } => {
+            RecordBody::StepEnded { step, attempt, outcome, seconds, never_began, evidence, .. } => {
                 let Some(state) = self.running(step, *attempt) else {
                     return illegal(format!("step {step} ended and was not running"));
                 };
                 state.outcome = Some(*outcome);
+                state.seconds = *seconds;
                 state.never_began = *never_began;
                 for piece in evidence {
                     if let Evidence::RestorePoint(point) = piece {

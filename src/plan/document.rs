@@ -145,9 +145,21 @@ pub struct SchemaMove {
     /// The one branch of the schema that must stand at its head after the step; absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<Branch>,
-    /// Whether the step is skipped where every one of these databases stands at the release's heads
-    /// already, because the command does nothing else.
+    /// Whether the step is skipped where every one of these databases stands at the release's heads, or at
+    /// those of its branch, already, because the command does nothing else.
     pub skippable: bool,
+    /// What must not be there for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<Unless>,
+}
+
+/// What a schema migration is not skipped for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Unless {
+    /// What the command does besides.
+    pub what: String,
+    /// Counts what that is done to, in each of the step's databases.
+    pub query: String,
 }
 
 /// What one database must show after a schema migration.

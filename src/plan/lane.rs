@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Action, CommandRun, Lane, Standing, Step};
+use super::document::{Action, CommandRun, Lane, SchemaMove, SchemaTarget, Standing, Step};
 use crate::model::{DatabaseId, Heads, StepId};
 
 impl Lane {
@@ -24,8 +24,8 @@ impl Lane {
         for step in &self.steps {
             let Action::Run(run) = &step.action else { continue };
             let Some(schema) = &run.schema else { continue };
-            let at_heads = |(database, target): (&DatabaseId, &super::document::SchemaTarget)| {
-                standing.get(database).is_some_and(|heads| heads.stand_at(&target.heads))
+            let at_heads = |(database, target): (&DatabaseId, &SchemaTarget)| {
+                standing.get(database).is_some_and(|heads| schema.is_reached(target, heads))
             };
             if schema.skippable && schema.databases.iter().all(at_heads) {
                 idle.insert(&step.id);
@@ -34,6 +34,15 @@ impl Lane {
             }
         }
         idle
+    }
+}
+
+impl SchemaMove {
+    /// Whether a database that stands at `heads` needs nothing of this migration: it stands at the release's
+    /// heads, or the one branch that is taken is at its own.
+    pub fn is_reached(&self, target: &SchemaTarget, heads: &Heads) -> bool {
+        let branch = self.branch.is_some() && !target.reaches.is_empty() && target.reaches.is_subset(&heads.alembic);
+        branch || heads.stand_at(&target.heads)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{Brief, databases_in};
-use super::document::{Action, CommonRows, SchemaMove, SchemaTarget, Step};
+use super::document::{Action, CommonRows, SchemaMove, SchemaTarget, Step, Unless};
 use crate::catalog::{Drain, Playbook, Release, Run};
 use crate::model::{DatabaseId, Service};
 
@@ -27,8 +27,14 @@ pub(super) fn schema_move(
             databases.insert(id.clone(), SchemaTarget { heads: heads.clone(), reaches, may_drop: None });
         }
     }
-    let skippable = run.besides.is_none() && !brief.no_skip;
-    (!databases.is_empty()).then_some(SchemaMove { databases, branch: run.branch, skippable })
+    // What matters in the last release alone is nothing that is done besides in the others.
+    let besides = run.besides.as_ref().filter(|besides| release.series == brief.to || !besides.only_last);
+    let unless = besides.and_then(|besides| {
+        besides.query.as_ref().map(|query| Unless { what: besides.what.trim().to_owned(), query: query.clone() })
+    });
+    let skippable = !brief.no_skip && (besides.is_none() || unless.is_some());
+    let unless = unless.filter(|_| skippable);
+    (!databases.is_empty()).then_some(SchemaMove { databases, branch: run.branch, skippable, unless })
 }
 
 /// After the last schema migration of a database, all of its heads must be there, whichever branch it takes.

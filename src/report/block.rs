@@ -37,6 +37,27 @@ impl Paper {
         if self.look.unicode { text } else { ascii(&text) }
     }
 
+    /// `text` with its words wrapped, line by line: under the start of a field's text where a line is a
+    /// labelled field, else under the line's own start.
+    pub fn fold(self, text: &str) -> String {
+        let fold = |line: &str| {
+            // One word, such as a path, is not broken: it is to be copied.
+            let word = line.split_whitespace().map(width).max().unwrap_or(0);
+            if width(line) <= self.columns || word + 2 * LABEL > self.columns {
+                return line.to_owned();
+            }
+            let indent = line.len() - line.trim_start().len();
+            let label = line[indent..].find("  ").filter(|_| indent > 0);
+            let text = label.map_or(indent, |end| line.len() - line[indent + end..].trim_start().len());
+            self.hang(&line[..text], &line[text..]).join("\n")
+        };
+        let mut folded = text.lines().map(fold).collect::<Vec<_>>().join("\n");
+        if text.ends_with('\n') {
+            folded.push('\n');
+        }
+        folded
+    }
+
     /// `text` wrapped behind `first`, later lines under its start; `first` has no ink.
     pub(super) fn hang(self, first: &str, text: &str) -> Vec<String> {
         let indent = width(first);

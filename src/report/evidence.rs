@@ -81,6 +81,7 @@ fn phrase(evidence: &Evidence) -> String {
             counted(*rows, "row", "rows"),
             counted(*tables, "table", "tables")
         ),
+        Evidence::NothingBesides { what } => format!("nothing there for what it does besides: {what}"),
     }
 }
 
@@ -176,6 +177,7 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::Exit { .. }
                 | Evidence::Branch { .. }
                 | Evidence::NothingElsewhere {}
+                | Evidence::NothingBesides { .. }
                 | Evidence::Restored { .. } => {}
                 Evidence::RestorePoint(point) if point.proof == PointProof::Off => unproved += 1,
                 Evidence::RestorePoint(_) => proved += 1,

@@ -181,8 +181,9 @@ impl View {
             Event::Progress(progress) => self.progress(progress, now),
             Event::Output { step, text, .. } => {
                 let text = gist(&clean(text)).to_owned();
-                // leapfrog's own remark on a command's silence is no sign of its life.
-                if !text.is_empty()
+                // leapfrog's own remark on a command's silence is no sign of its life, and a table's border
+                // says nothing.
+                if text.contains(char::is_alphanumeric)
                     && !text.starts_with("(leapfrog:")
                     && let Some(live) = self.live(step, now)
                 {

@@ -18,7 +18,7 @@ impl Bed {
                 let reaches = target.alembic.clone();
                 let target = SchemaTarget { heads: target, reaches, may_drop: None };
                 let databases = [(valid(step.id.service.as_str()), target)].into();
-                run.schema = Some(SchemaMove { databases, branch: None, skippable: true });
+                run.schema = Some(SchemaMove { databases, branch: None, skippable: true, unless: None });
             }
         }
         self

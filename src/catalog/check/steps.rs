@@ -154,7 +154,10 @@ impl Examination<'_, Playbook> {
             self.report(&format!("{path}/branch"), message);
         }
         if let Some(besides) = &run.besides {
-            self.require_text(&format!("{path}/besides"), besides, "`besides`");
+            self.require_text(&format!("{path}/besides/what"), &besides.what, "`what`");
+            if let Some(query) = &besides.query {
+                self.counting_query(&format!("{path}/besides/query"), query);
+            }
         }
     }
 

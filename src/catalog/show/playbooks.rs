@@ -178,9 +178,16 @@ fn proof(run: &Run) -> String {
 }
 
 fn skipped(run: &Run) -> String {
-    match &run.besides {
-        Some(besides) => format!("never, for it does more: {}", besides.trim()),
-        None => "where the release's heads are reached already".to_owned(),
+    let reached = "where the release's heads are reached already";
+    let Some(besides) = &run.besides else { return reached.to_owned() };
+    let what = besides.what.trim();
+    match (&besides.query, besides.only_last) {
+        (None, false) => format!("never, for it does more: {what}"),
+        (None, true) => format!("{reached}, but never in the last release of a leap, for it does more: {what}"),
+        (Some(_), false) => format!("{reached} and there is nothing that it does besides: {what}"),
+        (Some(_), true) => {
+            format!("{reached} and, in the last release of a leap, nothing that it does besides: {what}")
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl World {
             outcome: Some(outcome),
             rows: 0,
             began,
+            seconds: 0.0,
             process: 1,
             adopted: false,
             never_began: false,

@@ -21,12 +21,16 @@ impl Performance {
             },
             None => None,
         };
-        if let Some(evidence) = schema
-            .filter(|schema| schema.skippable)
-            .and_then(|schema| nothing_to_do(schema, before.as_ref().unwrap_or(&Sight::new())))
-        {
-            return (StepEnd::ended(Outcome::Skipped, evidence), None);
+        if let Some((schema, before)) = schema.filter(|schema| schema.skippable).zip(before.as_ref()) {
+            match self.idle(schema, before).await {
+                Ok(Some(evidence)) => {
+                    return (StepEnd::ended(Outcome::Skipped, evidence), None);
+                }
+                Ok(None) => {}
+                Err(unreachable) => return (self.unseen_database(run, unreachable), None),
+            }
         }
+        let Some(_place) = self.place().await else { return (StepEnd::interrupted(), None) };
         let words = run.command.words(None);
         let listener = Listener::new(&run.failure_texts, None);
         match self.command(1, words, &run.configuration, listener).await {
@@ -126,6 +130,20 @@ impl Performance {
             }
         };
         StepEnd { evidence: end.evidence, ..StepEnd::failed(Outcome::Failed, failure) }
+    }
+
+    /// What shows that the command has nothing to do; nothing if it has.
+    async fn idle(&self, schema: &SchemaMove, before: &Sight) -> Result<Option<Vec<Evidence>>, Unreachable> {
+        let Some(mut evidence) = nothing_to_do(schema, before) else { return Ok(None) };
+        if let Some(unless) = &schema.unless {
+            for database in schema.databases.keys() {
+                if self.reader.count(database, &unless.query).await? > 0 {
+                    return Ok(None);
+                }
+            }
+            evidence.push(Evidence::NothingBesides { what: unless.what.clone() });
+        }
+        Ok(Some(evidence))
     }
 
     /// Looks at the databases whose schema a command migrates.

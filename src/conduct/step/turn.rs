@@ -1,4 +1,4 @@
-//! Which rounds of a lane may run at the same time.
+//! Which rounds of a lane may run at the same time, and how many commands at all.
 //!
 //! A data migration that is taken for each of several databases may also move rows that are in none of them,
 //! or in all: nova's walk every mapped cell. Two rounds that meet on such rows would disturb each other. So
@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
-use super::{Performance, reached};
+use super::{Performance, StepMessage, reached};
 use crate::conduct::StopLevel;
 use crate::journal::Failure;
 use crate::plan::DataMigration;
@@ -18,23 +18,52 @@ use crate::plan::DataMigration;
 /// What the rounds of a lane share: held by many, or by one alone.
 pub(in crate::conduct) type Turns = Arc<RwLock<()>>;
 
+/// Room for so many commands at the same time. A step that waits for its turn takes none.
+pub(in crate::conduct) type Places = Arc<Semaphore>;
+
+/// Room for one command, until it is dropped; one that runs already has its own.
+pub(super) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
 /// The right to run one round, until it is dropped.
 pub(super) struct Turn {
     _beside: Option<OwnedRwLockReadGuard<()>>,
     _alone: Option<OwnedRwLockWriteGuard<()>>,
+    _place: Place,
 }
 
 impl Performance {
+    /// Waits for room for one command; nothing if the run is stopped meanwhile.
+    pub(super) async fn place(&self) -> Option<Place> {
+        if self.adopt.is_some() {
+            return Some(Place { _permit: None });
+        }
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            permit = Arc::clone(&self.places).acquire_owned() => Some(Place { _permit: permit.ok() }),
+            () = reached(&mut stop, StopLevel::Drain) => None,
+        }
+    }
+
     /// Waits until the next round may run; nothing if the run is stopped meanwhile.
     pub(super) async fn turn(&self, migration: &DataMigration) -> Result<Option<Turn>, Failure> {
         if migration.alone_while.is_empty() {
-            return Ok(Some(Turn { _beside: None, _alone: None }));
+            return Ok(self.place().await.map(|place| Turn { _beside: None, _alone: None, _place: place }));
         }
         let mut stop = self.stop.clone();
         // While this is held no round runs alone, so what is counted is not being moved.
-        let beside = tokio::select! {
-            beside = Arc::clone(&self.turns).read_owned() => beside,
-            () = reached(&mut stop, StopLevel::Drain) => return Ok(None),
+        let beside = match Arc::clone(&self.turns).try_read_owned() {
+            Ok(beside) => beside,
+            Err(_) => {
+                self.waits(true).await;
+                let beside = tokio::select! {
+                    beside = Arc::clone(&self.turns).read_owned() => beside,
+                    () = reached(&mut stop, StopLevel::Drain) => return Ok(None),
+                };
+                self.waits(false).await;
+                beside
+            }
         };
         for common in &migration.alone_while {
             for database in &common.databases {
@@ -50,13 +79,23 @@ impl Performance {
                 })?;
                 if rows > 0 {
                     drop(beside);
-                    return Ok(tokio::select! {
-                        alone = Arc::clone(&self.turns).write_owned() => Some(Turn { _beside: None, _alone: Some(alone) }),
-                        () = reached(&mut stop, StopLevel::Drain) => None,
-                    });
+                    self.waits(true).await;
+                    let alone = tokio::select! {
+                        alone = Arc::clone(&self.turns).write_owned() => alone,
+                        () = reached(&mut stop, StopLevel::Drain) => return Ok(None),
+                    };
+                    self.waits(false).await;
+                    let place = self.place().await;
+                    return Ok(place.map(|place| Turn { _beside: None, _alone: Some(alone), _place: place }));
                 }
             }
         }
-        Ok(Some(Turn { _beside: Some(beside), _alone: None }))
+        let place = self.place().await;
+        Ok(place.map(|place| Turn { _beside: Some(beside), _alone: None, _place: place }))
+    }
+
+    /// Tells the conductor that another step may take this one's place meanwhile.
+    async fn waits(&self, waits: bool) {
+        let _ = self.tell.send(StepMessage::Waits { step: self.step.id.clone(), waits }).await;
     }
 }

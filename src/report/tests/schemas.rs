@@ -114,6 +114,7 @@ fn what_proves_a_schema_is_said_in_words() {
         tables(47, Some(2)),
         tables(47, None),
         Evidence::NothingElsewhere {},
+        Evidence::NothingBesides { what: "it migrates other projects".to_owned() },
     ]);
     insta::assert_snapshot!(words.join("\n"), @"
     keystone at 11c3b243b4cb (expand)
@@ -122,6 +123,7 @@ fn what_proves_a_schema_is_said_in_words() {
     47 tables in keystone
     47 tables in keystone, 2 fewer than before: nothing says whether this release drops any
     nothing written elsewhere
+    nothing there for what it does besides: it migrates other projects
     ");
     let at = |database: &str, heads: &str| Evidence::Heads {
         database: database.parse().expect("valid"),

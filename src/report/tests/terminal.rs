@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::report::frame::Size;
 use crate::report::outlet::tests::Page;
 use crate::report::stories::{self, Fate, Story};
-use crate::report::{About, ColorChoice, Look, Outlet, Paper, Reporter, TerminalReporter, summary};
+use crate::report::{Look, Outlet, Reporter, TerminalReporter};
 
 const PLAIN: Look = Look { color: false, unicode: true };
 
@@ -176,7 +176,7 @@ fn colours_come_with_words_and_marks() {
     rig.tell(&story, 0.0, 140.0);
     let plain = screen_at(&story, 140.0, 80, PLAIN);
     assert_eq!(rig.screen(), plain, "colour changes nothing else");
-    assert!(rig.terminal.screen().contents_formatted().windows(5).any(|bytes| bytes == b"\x1b[31;"[..5].as_ref()));
+    assert!(rig.terminal.screen().contents_formatted().windows(5).any(|bytes| bytes == b"\x1b[31;"));
 }
 
 #[test]
@@ -214,38 +214,4 @@ fn a_silent_step_is_said_to_be_quiet_and_its_time_moves_every_second() {
         assert_ne!(screen, last, "nothing moved in second {second}");
         last = screen;
     }
-}
-
-/// Plays a story on the terminal of whoever runs the test, in real time:
-/// `LEAPFROG_STORY=leap cargo test --lib plays_a_story -- --ignored --nocapture`
-#[test]
-#[ignore = "to be looked at"]
-fn plays_a_story_in_real_time() {
-    let name = std::env::var("LEAPFROG_STORY").unwrap_or_default();
-    let speed: f64 = std::env::var("LEAPFROG_SPEED").ok().and_then(|speed| speed.parse().ok()).unwrap_or(1.0);
-    let mut from = 0.0;
-    let story = match name.as_str() {
-        "failing" => stories::failing(),
-        "stuck" => stories::stuck(),
-        "interrupted" => stories::interrupted(),
-        "resumed" => {
-            let (story, again) = stories::resumed();
-            from = again;
-            story
-        }
-        _ => stories::leap(),
-    };
-    let look = Look::detect(true, ColorChoice::Auto, |name| std::env::var(name).ok());
-    let history: Vec<_> = story.records().into_iter().filter(|record| record.time < stories::after(from)).collect();
-    let mut reporter = TerminalReporter::stderr(Arc::clone(&story.plan), &history, stories::directory(), look);
-    let began = std::time::Instant::now();
-    story.tell(&mut reporter, from, story.length() + 1.0, |second| {
-        let due = std::time::Duration::from_secs_f64((second - from) / speed);
-        std::thread::sleep(due.saturating_sub(began.elapsed()));
-    });
-    reporter.finish(stories::after(story.length()));
-    let (records, directory) = (story.records(), stories::directory());
-    let about = About { plan: &story.plan, records: &records, directory: &directory, again: "leapfrog --to 2024.2" };
-    Outlet::stderr().say(summary(&about, Paper { look, columns: 79 }));
-    std::thread::sleep(std::time::Duration::from_millis(200));
 }

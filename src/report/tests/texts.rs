@@ -115,3 +115,15 @@ fn runs_are_listed_with_where_each_stands() {
     insta::assert_snapshot!(runs(&entries, stories::after(190.0), paper(120)));
     assert_eq!(runs(&[], stories::after(0.0), paper(80)), "No runs yet.\n");
 }
+
+#[test]
+fn sentences_are_folded_under_themselves_and_what_is_to_be_copied_is_not_broken() {
+    let paper = Paper { look: Look { color: false, unicode: true }, columns: 40 };
+    let text = "leapfrog: refused; nothing was touched\n\nthe database of keystone could not be looked at just now\n\
+                \u{20} next      start it, then run the same command again\n\
+                \u{20} found     /a/path/that/is/longer/than/the/lines/of/this/terminal\n";
+    let folded = "leapfrog: refused; nothing was touched\n\nthe database of keystone could not be\nlooked at just now\n\
+                  \u{20} next      start it, then run the same\n            command again\n\
+                  \u{20} found     /a/path/that/is/longer/than/the/lines/of/this/terminal\n";
+    assert_eq!(paper.fold(text), folded);
+}

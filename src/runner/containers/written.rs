@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_database_is_known_by_its_name_and_by_how_it_begins() {
-        assert!(may_be_database("/keystone.db".into()) && may_be_database("/root/barbican.sqlite".into()));
+        assert!(may_be_database("/keystone.db".into()) && may_be_database("/var/lib/barbican/barbican.sqlite".into()));
         assert!(!may_be_database("/etc/nova/nova.conf".into()) && !may_be_database("/tmp/db".into()));
         assert!(holds_sqlite(&archive(tar::EntryType::Regular, b"SQLite format 3\0\x10\0\x01\x01")));
         assert!(holds_sqlite(&archive(tar::EntryType::Regular, b"")), "an empty file is one that was just made");

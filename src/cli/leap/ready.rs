@@ -1,0 +1,215 @@
+//! Making a run ready: a new one, or the one that goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::again;
+use crate::cli::arguments::{FenceMode, LeapArguments};
+use crate::cli::look::Show;
+use crate::cli::stop::Stop;
+use crate::cli::world::{Target, Wanted, World};
+use crate::cli::{images, preflight, records, restore};
+use crate::journal::{Record, RecordBody, RunState, Store};
+use crate::model::{ImageReference, Observation, RunId, Service};
+use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
+use crate::runner::{FoundState, PinnedImage, Runner};
+
+/// The latest run of a cloud.
+pub(in crate::cli) struct Latest {
+    pub(in crate::cli) run: RunId,
+    pub(in crate::cli) plan: Plan,
+    pub(in crate::cli) records: Vec<Record>,
+    pub(in crate::cli) state: RunState,
+}
+
+/// A run that is ready to be carried out.
+pub(super) struct Ready {
+    pub run: RunId,
+    pub plan: Arc<Plan>,
+    /// What was recorded before this process.
+    pub history: Vec<Record>,
+    /// What that means.
+    pub state: RunState,
+    pub images: BTreeMap<ImageReference, PinnedImage>,
+    /// How the run continues or begins, once the first images are here.
+    pub opening: Opening,
+}
+
+impl Ready {
+    /// The run, if it is one that goes on.
+    pub(super) fn resumed(&self) -> Option<&RunId> {
+        matches!(self.opening, Opening::Resume).then_some(&self.run)
+    }
+}
+
+/// The first record of this process.
+pub(super) enum Opening {
+    Start(Box<RecordBody>),
+    Resume,
+}
+
+/// Makes the run that was asked for ready, or says that there is nothing to do.
+pub(super) async fn prepare(
+    world: &World,
+    arguments: &LeapArguments,
+    wanted: &Wanted,
+    store: &Store,
+    runner: &dyn Runner,
+    host: &str,
+    show: &Show,
+) -> Result<Option<Ready>, Stop> {
+    let latest = latest(store)?;
+    if let Some(latest) = &latest {
+        restore::nothing_half_restored(&latest.run, &latest.state, &world.options(&wanted.services))?;
+    }
+    let observation = world.observe(&wanted.services).await;
+    let latest = if arguments.fresh { nothing_runs(latest, runner).await? } else { latest };
+    let ready = match latest {
+        Some(latest) if !latest.state.is_complete() => resume(latest, world, wanted, &observation, runner).await?,
+        Some(latest)
+            // From wherever they stand, so many releases further: that is another leap each time.
+            if !matches!((&wanted.from, &wanted.to), (Start::Auto, Target::Further(_)))
+                && fits(&latest.state, &latest.plan, wanted)
+                && plan::stands_at_the_end(&latest.plan, &observation) =>
+        {
+            let to = &latest.plan.to;
+            show.caution(&format!(
+                "already at {to}: run {} is complete and every database shows it; `leapfrog status` tells how\n",
+                latest.run
+            ));
+            return Ok(None);
+        }
+        _ => begin(world, wanted, &observation, runner, arguments, host).await?,
+    };
+    let skips = ready.plan.steps().any(|(_, _, step)| step.may_be_skipped());
+    if wanted.no_skip && skips && matches!(ready.opening, Opening::Resume) {
+        show.complain("--no-skip counts for a new run; this one goes on as it was planned, with steps skipped\n");
+    }
+    Ok(Some(ready))
+}
+
+/// Sets an unfinished run aside, unless one of its commands still works on the databases.
+async fn nothing_runs(latest: Option<Latest>, runner: &dyn Runner) -> Result<Option<Latest>, Stop> {
+    let Some(latest) = latest.filter(|latest| !latest.state.is_complete()) else { return Ok(None) };
+    let refused = |error| Stop::refused(vec![preflight::refusal(error)]);
+    let tasks = runner.find(&latest.run).await.map_err(refused)?;
+    let running: Vec<String> = tasks
+        .iter()
+        .filter(|task| task.state == FoundState::Running)
+        .map(|task| format!("{} ({})", task.id.step, task.handle.0.chars().take(12).collect::<String>()))
+        .collect();
+    if running.is_empty() {
+        return Ok(None);
+    }
+    Err(Stop::refused(vec![Refusal {
+        kind: RefusalKind::Unfinished,
+        database: None,
+        what: format!("commands of the unfinished run {} still work on the databases", latest.run),
+        found: Some(running.join(", ")),
+        expected: Some("none".to_owned()),
+        next: "continue that run without --fresh: it watches them; or wait until they end".to_owned(),
+    }]))
+}
+
+/// Makes a new run's plan and looks at its images.
+async fn begin(
+    world: &World,
+    wanted: &Wanted,
+    observation: &Observation,
+    runner: &dyn Runner,
+    arguments: &LeapArguments,
+    host: &str,
+) -> Result<Ready, Stop> {
+    let plan = match world.plan(wanted, observation) {
+        Ok(plan) => Arc::new(plan),
+        Err(stop) => return Err(images::explain(stop, world, wanted, observation, runner).await),
+    };
+    let (identity, images) = preflight::look_up(runner, &plan).await?;
+    let now = Timestamp::now();
+    let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
+    let run = world.store().name_run(now, salt)?;
+    let opening = Opening::Start(Box::new(RecordBody::RunStarted {
+        run: run.clone(),
+        cloud: plan.cloud.clone(),
+        from: plan.from.clone(),
+        to: plan.to.clone(),
+        leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
+        runner: identity.name,
+        host: host.to_owned(),
+        pid: std::process::id(),
+        images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
+        unfenced: arguments.fence == FenceMode::Off,
+    }));
+    Ok(Ready { run, plan, history: Vec::new(), state: RunState::default(), images, opening })
+}
+
+/// Takes up an interrupted run, if it is the one that was asked for and the databases agree.
+async fn resume(
+    latest: Latest,
+    world: &World,
+    wanted: &Wanted,
+    observation: &Observation,
+    runner: &dyn Runner,
+) -> Result<Ready, Stop> {
+    let Latest { run, plan, records, state } = latest;
+    if !fits(&state, &plan, wanted) {
+        let unfinished = services(&plan);
+        let services: Vec<&str> = unfinished.iter().map(Service::as_str).collect();
+        return Err(Stop::refused(vec![Refusal {
+            kind: RefusalKind::Unfinished,
+            database: None,
+            what: format!("run {run} of this cloud is unfinished and does something else"),
+            found: Some(format!("{} to {}, {}", plan.from, plan.to, services.join(", "))),
+            expected: Some(again(world, wanted)),
+            next: format!(
+                "finish it first: `leapfrog --from {} --to {}{}`; or begin anew with --fresh, which checks where every \
+                 database stands",
+                plan.from,
+                plan.to,
+                world.options(&unfinished)
+            ),
+        }]));
+    }
+    world.names_what_was_planned(&run, &plan, &wanted.services)?;
+    let refusals = plan::reconcile(&plan, &state, observation, &world.options(&wanted.services));
+    if !refusals.is_empty() {
+        return Err(Stop::refused(refusals));
+    }
+    let identity = runner.identify().await;
+    identity.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
+    let pinned = state.start.as_ref().map(|start| start.images.clone()).unwrap_or_default();
+    let images = pinned.into_iter();
+    let images = images.map(|(reference, digest)| (reference.clone(), PinnedImage { reference, digest })).collect();
+    Ok(Ready { run, plan: Arc::new(plan), history: records, state, images, opening: Opening::Resume })
+}
+
+/// The latest run of the cloud, whatever became of it.
+pub(in crate::cli) fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
+    let Some(run) = store.runs()?.pop() else { return Ok(None) };
+    let contents = crate::journal::read(&store.directory_of(&run))?;
+    if contents.records.is_empty() {
+        // Cut off before its first record: nothing was done in it.
+        return Ok(None);
+    }
+    let plan = records::plan_of(store, &run)?;
+    Ok(Some(Latest { run, plan, records: contents.records, state: contents.state }))
+}
+
+pub(in crate::cli) fn services(plan: &Plan) -> BTreeSet<Service> {
+    plan.hops.iter().flat_map(|hop| hop.lanes.iter().map(|lane| lane.service.clone())).collect()
+}
+
+/// Whether a run is the one that was asked for.
+fn fits(state: &RunState, plan: &Plan, wanted: &Wanted) -> bool {
+    let from = match &wanted.from {
+        Start::Auto => true,
+        Start::At(series) => *series == plan.from,
+    };
+    let to = match &wanted.to {
+        Target::At(series) => *series == plan.to,
+        Target::Further(number) => plan.hops.len() == number + 1,
+    };
+    state.start.is_some() && from && to && services(plan) == wanted.services
+}

@@ -1,0 +1,49 @@
+//! Events on their way to the operator, and signals on their way to the run.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::conduct::Signal;
+use crate::journal::Event;
+use crate::report::Reporter;
+
+/// Passes events on to a reporter, and time.
+pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::UnboundedReceiver<Event>) {
+    let mut clock = tokio::time::interval(Duration::from_millis(100));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            event = source.recv() => match event {
+                Some(event) => reporter.see(&event, Timestamp::now()),
+                None => break,
+            },
+            _ = clock.tick() => reporter.tick(Timestamp::now()),
+        }
+    }
+    reporter.finish(Timestamp::now());
+}
+
+/// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
+pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+    tokio::spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                Some(()) = interrupt.recv() => Signal::Interrupt,
+                Some(()) = terminate.recv() => Signal::Terminate,
+                Some(()) = hang_up.recv() => continue,
+                else => return,
+            };
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
