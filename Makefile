@@ -9,7 +9,7 @@ REAL := --test databases --test containers --test leap
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz real bench testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test fuzz real bench torture testbed testbed-down schemas clean
 
 all: build
 
@@ -42,11 +42,17 @@ test: check real
 
 real: testbed
 	$(CARGO) test --locked $(REAL) -- --ignored --test-threads 2
+	tests/torture/torture --short
 
 ## A whole leap, timed: leapfrog, a shell loop and an Ansible playbook of the same commands. Not part of `test`: it
 ## takes a quarter of an hour, and says little while anything else works on the machine.
 bench: release testbed
 	tests/bench/bench $(BENCH)
+
+## Kills leapfrog, MariaDB, the Docker daemon and containers in the middle of leaps, a hundred times, and compares the
+## databases. Not part of `test`, which has a short form: it takes more than an hour.
+torture: build testbed
+	tests/torture/torture $(TORTURE)
 
 ## Real images, registries and databases, on this machine. Built once, then only looked at.
 testbed:

@@ -1,6 +1,8 @@
 //! One writer, and nobody else: the locks in the databases for the length of a run, and the fence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -14,7 +16,7 @@ use super::look::Show;
 use super::preflight;
 use super::stop::Stop;
 use crate::conduct::{Fence, Signal};
-use crate::database::{self, DatabaseLock, Holder, LockError, Session, connect};
+use crate::database::{self, DatabaseLock, Holder, LockError, Loss, Session, connect};
 use crate::journal::Failure;
 use crate::model::{ConnectionUrl, DatabaseId, Engine, RunId};
 use crate::plan::{Refusal, RefusalKind};
@@ -38,10 +40,12 @@ fn holder(host: &str) -> Holder {
     Holder { host: host.to_owned(), pid: std::process::id(), since }
 }
 
-/// Whether `holder` is a process of this machine that is gone.
+/// Whether `holder` is a process of this machine that is gone, or this one, whose connection broke.
 fn is_dead(holder: &Holder, host: &str) -> bool {
     let process = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
-    holder.host == host && process.is_some_and(|pid| rustix::process::test_kill_process(pid).is_err())
+    let gone = || process.is_some_and(|pid| rustix::process::test_kill_process(pid).is_err());
+    // This process asks for a lock again only after it lost the one before.
+    holder.host == host && (holder.pid == std::process::id() || gone())
 }
 
 impl Guard {
@@ -191,12 +195,19 @@ impl Guard {
     pub(super) fn watch(self, signals: mpsc::UnboundedSender<Signal>) -> Watching {
         let (end, ended) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        let away = Arc::new(AtomicBool::new(false));
+        let gone = Arc::new(AtomicBool::new(false));
         for (id, mut lock) in self.locks {
             let Some(url) = self.urls.get(&id).cloned() else { continue };
             let (signals, mut ended, timeout) = (signals.clone(), ended.clone(), self.timeout);
+            let (away, gone) = (Arc::clone(&away), Arc::clone(&gone));
             tasks.spawn(async move {
                 tokio::select! {
                     why = lock.lost() => {
+                        match &why {
+                            Loss::Away(_) => away.store(true, Ordering::Relaxed),
+                            Loss::Ended(_) => gone.store(true, Ordering::Relaxed),
+                        }
                         let _ = signals.send(Signal::LockLost { text: format!("the lock in database {id} is lost: {why}") });
                     }
                     _ = ended.wait_for(|ended| *ended) => {}
@@ -204,7 +215,7 @@ impl Guard {
                 lock.release(&url, timeout).await;
             });
         }
-        Watching { tasks, end }
+        Watching { tasks, end, away, ended: gone }
     }
 }
 
@@ -212,13 +223,19 @@ impl Guard {
 pub(super) struct Watching {
     tasks: JoinSet<()>,
     end: watch::Sender<bool>,
+    /// Whether a lock was lost because its server, or the way to it, went away.
+    away: Arc<AtomicBool>,
+    /// Whether one was lost because somebody ended its session.
+    ended: Arc<AtomicBool>,
 }
 
 impl Watching {
-    /// Gives every lock back.
-    pub(super) async fn end(mut self) {
+    /// Gives every lock back. Returns whether locks were lost, and only because a server, or the way to it, went
+    /// away: then they can be taken again.
+    pub(super) async fn end(mut self) -> bool {
         self.end.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        self.away.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed)
     }
 }
 

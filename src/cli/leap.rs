@@ -4,6 +4,7 @@ mod carry_out;
 mod ready;
 
 use std::io::{BufRead, IsTerminal};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -16,11 +17,14 @@ use super::arguments::{Common, LeapArguments, Output, Selection};
 use super::exit::Exit;
 use super::guard::Guard;
 use super::look::Show;
+use super::outage::Outages;
 use super::points;
 use super::preflight;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
+use crate::journal::Store;
 use crate::plan::{self, Start};
+use crate::runner::Runner;
 
 /// How long a command that is stopped may take to end by itself.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -48,27 +52,61 @@ pub(super) async fn leap(
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
     // Cells that only their mappings name are locked and fenced like all others.
     world.look_up_mapped(&wanted.services).await;
-    let guard = Guard::take(world.databases(&wanted.services), &host, world.cloud.limits.connect).await?;
     let runner = preflight::runner(&world)?;
-    let mut ready = prepare(&world, arguments, &wanted, &store, &*runner, &host, show).await;
+    let mut arguments = arguments.clone();
+    let mut outages = Outages::default();
+    loop {
+        match work(&world, &arguments, &wanted, &store, &runner, &host, show).await? {
+            Ending::Over(exit) => return Ok(exit),
+            Ending::DatabaseAway(exit) => {
+                if let Some(ended) = outages.wait_out(&world, &wanted.services, &store, exit, show).await? {
+                    return Ok(ended);
+                }
+                // The run that was begun, and was agreed to, goes on.
+                (arguments.yes, arguments.fresh) = (true, false);
+            }
+        }
+    }
+}
+
+/// How a process's work on a run ended.
+enum Ending {
+    /// There is nothing more to do now.
+    Over(Exit),
+    /// A database server went away: once it is back the same command goes on.
+    DatabaseAway(Exit),
+}
+
+/// Takes the locks and begins the run that was asked for, or goes on with it: what the command does, once.
+async fn work(
+    world: &World,
+    arguments: &LeapArguments,
+    wanted: &Wanted,
+    store: &Store,
+    runner: &Arc<dyn Runner>,
+    host: &str,
+    show: &Show,
+) -> Result<Ending, Stop> {
+    let guard = Guard::take(world.databases(&wanted.services), host, world.cloud.limits.connect).await?;
+    let mut ready = prepare(world, arguments, wanted, store, &**runner, host, show).await;
     if let Ok(Some(made)) = &ready
-        && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &*runner, show).await
+        && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &**runner, show).await
     {
         ready = Err(stop);
     }
     if let Ok(Some(made)) = &ready
-        && let Err(stop) = points::can_be_taken(&world, &made.plan, &made.state).await
+        && let Err(stop) = points::can_be_taken(world, &made.plan, &made.state).await
     {
         ready = Err(stop);
     }
-    let again = again(&world, &wanted);
     match ready {
         Ok(Some(ready)) if confirm(arguments, &ready, show)? => {
-            carry_out(&world, arguments, ready, guard, store, runner, show, &again).await
+            let again = again(world, wanted);
+            carry_out(world, arguments, ready, guard, store, Arc::clone(runner), show, &again).await
         }
         other => {
             guard.release().await;
-            other.map(|ready| if ready.is_some() { Exit::Interrupted } else { Exit::Done })
+            other.map(|ready| Ending::Over(if ready.is_some() { Exit::Interrupted } else { Exit::Done }))
         }
     }
 }

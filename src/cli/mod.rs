@@ -11,6 +11,7 @@ pub mod images;
 mod leap;
 mod look;
 mod mapped;
+mod outage;
 mod points;
 mod preflight;
 mod reader;

@@ -113,6 +113,7 @@ pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
             crate::cloud::Pull::Never => containers::Pull::Never,
         },
         cloud: world.cloud.name.clone(),
+        outage: Some(world.cloud.limits.outage),
         ..containers::ContainerSettings::default()
     });
     Ok(Arc::new(runner.map_err(|error| Stop::refused(vec![refusal(error)]))?))

@@ -1,5 +1,7 @@
 //! Events on their way to the operator, and signals on their way to the run.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -27,11 +29,13 @@ pub(super) async fn tell(mut reporter: Box<dyn Reporter>, mut source: mpsc::Unbo
     reporter.finish(Timestamp::now());
 }
 
-/// The operator's signals. A lost terminal (SIGHUP) does not stop a run.
-pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
+/// Sends the operator's signals on; whether one came is kept. A lost terminal (SIGHUP) does not stop a run.
+pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<Arc<AtomicBool>> {
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut hang_up = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+    let came = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&came);
     tokio::spawn(async move {
         loop {
             let signal = tokio::select! {
@@ -40,10 +44,11 @@ pub(super) fn listen(sender: mpsc::UnboundedSender<Signal>) -> anyhow::Result<()
                 Some(()) = hang_up.recv() => continue,
                 else => return,
             };
+            came.store(true, Ordering::Relaxed);
             if sender.send(signal).is_err() {
                 return;
             }
         }
     });
-    Ok(())
+    Ok(asked)
 }

@@ -300,6 +300,9 @@ pub(super) struct LimitsSection {
     pub(super) stall: Option<Pause>,
     /// How long connecting to a database may take, such as `10s`.
     pub(super) connect: Option<Pause>,
+    /// How long a container engine, a registry or a database server that went away is waited for, such as
+    /// `10m`; then the run stops, and the same command continues it.
+    pub(super) outage: Option<Pause>,
 }
 
 /// A length of time, written like `10s`, `30m` or `1h 30m`.

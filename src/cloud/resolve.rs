@@ -121,6 +121,7 @@ impl Resolver<'_> {
             round: self.pause(section.round, "limits/round").unwrap_or(usual.round),
             stall: self.pause(section.stall, "limits/stall").unwrap_or(usual.stall),
             connect: self.pause(section.connect, "limits/connect").unwrap_or(usual.connect),
+            outage: self.pause(section.outage, "limits/outage").unwrap_or(usual.outage),
         }
     }
 

@@ -61,6 +61,9 @@ pub struct Limits {
     pub stall: Duration,
     /// How long connecting to a database may take. At most 30 days.
     pub connect: Duration,
+    /// How long a container engine, a registry or a database server may be away until a run that needs it
+    /// stops. At most 30 days.
+    pub outage: Duration,
 }
 
 impl Limits {
@@ -73,7 +76,8 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// As many lanes as cores, rounds of 30 seconds, 30 minutes of silence, 10 seconds to connect.
+    /// As many lanes as cores, rounds of 30 seconds, 30 minutes of silence, 10 seconds to connect, outages of 10
+    /// minutes.
     fn default() -> Self {
         Self {
             jobs: std::thread::available_parallelism().map_or(1, usize::from).min(Self::MOST_JOBS as usize),
@@ -81,6 +85,7 @@ impl Default for Limits {
             round: Duration::from_secs(30),
             stall: Duration::from_secs(30 * 60),
             connect: Duration::from_secs(10),
+            outage: Duration::from_secs(10 * 60),
         }
     }
 }

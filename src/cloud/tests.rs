@@ -189,7 +189,7 @@ limits: {jobs: 0, batch: 2000000, stall: 0s, connect: 31d, retries: 3}
     leapfrog.yaml:19:26: rows of a round: 1 to 1000000
     leapfrog.yaml:19:42: the time has to be longer than nothing and at most 30 days
     leapfrog.yaml:19:55: the time has to be longer than nothing and at most 30 days
-    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `round`, `stall`, `connect`)
+    leapfrog.yaml:19:60: unknown key `retries` (known are: `jobs`, `batch`, `round`, `stall`, `connect`, `outage`)
     ");
 }
 

@@ -12,32 +12,15 @@ use tokio::task::JoinSet;
 use super::back::Backwards;
 use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
+use super::patience::{Patience, Patient};
 use super::schedule::{InHand, Next, next};
+use super::sink::EventSink;
 use super::step::{Course, Performance, Places, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
 use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
-
-/// Where the conductor sends events. Sending never waits: whoever receives them has no way to hold up
-/// a run.
-#[derive(Debug, Clone)]
-pub struct EventSink(mpsc::UnboundedSender<Event>);
-
-impl EventSink {
-    /// A sink and the end that its events come out of.
-    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
-    }
-
-    /// Sends `event` on its way.
-    pub fn send(&self, event: Event) {
-        // Without a receiver nobody looks; the run goes on.
-        let _ = self.0.send(event);
-    }
-}
 
 /// How a run is to be conducted.
 #[derive(Debug, Clone)]
@@ -52,6 +35,8 @@ pub struct Settings {
     pub grace: Duration,
     /// After how much silence of a command that is said.
     pub stall: Duration,
+    /// How long an engine or a registry may be away until what needs it fails.
+    pub outage: Duration,
     /// The run's directory.
     pub directory: Utf8PathBuf,
 }
@@ -195,6 +180,8 @@ impl Conductor {
         self.find_left_over().await?;
         self.take_up_way_back();
         self.miss_unpinned();
+        let patience = Patience { outage: self.settings.outage, stop: stop.clone(), events: self.events.quietly() };
+        self.runner = Arc::new(Patient::new(Arc::clone(&self.runner), patience));
         loop {
             self.go_back(&tell, &stop, &mut tasks)?;
             // Everything that may begin now.
@@ -273,8 +260,9 @@ impl Conductor {
 
     /// The run is not the only writer any more, which ends it.
     fn lose_lock(&mut self, text: String) {
-        let advice = "find out who ended leapfrog's session on that server (a restart, a failover, a time limit, an \
-                      operator), make sure that no other leapfrog works on this cloud, then run the same command again";
+        let advice = "find out what ended leapfrog's session on that server (a restart, a failover, a time limit, an \
+                      operator). A server that went away is waited for, and the run goes on by itself; else make sure \
+                      that no other leapfrog works on this cloud, then run the same command again";
         self.outcomes.push(Outcome::Failed);
         self.failures.push(failure(text, advice.to_owned()));
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::conductor::{Conductor, EventSink, Fetched, failure};
+use super::conductor::{Conductor, Fetched, failure};
+use super::sink::EventSink;
 use crate::journal::{Event, Failure, Progress};
 use crate::model::ImageReference;
 use crate::runner::{PinnedImage, Runner, RunnerError};

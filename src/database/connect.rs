@@ -158,6 +158,11 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether another attempt a moment later may succeed.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Unreachable { .. } | Self::Busy { .. })
+    }
+
     /// What to do next.
     pub fn advice(&self) -> &'static str {
         match self {

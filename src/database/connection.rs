@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgDatabaseError};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Row as _, raw_sql};
 
@@ -65,6 +65,15 @@ impl QueryError {
             Self::Lost { .. } => "check that the server still runs, and the network to it",
             Self::Failed { .. } => "look at the server's log for the reason",
         }
+    }
+
+    /// Whether the server ended the session or its question because it was told to: `KILL` (MariaDB 1927, MySQL
+    /// 3169, both 1317), `pg_terminate_backend` (57P01, which PostgreSQL also says when it is shut down).
+    pub(super) fn was_ended(&self) -> bool {
+        let Self::Failed { source } = self else { return false };
+        let mysql = source.downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
+        let postgresql = source.downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code);
+        matches!(mysql, Some(1317 | 1927 | 3169)) || postgresql == Some("57P01")
     }
 }
 

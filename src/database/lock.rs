@@ -113,6 +113,23 @@ impl LockError {
     }
 }
 
+/// How a lock was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loss {
+    /// The server went away, or the connection to it broke; in words.
+    Away(String),
+    /// Somebody ended the session that held it, or the server gave it to somebody else; in words.
+    Ended(String),
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Away(why) | Self::Ended(why) => f.write_str(why),
+        }
+    }
+}
+
 /// A lock that is held until it is released, dropped, or lost.
 #[derive(Debug)]
 pub struct DatabaseLock {
@@ -152,7 +169,7 @@ impl DatabaseLock {
     }
 
     /// Returns when the lock is lost, and why; never for a file.
-    pub async fn lost(&mut self) -> String {
+    pub async fn lost(&mut self) -> Loss {
         match &mut self.held {
             Held::File(..) => std::future::pending().await,
             Held::Server { connection, watch } => loop {
@@ -160,13 +177,14 @@ impl DatabaseLock {
                 self.asking = true;
                 let asked = tokio::time::timeout(30 * HEARTBEAT, connection.rows(watch)).await;
                 let row = match asked {
-                    Err(_) => return "the server did not answer for a minute".to_owned(),
-                    Ok(Err(error)) => return super::chain(&error),
+                    Err(_) => return Loss::Away("the server did not answer for a minute".to_owned()),
+                    Ok(Err(error)) if error.was_ended() => return Loss::Ended(super::chain(&error)),
+                    Ok(Err(error)) => return Loss::Away(super::chain(&error)),
                     Ok(Ok(rows)) => rows.into_iter().next().unwrap_or_default(),
                 };
                 self.asking = false;
                 if row.last().cloned().flatten().as_deref() != Some("1") {
-                    return "the server gave it to somebody else".to_owned();
+                    return Loss::Ended("the server gave it to somebody else".to_owned());
                 }
                 if connection.engine() == Engine::Postgresql {
                     tokio::time::sleep(HEARTBEAT).await;

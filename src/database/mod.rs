@@ -21,7 +21,7 @@ mod sessions;
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
 pub use fingerprint::{Depth, Fingerprint, TablePrint};
-pub use lock::{DatabaseLock, Holder, LockError, lock};
+pub use lock::{DatabaseLock, Holder, LockError, Loss, lock};
 pub use scratch::{MARKER, Scratch, ScratchError, scratch_name};
 pub use sessions::{Session, Sessions};
 

@@ -11,7 +11,7 @@ mod heads;
 mod stored;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 
@@ -27,6 +27,10 @@ pub use heads::heads;
 /// How many databases are looked at side by side.
 const AT_ONCE: usize = 8;
 
+/// How long another connection is tried for a question where there is none: a server may take none for a moment.
+const AGAIN: Duration = Duration::from_secs(5);
+/// The pause before that.
+const PAUSE: Duration = Duration::from_millis(300);
 /// How long parting from a server may take.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -56,7 +60,7 @@ pub async fn observe(cloud: &Cloud, playbooks: &[&Playbook], timeout: Duration) 
 /// # Errors
 /// It cannot be read.
 pub async fn heads_of(url: &ConnectionUrl, timeout: Duration) -> Result<Heads, Unreachable> {
-    ask(url, timeout, timeout, async |connection| heads(connection).await).await
+    ask(url, timeout, timeout, AGAIN, async |connection| heads(connection).await).await
 }
 
 /// How many tables one database holds now; views do not count.
@@ -64,7 +68,7 @@ pub async fn heads_of(url: &ConnectionUrl, timeout: Duration) -> Result<Heads, U
 /// # Errors
 /// It cannot be read.
 pub async fn tables_of(url: &ConnectionUrl, timeout: Duration) -> Result<u64, Unreachable> {
-    ask(url, timeout, timeout, async |connection| connection.tables().await).await
+    ask(url, timeout, timeout, AGAIN, async |connection| connection.tables().await).await
 }
 
 /// The number that `query` finds in one database. Counting may take `patience`, since it may read a
@@ -78,7 +82,7 @@ pub async fn count(
     timeout: Duration,
     patience: Duration,
 ) -> Result<u64, Unreachable> {
-    let rows = ask(url, timeout, patience, async |connection| connection.rows(query).await).await?;
+    let rows = ask(url, timeout, patience, AGAIN, async |connection| connection.rows(query).await).await?;
     let number = rows.first().and_then(|row| row.first().cloned().flatten()).and_then(|text| text.parse().ok());
     number.ok_or_else(|| Unreachable {
         reason: format!("a query finds no number in {url}: {query}"),
@@ -96,7 +100,8 @@ pub async fn mapped(
     base: &ConnectionUrl,
     timeout: Duration,
 ) -> Result<Vec<MappedUrl>, Unreachable> {
-    let rows = ask(url, timeout, timeout, async |connection| connection.rows(&check.query).await).await?;
+    let once = Duration::ZERO;
+    let rows = ask(url, timeout, timeout, once, async |connection| connection.rows(&check.query).await).await?;
     let rows = rows.into_iter().map(|row| {
         let mut columns = row.into_iter().map(Option::unwrap_or_default);
         let name = columns.next().unwrap_or_default();
@@ -105,15 +110,22 @@ pub async fn mapped(
     Ok(rows.collect())
 }
 
-/// Asks one question on a connection of its own.
+/// Asks one question on a connection of its own. Where there is none, another is tried for as long as `again` says.
 async fn ask<T>(
     url: &ConnectionUrl,
     timeout: Duration,
     patience: Duration,
+    again: Duration,
     question: impl AsyncFnOnce(&mut Connection) -> Result<T, QueryError>,
 ) -> Result<T, Unreachable> {
-    let connection = connect(url, timeout).await;
-    let mut connection = connection.map_err(|error| away(&error))?;
+    let began = Instant::now();
+    let mut connection = loop {
+        match connect(url, timeout).await {
+            Ok(connection) => break connection,
+            Err(error) if error.is_passing() && began.elapsed() < again => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Err(away(&error)),
+        }
+    };
     let found = answer(url, patience, question(&mut connection)).await;
     let _ = tokio::time::timeout(PARTING, connection.close()).await;
     found

@@ -376,6 +376,7 @@ impl Bed {
             batch: None,
             round: Duration::from_secs(30),
             grace: GRACE,
+            outage: 20 * GRACE,
             stall: Duration::from_secs(600),
             directory: self.directory.clone(),
         };

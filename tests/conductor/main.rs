@@ -8,6 +8,7 @@ mod deaths;
 mod leaps;
 mod once;
 mod others;
+mod outages;
 mod points;
 mod schemas;
 mod secrets;

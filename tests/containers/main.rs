@@ -6,6 +6,7 @@
 
 mod away;
 mod bed;
+mod faults;
 mod images;
 mod output;
 mod reading;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use leapfrog::database::{Holder, LockError, Session, connect, lock};
+use leapfrog::database::{Holder, LockError, Loss, Session, connect, lock};
 use leapfrog::model::ConnectionUrl;
 
 use super::mariadb::Server;
@@ -67,7 +67,7 @@ fn an_sqlite_file_has_one_writer_at_a_time() {
 }
 
 /// Ends the session that holds a lock from outside and waits for the holder to notice.
-async fn noticed(url: &ConnectionUrl, end: impl Fn(u64) -> String) -> String {
+async fn noticed(url: &ConnectionUrl, end: impl Fn(u64) -> String) -> Loss {
     let mut held = lock(url, &holder(11), TIMEOUT).await.expect("free");
     let session = held.session().expect("a session");
     let ending = async {
@@ -83,11 +83,11 @@ async fn noticed(url: &ConnectionUrl, end: impl Fn(u64) -> String) -> String {
 fn a_lost_lock_is_noticed() {
     let database = Server::find().database("lock_lost");
     let told = wait(noticed(&database.root(), |session| format!("KILL {session}")));
-    assert!(!told.is_empty());
+    assert!(matches!(&told, Loss::Ended(why) if !why.is_empty()), "{told:?}");
     let cluster = Cluster::shared();
     let url = cluster.database("lock_lost");
     let told = wait(noticed(&url, |session| format!("SELECT pg_terminate_backend({session})")));
-    assert!(!told.is_empty());
+    assert!(matches!(&told, Loss::Ended(why) if !why.is_empty()), "{told:?}");
 }
 
 /// The sessions that are seen while another one is open, and after it is gone.

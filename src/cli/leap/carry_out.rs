@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::ready::{Opening, Ready, services};
-use super::{GRACE, host_name};
+use super::{Ending, GRACE, host_name};
 use crate::cli::arguments::{FenceMode, LeapArguments, Output, Prefetch};
 use crate::cli::exit::Exit;
 use crate::cli::guard::Guard;
@@ -20,7 +21,7 @@ use crate::cli::stop::Stop;
 use crate::cli::telling::{listen, tell};
 use crate::cli::world::World;
 use crate::cli::{preflight, records};
-use crate::conduct::{ConductError, Conductor, Connections, EventSink, ImageInspector, Settings};
+use crate::conduct::{self, ConductError, Conductor, Connections, EventSink, ImageInspector, Settings};
 use crate::journal::{Event, Journal, Outcome, Progress, Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, RunId};
 use crate::plan::Plan;
@@ -34,24 +35,25 @@ pub(super) async fn carry_out(
     arguments: &LeapArguments,
     ready: Ready,
     guard: Guard,
-    store: Store,
+    store: &Store,
     runner: Arc<dyn Runner>,
     show: &Show,
     again: &str,
-) -> Result<Exit, Stop> {
+) -> Result<Ending, Stop> {
     let Ready { run, mut plan, history, state, images, opening } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
     let (sender, mut signals) = mpsc::unbounded_channel();
-    listen(sender.clone()).map_err(Stop::internal)?;
+    let asked = listen(sender.clone()).map_err(Stop::internal)?;
     let fence = guard.fence();
     let locks = guard.watch(sender);
     let first = needed_first(world, arguments, &plan, &state);
     let services = services(&plan);
-    let images_reader = ImageReader::new(world, &services, Arc::clone(&runner), Arc::clone(&plan)).map(Arc::new);
+    let waiting = conduct::patient(Arc::clone(&runner), world.cloud.limits.outage, &events);
+    let images_reader = ImageReader::new(world, &services, Arc::clone(&waiting), Arc::clone(&plan)).map(Arc::new);
     let obtained = tokio::select! {
-        obtained = preflight::obtain(&*runner, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
+        obtained = preflight::obtain(&*waiting, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
         Some(_) = signals.recv() => Ok(false),
     };
     match obtained {
@@ -61,13 +63,13 @@ pub(super) async fn carry_out(
             let _ = telling.await;
             locks.end().await;
             show.complain("no database was touched\n");
-            return stopped.map(|_| Exit::Interrupted);
+            return stopped.map(|_| Ending::Over(Exit::Interrupted));
         }
     }
     if let (Opening::Start(_), Some(reader)) = (&opening, &images_reader) {
         plan = Arc::new(reader.enriched());
     }
-    let (mut journal, body) = open(opening, &plan, &run, &store, arguments, &events)?;
+    let (mut journal, body) = open(opening, &plan, &run, store, arguments, &events)?;
     let record = journal.append(Timestamp::now(), body)?;
     events.send(Event::Record(record));
     let databases = world.cloud.databases.clone();
@@ -78,6 +80,7 @@ pub(super) async fn carry_out(
         round: world.cloud.limits.round,
         grace: GRACE,
         stall: world.cloud.limits.stall,
+        outage: world.cloud.limits.outage,
         directory: directory.clone(),
     };
     let conductor = Conductor::new(
@@ -99,7 +102,7 @@ pub(super) async fn carry_out(
         FenceMode::Off => conductor,
     };
     let conclusion = conductor.conduct(signals).await;
-    locks.end().await;
+    let away = locks.end().await;
     telling.await.map_err(|error| Stop::internal(error.into()))?;
     let conclusion = conclusion.map_err(|error| {
         let exit = match &error {
@@ -113,12 +116,14 @@ pub(super) async fn carry_out(
         let records = crate::journal::read(&directory)?.records;
         show.complain(&records::summary(&plan, &records, &directory, again, show));
     }
-    Ok(match conclusion.outcome {
+    let exit = match conclusion.outcome {
         Outcome::Done | Outcome::Skipped => Exit::Done,
         Outcome::Failed => Exit::Failed,
         Outcome::Stuck => Exit::Stuck,
         Outcome::Interrupted => Exit::Interrupted,
-    })
+    };
+    let goes_on = away && exit == Exit::Failed && !conclusion.abandoned && !asked.load(Ordering::Relaxed);
+    Ok(if goes_on { Ending::DatabaseAway(exit) } else { Ending::Over(exit) })
 }
 
 /// The images that are here before the first database is touched: all that open hops need, or those of the

@@ -3,6 +3,7 @@
 use super::command::Finished;
 use super::{Performance, StepEnd};
 use crate::catalog::Allowance;
+use crate::conduct::killed::killed;
 use crate::conduct::listen::Listener;
 use crate::journal::{Evidence, Outcome};
 use crate::model::{CheckResult, ReleaseCheck, Unreachable, Verdict};
@@ -41,6 +42,9 @@ impl Performance {
         let Some(reports) = &finished.checks else {
             if finished.stopped {
                 return StepEnd::interrupted();
+            }
+            if let Some(trouble) = killed(finished.exit) {
+                return failed(trouble.what, Some(trouble.advice));
             }
             return failed(
                 format!("the output holds no whole report of checks, so exit code {code} proves nothing"),

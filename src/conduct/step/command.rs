@@ -95,9 +95,9 @@ impl Performance {
                     tokio::spawn(async move { runner.stop(&handle, grace).await });
                 }
                 () = tokio::time::sleep(self.stall.saturating_sub(silent_since.elapsed())), if exit.is_none() => {
-                    let text = format!("(leapfrog: no output for {} s; still running)", silent_since.elapsed().as_secs());
+                    let silence = silent_since.elapsed().as_secs();
                     silent_since = Instant::now();
-                    let _ = self.tell.send(StepMessage::Line(self.step.id.clone(), Stream::Stderr, text)).await;
+                    self.remark(&format!("no output for {silence} s; still running")).await;
                 }
             }
         }
@@ -128,6 +128,12 @@ impl Performance {
             log: log_name,
             took,
         })
+    }
+
+    /// Tells what leapfrog itself has to say of a step, beside its output.
+    pub(super) async fn remark(&self, text: &str) {
+        let text = format!("(leapfrog: {text})");
+        let _ = self.tell.send(StepMessage::Line(self.step.id.clone(), Stream::Stderr, text)).await;
     }
 
     /// Opens the log of one round; without it the step still runs.
@@ -165,6 +171,11 @@ impl Performance {
     }
 
     pub(super) fn unseen(&self, Unseen { error, last_lines, log }: Unseen) -> StepEnd {
+        let waited = error.kind == RunnerErrorKind::EngineUnreachable && log.is_none();
+        if waited && *self.stop.borrow() > StopLevel::None {
+            // It was to be launched once the engine is back, and the operator did not want to wait.
+            return StepEnd::interrupted();
+        }
         let mut what = error.what.clone();
         if let Some(source) = &error.source {
             what.push_str(&format!(" ({source})"));

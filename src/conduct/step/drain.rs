@@ -4,6 +4,7 @@ use super::command::Finished;
 use super::{Performance, StepEnd, StepMessage, reached};
 use crate::catalog::Remainder;
 use crate::conduct::judge::{self, Harmless, Judgement, Round, Trouble, judge};
+use crate::conduct::killed::killed;
 use crate::conduct::listen::Listener;
 use crate::conduct::pace::{Measured, next_count};
 use crate::conduct::{StopLevel, slowing};
@@ -16,12 +17,16 @@ use crate::runner::TaskHandle;
 /// How many rounds of a migration are remembered.
 const REMEMBERED: usize = 64;
 
+/// How often a round may be ended from outside until its step fails: rounds are safe to repeat.
+const CUT_OFF: u32 = 3;
+
 impl Performance {
     /// Rounds until done, stuck, failed or interrupted.
     pub(super) async fn drain(&mut self, migration: &DataMigration) -> (StepEnd, Option<TaskHandle>) {
         let mut before: Option<Round> = None;
         let mut measured: Vec<Measured> = Vec::new();
         let mut rows = 0_u64;
+        let mut cut_off = 0;
         let counting = self.counting(migration);
         for number in 1.. {
             // Harmless rows are found again in every round; a round must be able to see past them.
@@ -71,6 +76,14 @@ impl Performance {
                 let slow = || slowing::slowing(&measured, self.round).map(|slow| judge::slowing(&slow, round.counts()));
                 let trouble = unmoved.as_ref().map(judge::unmoved).or_else(slow);
                 judgement = trouble.map_or(judgement, Judgement::Stuck);
+            }
+            if let Some(trouble) = killed(finished.exit).filter(|_| matches!(judgement, Judgement::Failed(_))) {
+                cut_off += 1;
+                let again = !finished.stopped && !finished.exit.out_of_memory && cut_off < CUT_OFF;
+                if again {
+                    self.remark(&format!("{}; the round is repeated", trouble.what)).await;
+                }
+                judgement = if again { Judgement::Again } else { Judgement::Failed(trouble) };
             }
             if let Judgement::Done(evidence) = judgement {
                 judgement = self.none_remain(migration, evidence).await;

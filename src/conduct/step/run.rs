@@ -2,6 +2,7 @@
 
 use super::command::Finished;
 use super::{Performance, StepEnd};
+use crate::conduct::killed::killed;
 use crate::conduct::listen::Listener;
 use crate::conduct::proof::{Seen, Sight, left_at, nothing_to_do, prove};
 use crate::journal::{Evidence, Failure, Outcome};
@@ -60,12 +61,11 @@ impl Performance {
         if finished.stopped {
             return StepEnd::interrupted();
         }
-        let what = if finished.exit.out_of_memory {
-            format!("the kernel ended the command for want of memory (exit code {code})")
-        } else {
-            format!("the command failed with exit code {code}")
+        let (what, advice) = match killed(finished.exit) {
+            Some(trouble) => (trouble.what, Some(trouble.advice)),
+            None => (format!("the command failed with exit code {code}"), None),
         };
-        StepEnd::failed(Outcome::Failed, self.failure(finished, what, None))
+        StepEnd::failed(Outcome::Failed, self.failure(finished, what, advice))
     }
 
     /// Holds what a schema migration says of itself against the databases, and against what it wrote elsewhere.

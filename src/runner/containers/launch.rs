@@ -16,7 +16,7 @@ use bollard::query_parameters::{
 };
 
 use super::images::LocalImage;
-use super::trouble::{is_answer, trouble, words};
+use super::trouble::{is_answer, is_leaving, trouble, words};
 use super::{Containers, images, labels};
 use crate::runner::{FoundState, RunnerError, RunnerErrorKind, Task, TaskHandle};
 
@@ -158,7 +158,7 @@ impl Containers {
     }
 
     fn not_started(&self, task: &Task, error: Error) -> RunnerError {
-        if !is_answer(&error) {
+        if !is_answer(&error) || is_leaving(&error) {
             return self.address.unreachable(error);
         }
         let advice = "The command has not begun. Put right what the container engine complains about, then run the same command again.";

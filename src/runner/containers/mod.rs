@@ -66,6 +66,8 @@ pub struct ContainerSettings {
     pub user: Option<String>,
     /// The file with the credentials for registries; by default where `docker login` and `podman login` put them.
     pub credentials: Option<Utf8PathBuf>,
+    /// How long the engine may be away while a task is watched; by default ten minutes.
+    pub outage: Option<Duration>,
 }
 
 /// Whether images may be downloaded.

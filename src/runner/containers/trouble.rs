@@ -25,6 +25,16 @@ pub(super) fn is_answer(error: &Error) -> bool {
     )
 }
 
+/// Whether the engine answered only that it is about to end, or that its own parts are gone already: a daemon that is
+/// restarted does so for a moment (Docker Engine 20.10, containerd 1.6).
+pub(super) fn is_leaving(error: &Error) -> bool {
+    let words = words(error);
+    let leaving =
+        ["transport is closing", "error while dialing", "grpc: the client connection is closing", "shutting down"];
+    matches!(error, Error::DockerResponseServerError { status_code: 500 | 503, .. })
+        && leaving.iter().any(|text| words.contains(text))
+}
+
 /// Whether the engine answered with a container state that the client does not know (Podman has some).
 pub(super) fn is_unknown_state(error: &Error) -> bool {
     matches!(error, Error::JsonDataError { message, .. } if message.contains("unknown variant"))
@@ -81,6 +91,9 @@ impl Address {
             }
             (Error::DockerResponseServerError { message, .. }, _) if message.contains("HTTPS server") => {
                 (format!("the container engine at {address} wants an encrypted connection"), certificates)
+            }
+            (leaving, _) if is_leaving(leaving) => {
+                (format!("the container engine at {address} is being stopped"), start)
             }
             (answer, _) if is_answer(answer) => {
                 (format!("what answers at {address} is no container engine: {}", words(answer)), start)

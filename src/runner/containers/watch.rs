@@ -2,7 +2,7 @@
 //!
 //! The engine's account of the container decides, not the calls: a wait that fails, an engine that
 //! restarts, a reading that breaks off lead to another look at the container, for
-//! [`ENGINE_AWAY`] at most.
+//! the settings' outage at most.
 //!
 //! Following the output serves those who look on; it is never the whole truth. Docker Engine 20.10.24
 //! ends it in good order while the last lines are still unread (in two of three runs for a last line
@@ -26,7 +26,7 @@ use crate::model::Stream;
 use crate::runner::lines::Lines;
 use crate::runner::{Exit, OutputLine, RunnerError, RunnerErrorKind, TaskHandle};
 
-/// How long an engine may be away before the watch gives up. The task is not harmed by that.
+/// How long an engine may be away before the watch gives up, unless the settings say. The task is not harmed by that.
 const ENGINE_AWAY: Duration = Duration::from_secs(600);
 /// How long output may be silent after the task's end.
 const QUIET: Duration = Duration::from_secs(3);
@@ -134,7 +134,8 @@ impl Containers {
                     return Ok(Exit { code, out_of_memory: false });
                 }
                 Err(error) => {
-                    if away.get_or_insert_with(Instant::now).elapsed() > ENGINE_AWAY {
+                    let outage = self.settings.outage.unwrap_or(ENGINE_AWAY);
+                    if away.get_or_insert_with(Instant::now).elapsed() > outage {
                         return Err(self.gave_up(error));
                     }
                     sleep(pause.next()).await;

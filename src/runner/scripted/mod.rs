@@ -67,6 +67,7 @@ struct State {
     holding: BTreeMap<ImageReference, BTreeMap<String, String>>,
     missing: BTreeSet<ImageReference>,
     away: bool,
+    registry_away: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -139,6 +140,11 @@ impl Scripted {
     /// Lets no engine answer, or again. Tasks go on meanwhile.
     pub fn away(&self, away: bool) {
         self.state().away = away;
+    }
+
+    /// Lets the registry break off downloads, or no longer.
+    pub fn registry_away(&self, away: bool) {
+        self.state().registry_away = away;
     }
 
     /// Everything that was asked, in order.
@@ -240,6 +246,9 @@ impl Runner for Scripted {
         let mut state = self.present()?;
         if state.missing.contains(&image.reference) {
             return Err(missing(&image.reference));
+        }
+        if state.registry_away && !state.here.contains(&image.reference) {
+            return Err(error(RunnerErrorKind::RegistryUnreachable, "registry registry.example broke off in mid-pull"));
         }
         if state.here.insert(image.reference.clone()) {
             state.calls.push(Call::Fetch(image.reference.clone()));

@@ -83,8 +83,8 @@ def with_retries(action, attempts=3, pause=5.0):
 class Home:
     """The state directory, outside any checkout so that a fresh clone finds everything built."""
 
-    def __init__(self):
-        chosen = os.environ.get("LEAPFROG_TESTBED")
+    def __init__(self, path=None):
+        chosen = path or os.environ.get("LEAPFROG_TESTBED")
         if not chosen:
             cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
             chosen = pathlib.Path(cache) / "leapfrog-testbed"

@@ -109,7 +109,7 @@ def stop(home):
     return ran
 
 
-def _bridge():
+def bridge():
     """The bridge to name to a daemon: one that is told to have none removes docker0, another daemon's included."""
     return "docker0" if pathlib.Path("/sys/class/net/docker0").exists() else "none"
 
@@ -137,7 +137,7 @@ def _start(home, daemon, engine):
             # A containerd that runs already is shared, under names that no other daemon uses.
             *("--containerd-namespace", "leapfrog-testbed", "--containerd-plugins-namespace", "leapfrog-testbed-plugins"),
             # Every container of the test bed uses the host's network.
-            *("--bridge", _bridge(), "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
+            *("--bridge", bridge(), "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
         ]
         (home.sub("run") / "dockerd.pid").unlink(missing_ok=True)
         daemon.start(argv, engine.answers)

@@ -23,19 +23,26 @@ collation-server = utf8mb3_general_ci
 max_connections = 400
 innodb_buffer_pool_size = 512M
 # The databases are made anew in seconds, so nothing here has to survive a power cut.
-innodb_flush_log_at_trx_commit = 2
 innodb_flush_method = nosync
-innodb_doublewrite = 0
 sync_frm = 0
 debug-no-sync
+"""
+# For a server that nobody kills.
+HASTY = """innodb_flush_log_at_trx_commit = 2
+innodb_doublewrite = 0
+"""
+# For one that is killed: what was committed is there afterwards, as on a server with the usual settings.
+LASTING = """innodb_flush_log_at_trx_commit = 1
+innodb_doublewrite = 1
 """
 
 
 class MariaDB:
     """The server, and its command line client as root."""
 
-    def __init__(self, home):
+    def __init__(self, home, lasting=False):
         self.home = home
+        self.settings = SETTINGS + (LASTING if lasting else HASTY)
         self.daemon = Daemon(home, "mariadb")
         self.socket = home.socket("mariadb")
         self.data = home.path / "mariadb" / "data"
@@ -65,7 +72,7 @@ class MariaDB:
                 self._initialize()
             self.home.set(mariadb_port=choose_port(self.port))
             config = self.home.path / "mariadb" / "my.cnf"
-            text = SETTINGS.format(
+            text = self.settings.format(
                 data=self.data,
                 socket=self.socket,
                 pid_file=self.home.sub("run") / "mariadb.pid",
