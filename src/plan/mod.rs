@@ -20,13 +20,8 @@ mod text;
 
 pub use build::{Brief, build};
 pub use document::{
-<<<<<<< HEAD
     Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SavedDatabase,
-    SchemaMove, SchemaTarget, Standing, Step, StepConfiguration, Verification,
-=======
-    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
-    SchemaTarget, Standing, Step, StepConfiguration, Unless, Verification,
->>>>>>> main
+    SchemaMove, SchemaTarget, Standing, Step, StepConfiguration, Unless, Verification,
 };
 pub use mapped::Mappings;
 pub use reconcile::{reconcile, stands_at_the_end};
