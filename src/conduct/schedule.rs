@@ -61,6 +61,7 @@ fn usual(step: &Step, state: &RunState) -> f64 {
     let usual = match &step.action {
         Action::Drain(_) => 6.0,
         Action::Run(_) | Action::Check(_) => 3.0,
+        Action::Save(_) => 1.0,
         Action::Verify(_) => return 0.0,
     };
     let ran =
@@ -99,7 +100,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
             fetching = true;
         } else if !hand.stopping {
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
-            let mut next = next.filter(|step| checked || step.phase == Phase::Check).peekable();
+            let mut next = next.filter(|step| checked || step.phase <= Phase::Check).peekable();
             // What is left is weighed only where something could begin.
             if free > 0 && next.peek().is_some() {
                 let left = work_left(lane, state, jobs);

@@ -64,17 +64,17 @@ fn plan(cells: usize) -> Plan {
         cloud.stands(&id, "2023.1");
         mapped.push((format!("cell{cell}"), id));
     }
-    let mapped: Vec<(&str, &str, Option<&str>)> = mapped
-        .iter()
-        .map(|(name, id)| (name.as_str(), "mysql+pymysql://nova@10.0.0.5/…", Some(id.as_str())))
-        .collect();
+    let mapped: Vec<(&str, &str, Option<&str>)> =
+        mapped.iter().map(|(name, id)| (name.as_str(), "mysql+pymysql://nova@10.0.0.5/…", Some(id.as_str()))).collect();
     cloud.stores(&mapped);
     cloud.plan().unwrap_or_else(|refused| panic!("{refused}"))
 }
 
 fn pinned(plan: &Plan) -> BTreeMap<leapfrog::model::ImageReference, PinnedImage> {
     let images = plan.images().into_keys().cloned();
-    images.map(|reference| (reference.clone(), PinnedImage { digest: Scripted::digest(&reference), reference })).collect()
+    images
+        .map(|reference| (reference.clone(), PinnedImage { digest: Scripted::digest(&reference), reference }))
+        .collect()
 }
 
 /// The journal of a run that finished every release but the last, with a data migration's rounds.
@@ -137,7 +137,8 @@ async fn resume(state: &Utf8Path, observation: &Observation) -> Result<Duration,
     let (mut journal, _) = Journal::open(&directory)?;
     let (leapfrog, host) = ("0.1.0".into(), "alpha".into());
     journal.append(Timestamp::now(), RecordBody::RunResumed { leapfrog, host, pid: 8, unfenced: false })?;
-    let standings = observation.databases.iter().filter_map(|(id, seen)| Some((id.clone(), seen.as_ref().ok()?.heads.clone())));
+    let standings =
+        observation.databases.iter().filter_map(|(id, seen)| Some((id.clone(), seen.as_ref().ok()?.heads.clone())));
     let (events, mut source) = EventSink::channel();
     let (_keyboard, signals) = mpsc::unbounded_channel();
     let (launched, mut launch) = mpsc::unbounded_channel();

@@ -12,6 +12,7 @@ mod leaps;
 mod once;
 mod others;
 mod outages;
+mod points;
 #[path = "../fuzz/random.rs"]
 #[expect(dead_code, reason = "the fuzzer uses all of it")]
 mod random;

@@ -8,6 +8,7 @@ mod heartbeats;
 mod locks;
 mod mariadb;
 mod observation;
+mod points;
 mod postgresql;
 mod sqlite;
 
