@@ -183,7 +183,7 @@ impl World {
             Action::Run(_) => (Script::ends(0), schema(step).is_some_and(|schema| self.would_move(schema))),
             Action::Drain(migration) => self.round(task, step, migration),
             Action::Check(_) => (succeeds(), true),
-            Action::Verify(_) => panic!("{} runs no command", step.id),
+            Action::Verify(_) | Action::Save(_) => panic!("{} runs no command", step.id),
         };
         let mut truth = self.truth();
         let pause = Duration::from_secs(1 + truth.random.place(20) as u64);
