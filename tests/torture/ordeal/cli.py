@@ -82,7 +82,7 @@ class Torture:
             before = len(torment.kills)
             torment.prepare()
             leap = self._leap(f"{kind.name}-{leaps}")
-            torment.torment(leap, min(number, A_LEAP))
+            torment.torment(leap, min(number, self.options.a_leap))
             kills = torment.kills[before:]
             number -= len(kills)
             idle = 0 if kills else idle + 1
@@ -134,6 +134,7 @@ def parser():
     made.add_argument("--seed", type=int, help="what the moments are drawn from (default: the time)")
     for kind in KINDS:
         made.add_argument(f"--{kind.name}", type=int, metavar="N", help=f"how often: {kind.title} (default: {FULL[kind.name]}; short: {SHORT[kind.name]})")
+    made.add_argument("--a-leap", type=int, default=A_LEAP, metavar="N", help="how many kills a leap has to bear (default: %(default)s)")
     made.add_argument("--rows", type=int, help="nova's servers (default: 300; short: 20)")
     made.add_argument("--to", dest="target", default="2024.2", metavar="SERIES")
     made.add_argument("--only", metavar="SERVICES", help="these services only, separated by commas (short: cinder,glance,placement)")
