@@ -204,11 +204,14 @@ impl Guard {
             tasks.spawn(async move {
                 tokio::select! {
                     why = lock.lost() => {
-                        match &why {
-                            Loss::Away(_) => away.store(true, Ordering::Relaxed),
-                            Loss::Ended(_) => gone.store(true, Ordering::Relaxed),
-                        }
                         let _ = signals.send(Signal::LockLost { text: format!("the lock in database {id} is lost: {why}") });
+                        // A server that is shut down ends its sessions in the same words as somebody who ends one.
+                        let of_server = match why {
+                            Loss::Away(_) => true,
+                            Loss::Ended(_) => connect(&url, timeout).await.is_err(),
+                        };
+                        let which = if of_server { &away } else { &gone };
+                        which.store(true, Ordering::Relaxed);
                     }
                     _ = ended.wait_for(|ended| *ended) => {}
                 }
