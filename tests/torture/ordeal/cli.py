@@ -96,7 +96,7 @@ class Torture:
 
     def _wrong(self, leap):
         """What is not as after the undisturbed leap."""
-        if leap.endings[-1] != DONE:
+        if not leap.is_done:
             return [f"the leap ended with {leap.endings}", *leap.last_words().splitlines()]
         wrong = Contents(self.place.cloud, self.place.since).differences(self.contents)
         code, told = leap.command("sweep")
