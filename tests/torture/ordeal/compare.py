@@ -61,7 +61,7 @@ class Contents:
             shown = ", ".join(self._shown(database, table, *column) for column in of_table)
             questions += [f"SELECT '{MARK}{table}'", f"SHOW CREATE TABLE `{table}`", f"SELECT '{MARK}'", f"SELECT {shown} FROM `{table}`"]
         answers = cloud.sql(database, ";\n".join(questions)).split(MARK)[1:]
-        for told, rows in zip(answers[::2], answers[1::2], strict=True):
+        for told, rows in zip(answers[::2], answers[1::2]):
             table, statement = told.rstrip("\n").split("\n", 1)
             made = schema(statement.split("\t", 1)[1])
             self.tables[database, table] = (made, [column for column, _ in columns[table]], sorted(rows.split("\n")[1:-1]))
