@@ -51,6 +51,7 @@ class Torture:
         self.chance = random.Random(options.seed)
         self.ends = ["--from", "2023.1", "--to", options.target, *(["--only", options.only] if options.only else [])]
         self.results = []
+        self.leap = None
 
     def undisturbed(self):
         """The leap that all others are compared with."""
@@ -71,7 +72,16 @@ class Torture:
 
     def _leap(self, name):
         self.place.restore()
-        return Leap(self.options.program, self.place, self.directory / name, self.ends)
+        self.leap = Leap(self.options.program, self.place, self.directory / name, self.ends)
+        return self.leap
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # Nothing goes on working on databases that are about to go.
+        if self.leap and self.leap.runs():
+            self.leap.kill()
 
     def torment(self, kind, number):
         """Leaps with so many kills of a kind in all."""
@@ -158,8 +168,7 @@ def main(arguments):
     try:
         if not options.program.exists():
             raise TestbedError(f"{options.program} is missing; run `cargo build`, or name another with --program")
-        with Place(home, options.rows, options.only) as place:
-            torture = Torture(place, options, directory)
+        with Place(home, options.rows, options.only) as place, Torture(place, options, directory) as torture:
             torture.undisturbed()
             for kind, number in numbers.items():
                 torture.torment(kind, number)

@@ -10,7 +10,7 @@ import time
 
 from bed import clouds, engine, packages
 from bed.cli import Bed
-from bed.common import Home, TestbedError, run, say, stage
+from bed.common import Home, TestbedError, say, stage
 from bed.daemons import Daemon
 from bed.dumps import OLDEST
 from bed.layout import ONE_CELL
@@ -128,10 +128,15 @@ class Dockerd:
     def remove(self):
         """Takes away containers, daemon and mounts."""
         with contextlib.suppress(TestbedError):
+            # Containers that outlived a daemon need one that ends them.
+            if not self.engine.answers():
+                self.daemon.stop()
+                self.start(keep=False)
             left = self.engine("ps", "--all", "--quiet").split()
             if left:
                 self.engine("rm", "--force", "--volumes", *left)
-        _stop_docker(self.home)
+        self.daemon.stop()
+        _unmount(self.home.path)
 
 
 def _wait_for_end(daemon):
@@ -142,8 +147,11 @@ def _wait_for_end(daemon):
         time.sleep(0.01)
 
 
-def _stop_docker(home):
-    engine.stop(home)
+def _unmount(directory):
+    """Takes away what a daemon mounted below a directory, the deepest first."""
+    mounted = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    for path in sorted((path for path in mounted if path.startswith(f"{directory}/")), key=len, reverse=True):
+        subprocess.run(["umount", "--lazy", path], check=False)
 
 
 def _sweep(directory):
@@ -153,5 +161,6 @@ def _sweep(directory):
             say(f"removing what torture {left.name} left behind")
             home = Home(left)
             Daemon(home, "mariadb").stop()
-            _stop_docker(home)
+            if (left / "docker").exists():
+                Dockerd(home).remove()
             shutil.rmtree(left, ignore_errors=True)
