@@ -20,7 +20,7 @@ mod text;
 pub use build::{Brief, build};
 pub use document::{
     Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
-    SchemaTarget, Standing, Step, StepConfiguration, Verification,
+    SchemaTarget, Standing, Step, StepConfiguration, Unless, Verification,
 };
 pub use mapped::Mappings;
 pub use reconcile::{reconcile, stands_at_the_end};

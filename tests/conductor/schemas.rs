@@ -2,7 +2,7 @@
 
 use leapfrog::journal::{Evidence, Outcome, RecordBody};
 use leapfrog::model::{Branch, Heads};
-use leapfrog::plan::{Action, SchemaMove, SchemaTarget};
+use leapfrog::plan::{Action, SchemaMove, SchemaTarget, Unless};
 use leapfrog::runner::scripted::Script;
 
 use crate::bed::{Bed, Told, heads, valid};
@@ -66,6 +66,56 @@ async fn a_command_that_does_more_than_migrate_runs_even_at_the_heads() {
     let told = bed.leap().await;
     assert_eq!(told.ended("2023.1/cinder/db-sync"), Some(Outcome::Done));
     assert_eq!(told.ended("2023.1/nova/db-sync"), Some(Outcome::Skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_command_does_besides_is_counted_and_only_where_there_is_none_of_it_the_command_is_skipped() {
+    const QUERY: &str = "SELECT COUNT(*) FROM tables_of_other_projects";
+    let mut bed = Bed::two_by_three().with_schemas();
+    for service in ["cinder", "nova", "placement"] {
+        let unless = Unless { what: "it migrates others".to_owned(), query: QUERY.to_owned() };
+        bed.schema(&format!("2023.1/{service}/db-sync"), |schema| schema.unless = Some(unless));
+    }
+    bed.finds(QUERY, &[0, 1, 0]);
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Done);
+    let first: Vec<_> =
+        ["cinder", "nova", "placement"].map(|service| format!("2023.1/{service}/db-sync")).into_iter().collect();
+    let ran: Vec<_> = first.iter().filter(|step| bed.runner.launched().contains(step)).collect();
+    assert_eq!(ran.len(), 1, "{ran:?}");
+    for step in first.iter().filter(|step| !ran.contains(step)) {
+        let nothing = Evidence::NothingBesides { what: "it migrates others".to_owned() };
+        assert!(evidence(&told, step).contains(&nothing), "{step}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_can_tell_what_there_is_besides_the_command_is_not_run_either() {
+    const QUERY: &str = "SELECT COUNT(*) FROM tables_of_other_projects";
+    let mut bed = Bed::two_by_three().with_schemas();
+    let unless = Unless { what: "it migrates others".to_owned(), query: QUERY.to_owned() };
+    bed.schema("2023.1/nova/db-sync", |schema| schema.unless = Some(unless));
+    bed.cannot_count(QUERY, "nobody answers");
+    let told = bed.leap().await;
+    assert_eq!(told.ended("2023.1/nova/db-sync"), Some(Outcome::Failed));
+    assert!(told.failure("2023.1/nova/db-sync").what.contains("nobody answers"));
+    assert!(!bed.runner.launched().iter().any(|step| step == "2023.1/nova/db-sync"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_whose_branch_is_at_its_head_is_skipped_while_the_other_branch_waits() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    let branch = |schema: &mut SchemaMove| {
+        schema.branch = Some(Branch::Expand);
+        for target in schema.databases.values_mut() {
+            target.heads = Heads::alembic(["head-of-2023.1", "contract"]);
+        }
+    };
+    bed.schema("2023.1/nova/db-sync", branch);
+    let told = bed.leap().await;
+    assert_eq!(told.ended("2023.1/nova/db-sync"), Some(Outcome::Skipped));
+    let shown = evidence(&told, "2023.1/nova/db-sync");
+    assert!(matches!(shown, [Evidence::Branch { branch: Branch::Expand, .. }]), "{shown:?}");
 }
 
 #[tokio::test(start_paused = true)]

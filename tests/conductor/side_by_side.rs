@@ -116,3 +116,35 @@ async fn rows_that_cannot_be_counted_stop_the_cells_before_a_round_could_disturb
     );
     assert!(!bed.runner.launched().iter().any(|step| step.contains("online-data")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_waits_for_its_turn_leaves_its_place_to_another_service() {
+    let mut bed = Bed::new(&["2023.1"], &["cinder", "nova"]);
+    let step = bed.step("2023.1/nova/online-data");
+    step.id.target = Some(valid::<Slot>("cell1"));
+    let mut other = step.clone();
+    other.id.target = Some(valid::<Slot>("cell2"));
+    other.beside = true;
+    let lane = bed.plan.hops[0].lanes.iter_mut().find(|lane| lane.service.as_str() == "nova").expect("nova");
+    let place = lane.steps.iter().position(|step| step.id.name.as_str() == "online-data").expect("a data migration");
+    lane.steps.insert(place + 1, other);
+    for step in &mut lane.steps {
+        if let Action::Drain(migration) = &mut step.action {
+            let databases = [valid("nova")].into();
+            migration.alone_while = vec![CommonRows { what: "mappings".into(), databases, query: COMMON.into() }];
+        }
+    }
+    bed.finds(COMMON, &[7]);
+    for cell in ["cell1", "cell2"] {
+        let slow = drains().map(|script| script.after(HOUR));
+        bed.runner.on(&format!("2023.1/nova/online-data@{cell}"), slow);
+    }
+    bed.runner.on("2023.1/cinder/db-sync", [Script::ends(0).after(2 * HOUR / 3)]);
+    bed.jobs = 2;
+    let told = bed.leap().await;
+    assert_eq!((told.outcome(), bed.runner.most_at_once()), (Outcome::Done, 2));
+    // While one cell's round works and the other one waits, cinder goes through all of its steps.
+    let cinder = at(&told, "cinder", |body| crate::bed::ends(body, "2023.1/cinder/online-data"));
+    let nova = at(&told, "nova", |body| crate::bed::ends(body, "2023.1/nova/online-data"));
+    assert!(cinder < nova, "cinder waited for nova");
+}

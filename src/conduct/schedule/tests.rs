@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::journal::{HopState, Outcome, StepState};
 use crate::model::{Effect, Heads, Phase};
-use crate::plan::{Standing, Verification};
+use crate::plan::{CommandRun, Standing, StepConfiguration, Verification};
 
 /// A plan of one hop; for each lane, whether each of its steps runs beside the one before it.
 fn plan(lanes: &[Vec<bool>]) -> Plan {
@@ -149,4 +149,44 @@ fn the_steps_of_a_stage_begin_together_and_the_longest_lane_goes_first() {
     let mut world = World::new(&[vec![false, true, true, false]]);
     let together: Vec<String> = world.begin(8).iter().map(ToString::to_string).collect();
     assert_eq!(together, ["2024.1/s0/step0", "2024.1/s0/step1", "2024.1/s0/step2"]);
+}
+
+#[test]
+fn a_step_is_expected_to_take_as_long_as_in_the_release_before_and_else_what_such_a_step_usually_takes() {
+    let run = |id: &str| Step {
+        id: id.parse().expect("valid"),
+        phase: Phase::Expand,
+        why: "because".into(),
+        effect: Effect::Idempotent,
+        beside: false,
+        action: Action::Run(Box::new(CommandRun {
+            command: serde_json::from_str(r#"["neutron-db-manage", "upgrade"]"#).expect("valid"),
+            exits: Default::default(),
+            failure_texts: Vec::new(),
+            configuration: StepConfiguration { path: "/etc/neutron.conf".into(), options: BTreeMap::new() },
+            schema: None,
+        })),
+    };
+    let ended = |outcome, seconds: f64, second: i64| StepState {
+        attempt: 1,
+        rounds: 0,
+        outcome: Some(outcome),
+        rows: 0,
+        began: jiff::Timestamp::from_second(second).expect("valid"),
+        seconds,
+        process: 1,
+        adopted: false,
+        never_began: false,
+        resolved: false,
+    };
+    let id = |text: &str| text.parse::<StepId>().expect("valid");
+    let steps = [
+        (id("2023.1/neutron/db-expand"), ended(Outcome::Done, 9.0, 1)),
+        (id("2023.2/neutron/db-expand"), ended(Outcome::Done, 7.5, 2)),
+        (id("2024.1/neutron/db-expand"), ended(Outcome::Skipped, 0.0, 3)),
+        (id("2024.1/cinder/db-expand"), ended(Outcome::Done, 40.0, 4)),
+    ];
+    let state = RunState { steps: steps.into(), ..RunState::default() };
+    assert_eq!(usual(&run("2024.2/neutron/db-expand"), &state), 7.5);
+    assert_eq!(usual(&run("2024.2/neutron/db-contract"), &state), 3.0);
 }
