@@ -10,7 +10,7 @@ import time
 
 from bed import clouds, engine, packages
 from bed.cli import Bed
-from bed.common import Home, TestbedError, say, stage
+from bed.common import Home, TestbedError, say, stage, with_retries
 from bed.daemons import Daemon
 from bed.dumps import OLDEST
 from bed.layout import ONE_CELL
@@ -110,7 +110,6 @@ class Dockerd:
         config = self.home.path / "docker" / "daemon.json"
         self.home.write(config, "{}\n")
         pid_file = self.home.sub("run") / "dockerd.pid"
-        pid_file.unlink(missing_ok=True)
         argv = [
             packages.find("dockerd"),
             *("--config-file", config, "--host", self.host, "--pidfile", pid_file),
@@ -118,7 +117,15 @@ class Dockerd:
             *("--bridge", engine.bridge(), "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
             *(["--live-restore"] if keep else []),
         ]
-        self.daemon.start(argv, self.engine.answers)
+
+        def begin():
+            # Those of a daemon that was killed: their numbers may be another process's by now.
+            for left in (pid_file, self.home.path / "docker" / "exec" / "containerd" / "containerd.pid"):
+                left.unlink(missing_ok=True)
+            self.daemon.start(argv, self.engine.answers)
+
+        # On a busy machine its containerd can take longer than dockerd waits for it.
+        with_retries(begin)
 
     def kill(self):
         """kill -9 of the daemon. Its containerd goes with it; the containers' shims do not."""
