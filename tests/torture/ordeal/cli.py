@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import sys
 import time
 
@@ -156,6 +157,9 @@ def parser():
 def main(arguments):
     """Tortures and reports; the exit code is 0 if every kill was survived."""
     options = parser().parse_args(arguments)
+    # Also where somebody began it in the background, which ignores Ctrl-C: what was begun is taken away.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     options.seed = int(time.time()) if options.seed is None else options.seed
     options.program = options.program.absolute()
     options.only = options.only or ("cinder,glance,placement" if options.short else None)
@@ -170,13 +174,17 @@ def main(arguments):
             raise TestbedError(f"{options.program} is missing; run `cargo build`, or name another with --program")
         with Place(home, options.rows, options.only) as place, Torture(place, options, directory) as torture:
             torture.undisturbed()
-            for kind, number in numbers.items():
-                torture.torment(kind, number)
+            try:
+                for kind, number in numbers.items():
+                    torture.torment(kind, number)
+            except KeyboardInterrupt:
+                say("interrupted; this is how far it came")
+                print(torture.report(), end="")
+                raise
     except TestbedError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
-        say("interrupted; there are no results")
         return 130
     print(torture.report(), end="")
     if options.json:
