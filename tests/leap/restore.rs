@@ -184,3 +184,40 @@ fn a_dump_that_was_killed_is_made_anew_and_a_missing_right_is_said_before_anythi
     assert_eq!(names.len(), 2, "what was cut off is gone: {names:?}");
     no_scratch(&cloud);
 }
+
+#[test]
+#[ignore = "needs the test bed"]
+fn a_schema_migration_that_is_killed_goes_back_to_its_restore_point_and_is_done_after_all() {
+    let cloud = Cloud::new("wayback", 10);
+    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  policy: every-hop\n");
+    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    let leap = &["--from", "2023.1", "--to", "2023.2", "--only", "placement", "--yes"];
+    let child = cloud.command(leap).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("leapfrog runs");
+    let docker = |arguments: &[&str]| {
+        let mut command = Command::new("docker");
+        if let Some(host) = crate::bed::environment()["docker_host"].as_str() {
+            command.env("DOCKER_HOST", host);
+        }
+        command.args(arguments).output().expect("docker runs")
+    };
+    let cloud_label = format!("label=leapfrog.cloud={}", cloud.name);
+    let filters = ["--filter", &cloud_label, "--filter", "label=leapfrog.step=2023.2/placement/db-sync"];
+    let began = std::time::Instant::now();
+    loop {
+        let found = docker(&[&["ps", "-q"][..], &filters[..]].concat());
+        let container = String::from_utf8(found.stdout).expect("text").trim().to_owned();
+        if !container.is_empty() && docker(&["kill", &container]).status.success() {
+            break;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(300), "the schema migration never began");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let told = crate::bed::Told::from(child.wait_with_output().expect("ended")).ended(0);
+    told.said(&["brought back placement to where 2023.2 began", "since 2023.2/placement/db-sync died"]);
+    let journal = cloud.journal();
+    let of = |event: &str| journal.iter().filter(|record| record["event"] == event).collect::<Vec<_>>();
+    assert_eq!((of("restore-started").len(), of("restore-ended").len()), (1, 1));
+    assert_eq!(of("restore-ended")[0]["outcome"], "done");
+    assert_eq!(of("restore-ended")[0]["evidence"][0]["restored"]["compared"], "full");
+    cloud.leapfrog(&["verify", "--at", "2023.2", "--only", "placement"]).ended(0);
+}
