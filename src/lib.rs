@@ -25,4 +25,5 @@ pub mod observe;
 pub mod plan;
 pub mod readers;
 pub mod report;
+pub mod restore;
 pub mod runner;

@@ -51,6 +51,12 @@ Examples:
   leapfrog logs 2023.2/nova/db-sync@cell1
   leapfrog logs nova/api-db-sync --run 20261122-031502-7f3a";
 
+const RESTORE_EXAMPLES: &str = "\
+Examples:
+  leapfrog restore --list
+  leapfrog restore --to 2023.2                  as it was when 2023.2 began
+  leapfrog restore --to 2023.2 --service nova,placement";
+
 const RESOLVE_EXAMPLES: &str = "\
 Examples:
   leapfrog resolve 2023.2/trove/load-defaults --as done --note 'all 14 rows are there'
@@ -245,6 +251,26 @@ pub struct VerifyArguments {
     pub checks: bool,
 }
 
+/// Where to go back to.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArguments {
+    /// The release before which the databases shall stand again
+    #[arg(long, value_name = "SERIES", required_unless_present = "list", conflicts_with = "list")]
+    pub to: Option<String>,
+
+    /// Only these services, separated by commas; default: all of the run
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',', conflicts_with = "list")]
+    pub service: Vec<Service>,
+
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long, short, conflicts_with = "list")]
+    pub yes: bool,
+
+    /// List the restore points: size, age, how they were proved
+    #[arg(long)]
+    pub list: bool,
+}
+
 /// What somebody says of a step.
 #[derive(Debug, Clone, Args)]
 pub struct ResolveArguments {
@@ -378,6 +404,9 @@ pub enum Command {
     },
     /// List the runs on this cloud, the oldest first
     Runs,
+    /// Bring databases back to where they stood before a release, or list the restore points
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(RestoreArguments),
     /// Say how a step ended that must not be run twice and whose end nobody saw
     #[command(after_help = RESOLVE_EXAMPLES)]
     Resolve(ResolveArguments),

@@ -11,12 +11,14 @@ use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
 use self::carry_out::carry_out;
+pub(super) use self::ready::{Latest, latest, services};
 use self::ready::{Opening, Ready, prepare};
 use super::arguments::{Common, LeapArguments, Output, Selection};
 use super::exit::Exit;
 use super::guard::Guard;
 use super::look::Show;
 use super::outage::Outages;
+use super::points;
 use super::preflight;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
@@ -89,6 +91,11 @@ async fn work(
     let mut ready = prepare(world, arguments, wanted, store, &**runner, host, show).await;
     if let Ok(Some(made)) = &ready
         && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &**runner, show).await
+    {
+        ready = Err(stop);
+    }
+    if let Ok(Some(made)) = &ready
+        && let Err(stop) = points::can_be_taken(world, &made.plan, &made.state).await
     {
         ready = Err(stop);
     }

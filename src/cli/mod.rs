@@ -12,10 +12,12 @@ mod leap;
 mod look;
 mod mapped;
 mod outage;
+mod points;
 mod preflight;
 mod reader;
 mod records;
 mod resolve;
+mod restore;
 mod schema;
 mod stop;
 mod sweep;
@@ -80,6 +82,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Status { run }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),
+        (Some(Command::Restore(arguments)), _) => restore::restore(&common, &arguments, show).await,
         (Some(Command::Resolve(arguments)), _) => resolve::resolve(&common, &arguments, show).await,
         (Some(Command::Sweep { dry_run }), _) => sweep::sweep(&common, dry_run, show).await,
         (Some(Command::Releases), _) => catalogue::releases(&common, show),

@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, Playbook, Release};
 use crate::cloud::Cloud;
 use crate::document::nearest;
 use crate::journal::Store;
-use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Series, Service};
+use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Points, Series, Service};
 use crate::plan::{self, Brief, Plan, Refusal, RefusalKind, Refused, Start};
 
 /// The catalogue and the cloud.
@@ -177,6 +177,7 @@ impl World {
             };
             brief.to = to;
             brief.no_skip = wanted.no_skip;
+            brief.points = self.cloud.restore_points.points;
             self.with_unmapped(plan::build(brief))
         });
         made?
@@ -234,6 +235,7 @@ impl World {
             to,
             whole: self.cloud.services().count() == services.len(),
             no_skip: false,
+            points: Points::NONE,
             options: self.options.clone(),
         };
         Ok(make(&mut brief))

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::{Secret, Service, Slot};
+use crate::model::{PointPolicy, PointProof, Secret, Service, Slot};
 
 use super::settings::{Prefetch, Pull};
 
@@ -42,6 +42,10 @@ pub(super) struct Contents {
     /// How much at once, and how long to wait.
     #[serde(default)]
     pub(super) limits: LimitsSection,
+    /// The way back: dumps of the databases before each release. Absent: taken, kept and proved by the rules
+    /// of each key below.
+    #[serde(default)]
+    pub(super) restore_points: RestorePointsSection,
 }
 
 /// What runs the commands.
@@ -229,6 +233,41 @@ pub(super) struct Access {
     /// The file that holds the password, relative to this file.
     #[schemars(with = "Option<String>")]
     pub(super) password_file: Option<Utf8PathBuf>,
+}
+
+/// The way back: which restore points are taken, where they are kept, how they are proved.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestorePointsSection {
+    /// Before which releases; absent: `every-hop`. `none` needs `accept_no_way_back: true`.
+    #[serde(default)]
+    pub(super) policy: PointPolicy,
+    /// That `policy: none` is meant: after a failure nothing brings the databases back but what you have yourself.
+    pub(super) accept_no_way_back: Option<bool>,
+    /// Where they are kept, relative to this file; absent: `restore-points` in the state directory.
+    #[schemars(with = "Option<String>")]
+    pub(super) directory: Option<Utf8PathBuf>,
+    /// How many of each database are kept, 1 to 1000, besides the first one of a run; absent: 3.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) keep: Option<u32>,
+    /// How a dump is proved; absent: `full`.
+    #[serde(default)]
+    pub(super) verify: PointProof,
+    /// Commands of your own, in the place of dumps.
+    pub(super) commands: Option<CommandsSection>,
+}
+
+/// Commands of the operator's own that take snapshots of databases. They are told what is wanted in environment
+/// variables (`LEAPFROG_POINT`, `LEAPFROG_DATABASE`, `LEAPFROG_HOST` and others), and no password.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandsSection {
+    /// Takes a snapshot of a database.
+    pub(super) save: Vec<String>,
+    /// Brings a database back to one.
+    pub(super) restore: Vec<String>,
+    /// Removes one; absent: they are kept.
+    pub(super) remove: Option<Vec<String>>,
 }
 
 /// A text of the document that must not be shown.

@@ -39,6 +39,16 @@ const WORDS: &[&str] = &[
     "round",
     "stall",
     "connect",
+    "restore_points",
+    "policy",
+    "accept_no_way_back",
+    "directory",
+    "keep",
+    "verify",
+    "commands",
+    "save",
+    "restore",
+    "remove",
     "api",
     "cell0",
 ];
@@ -91,6 +101,8 @@ fn is_plain(path: &[&str]) -> bool {
     match *path {
         ["format" | "name" | "state"] | ["limits", _] | ["runner", "containers", ..] => true,
         ["services", _, "stored_urls"] => true,
+        // The operator's commands may hold anything.
+        ["restore_points", key] => key != "commands",
         ["services", .., last] => matches!(last, "url_env" | "url_file" | "password_env" | "password_file"),
         _ => false,
     }

@@ -17,6 +17,7 @@ mod images;
 mod mapped;
 mod mask;
 mod mistake;
+mod points;
 mod resolve;
 mod services;
 mod settings;
@@ -33,7 +34,7 @@ use crate::model::{ConnectionUrl, DatabaseId, ImageReference, MappedDatabases, S
 
 pub use images::NoImage;
 pub use mistake::CloudError;
-pub use settings::{ContainerSettings, Limits, Prefetch, Pull};
+pub use settings::{ContainerSettings, Limits, Prefetch, Pull, RestorePoints, SnapshotCommands};
 
 use document::Contents;
 use images::Images;
@@ -54,6 +55,8 @@ pub struct Cloud {
     pub mapped: BTreeMap<Service, MappedDatabases>,
     /// How much at once, and how long to wait.
     pub limits: Limits,
+    /// The way back.
+    pub restore_points: RestorePoints,
     /// What the operator should look at and what stops nothing.
     pub warnings: Vec<Mistake>,
     images: Images,

@@ -67,6 +67,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
     }
     let state_dir = resolver.directory().join(contents.state.as_deref().unwrap_or(Utf8Path::new("leapfrog-state")));
     let limits = resolver.limits(&contents.limits);
+    let restore_points = resolver.restore_points(contents.restore_points, &state_dir);
     let containers = contents.runner.containers;
     let images = resolver.images(&containers.images, contents.services.keys().collect());
     let mut databases = BTreeMap::new();
@@ -87,6 +88,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
         databases,
         mapped,
         limits,
+        restore_points,
         warnings: Vec::new(),
         images,
         services: contents.services.into_keys().collect(),

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::model::Points;
 
 /// How containers are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,4 +88,35 @@ impl Default for Limits {
             outage: Duration::from_secs(10 * 60),
         }
     }
+}
+
+/// Restore points: which are taken, where they are kept, how they are proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestorePoints {
+    /// Before which hops, and how they are proved.
+    pub points: Points,
+    /// Where they are kept.
+    pub directory: Utf8PathBuf,
+    /// How many of each database are kept, besides the first one of a run, 1 to 1,000.
+    pub keep: usize,
+    /// The operator's own commands, in the place of dumps.
+    pub commands: Option<SnapshotCommands>,
+}
+
+impl RestorePoints {
+    /// How many are kept unless the file says so.
+    pub(super) const KEPT: u32 = 3;
+    /// The most that are kept.
+    pub(super) const MOST: u32 = 1000;
+}
+
+/// Commands of the operator's own that take snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotCommands {
+    /// Takes one of a database.
+    pub save: Vec<String>,
+    /// Brings a database back to one.
+    pub restore: Vec<String>,
+    /// Removes one.
+    pub remove: Option<Vec<String>>,
 }

@@ -54,6 +54,7 @@ impl Questioner {
             image,
             runner: Arc::clone(&self.runner),
             reader: Arc::clone(&self.reader),
+            points: None,
             connections: Arc::clone(&self.connections),
             redactor: Arc::new(self.connections.redactor()),
             adopt: None,

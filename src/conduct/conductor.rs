@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::back::Backwards;
 use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::patience::{Patience, Patient};
 use super::schedule::{InHand, Next, next};
 use super::sink::EventSink;
 use super::step::{Course, Performance, Places, StepMessage, Turns};
-use super::{Connections, DatabaseReader, Fence, Signal, StopLevel};
+use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
@@ -67,7 +68,7 @@ pub struct Conductor {
     pub(super) journal: Box<dyn RecordLog>,
     pub(super) runner: Arc<dyn Runner>,
     reader: Arc<dyn DatabaseReader>,
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
     pub(super) images: BTreeMap<ImageReference, PinnedImage>,
     settings: Settings,
     pub(super) events: EventSink,
@@ -89,9 +90,13 @@ pub struct Conductor {
     reaping: JoinSet<()>,
     /// What keeps lanes from going on, besides steps.
     pub(super) failures: Vec<Failure>,
-    outcomes: Vec<Outcome>,
+    pub(super) outcomes: Vec<Outcome>,
     /// Looked at before each hop, where there is one.
     fence: Option<Arc<dyn Fence>>,
+    /// Lanes that go back to their restore points.
+    pub(super) back: Backwards,
+    /// Who takes restore points, where the plan has any.
+    pub(super) points: Option<Arc<dyn RestorePoints>>,
 }
 
 /// What a download told the conductor.
@@ -137,6 +142,8 @@ impl Conductor {
             failures: Vec::new(),
             outcomes: Vec::new(),
             fence: None,
+            back: Backwards::default(),
+            points: None,
         }
     }
 
@@ -153,6 +160,13 @@ impl Conductor {
         self
     }
 
+    /// Lets `points` take the plan's restore points.
+    #[must_use]
+    pub fn saving(mut self, points: Arc<dyn RestorePoints>) -> Self {
+        self.points = Some(points);
+        self
+    }
+
     /// Carries out the plan to its end, or as far as it goes. `signals` are the operator's.
     ///
     /// # Errors
@@ -164,10 +178,12 @@ impl Conductor {
         let redactor = Arc::new(self.connections.redactor());
         let mut tasks = JoinSet::new();
         self.find_left_over().await?;
+        self.take_up_way_back();
         self.miss_unpinned();
         let patience = Patience { outage: self.settings.outage, stop: stop.clone(), events: self.events.quietly() };
         self.runner = Arc::new(Patient::new(Arc::clone(&self.runner), patience));
         loop {
+            self.go_back(&tell, &stop, &mut tasks)?;
             // Everything that may begin now.
             let outcome = loop {
                 let plan = Arc::clone(&self.plan);
@@ -340,6 +356,7 @@ impl Conductor {
             image: self.images[&lane.image].clone(),
             runner: Arc::clone(&self.runner),
             reader: Arc::clone(&self.reader),
+            points: self.points.clone(),
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
             turns: Arc::clone(self.turns.entry(lane.service.clone()).or_default()),
@@ -376,13 +393,15 @@ impl Conductor {
                 self.course(step, course);
                 self.reap_later(handle);
             }
-            StepMessage::Ended { step, end, handle } => {
+            StepMessage::Back(end) => self.hear_back(end)?,
+            StepMessage::Ended { step, mut end, handle } => {
                 let Some((began, attempt)) = self.began.remove(&step) else { return Ok(()) };
                 self.hand.running.remove(&step);
                 self.hand.waiting.remove(&step);
                 if !end.outcome.is_complete() {
+                    let back = self.goes_back(&step, &mut end);
                     self.hand.halted.insert(step.service.clone());
-                    self.outcomes.push(end.outcome);
+                    self.outcomes.extend((!back).then_some(end.outcome));
                 }
                 self.record(RecordBody::StepEnded {
                     step,
@@ -445,7 +464,7 @@ impl Conductor {
     }
 
     /// Makes a record durable, then shows it.
-    fn record(&mut self, body: RecordBody) -> Result<(), ConductError> {
+    pub(super) fn record(&mut self, body: RecordBody) -> Result<(), ConductError> {
         let record = self.journal.append(Timestamp::now(), body)?;
         self.events.send(Event::Record(record));
         Ok(())
@@ -462,6 +481,6 @@ pub fn failure(what: String, advice: String) -> Failure {
 }
 
 /// Seconds, to the millisecond.
-fn seconds(duration: Duration) -> f64 {
+pub(super) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ConnectionUrl, DatabaseId, Secret};
+use crate::model::{ConnectionUrl, DatabaseId, Engine, Secret};
 use crate::plan::{OptionValue, StepConfiguration};
 use crate::runner::PrivateFile;
 
@@ -14,6 +14,11 @@ impl Connections {
     /// The URLs by database.
     pub fn new(urls: BTreeMap<DatabaseId, ConnectionUrl>) -> Self {
         Self(urls)
+    }
+
+    /// The engine of a database.
+    pub fn engine(&self, database: &DatabaseId) -> Option<Engine> {
+        self.0.get(database).map(ConnectionUrl::engine)
     }
 
     /// The file as an oslo.config INI. A database that is not known leaves its option out; plans name

@@ -8,6 +8,7 @@
 //! Nothing here prints, speaks SQL or knows containers: runner and heads reader are interfaces.
 
 mod ask;
+mod back;
 mod cancel;
 mod conductor;
 mod found;
@@ -18,6 +19,7 @@ mod launch;
 mod listen;
 mod pace;
 mod patience;
+mod points;
 mod proof;
 mod schedule;
 mod sink;
@@ -33,6 +35,7 @@ pub use found::{Swept, sweep};
 pub use images::{ImageInspector, lack_of, obtain};
 pub use launch::{Connections, Redactor};
 pub use patience::patient;
+pub use points::RestorePoints;
 pub use sink::EventSink;
 
 use crate::journal::Failure;

@@ -61,6 +61,7 @@ fn usual(step: &Step, state: &RunState) -> f64 {
     let usual = match &step.action {
         Action::Drain(_) => 6.0,
         Action::Run(_) | Action::Check(_) => 3.0,
+        Action::Save(_) => 1.0,
         Action::Verify(_) => return 0.0,
     };
     let ran =
@@ -98,7 +99,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         } else if !hand.stopping {
             let left = work_left(lane, state, jobs);
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
-            let next = next.filter(|step| checked || step.phase == Phase::Check);
+            let next = next.filter(|step| checked || step.phase <= Phase::Check);
             begin.extend(next.map(|step| (left, lane, step)));
         }
     }

@@ -8,6 +8,7 @@ mod command;
 mod counting;
 mod drain;
 mod run;
+mod save;
 mod turn;
 mod verify;
 
@@ -20,9 +21,10 @@ use tokio::sync::{mpsc, watch};
 pub(super) use turn::{Places, Turns};
 
 pub(super) use self::counting::Course;
+use super::back::BackEnd;
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
-use super::{DatabaseReader, StopLevel};
+use super::{DatabaseReader, RestorePoints, StopLevel};
 use crate::journal::{Evidence, Failure, Outcome};
 use crate::model::{RunId, StepId, Stream};
 use crate::plan::{Action, Step};
@@ -53,6 +55,8 @@ pub(super) enum StepMessage {
         /// How far the attempt is.
         course: Course,
     },
+    /// A lane is back at its restore points, or is not.
+    Back(BackEnd),
     /// The step waits until rounds of other steps let its own begin, or does so no more.
     Waits {
         /// The step.
@@ -119,6 +123,8 @@ pub(super) struct Performance {
     pub runner: Arc<dyn Runner>,
     /// Who reads the databases.
     pub reader: Arc<dyn DatabaseReader>,
+    /// Who takes restore points.
+    pub points: Option<Arc<dyn RestorePoints>>,
     /// Where the databases are.
     pub connections: Arc<Connections>,
     /// What hides secrets.
@@ -150,6 +156,7 @@ impl Performance {
     pub(super) async fn perform(mut self) {
         let action = self.step.action.clone();
         let (end, handle) = match &action {
+            Action::Save(saved) => (self.save(saved).await, None),
             Action::Run(run) => self.run_once(run).await,
             Action::Drain(migration) => self.drain(migration).await,
             Action::Verify(verification) => (self.verify(verification).await, None),

@@ -10,14 +10,19 @@
 //! Nothing here knows releases, services or terminals.
 
 mod classify;
+mod clear;
 mod connect;
 mod connection;
+mod fingerprint;
 mod lock;
+mod scratch;
 mod sessions;
 
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
+pub use fingerprint::{Depth, Fingerprint, TablePrint};
 pub use lock::{DatabaseLock, Holder, LockError, Loss, lock};
+pub use scratch::{MARKER, Scratch, ScratchError, scratch_name};
 pub use sessions::{Session, Sessions};
 
 /// An error and what led to it, in one line: `log in …: Access denied for user …`.

@@ -7,10 +7,12 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody};
+use super::{
+    Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody, SavedPoint,
+};
 use crate::model::{
-    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, Service, Slot, StepId, Stream,
-    Verdict,
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, Slot, StepId,
+    Stream, Verdict,
 };
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -25,6 +27,10 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
 /// A series.
 pub(crate) fn series() -> impl Strategy<Value = Series> {
     "(20[0-9]{2}\\.[12]|[a-z]{1,9})".prop_map(|text| valid(&text))
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    "[a-z][a-z0-9_-]{0,9}".prop_map(|text| valid(&text))
 }
 
 /// A step.
@@ -105,8 +111,41 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
             .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
         Just(Evidence::NothingElsewhere {}),
+        saved_point().prop_map(|point| Evidence::RestorePoint(Box::new(point))),
+        (database(), text(), heads(), any::<u64>(), any::<u64>(), proof()).prop_map(
+            |(database, point, heads, tables, rows, compared)| Evidence::Restored {
+                database,
+                point,
+                heads,
+                tables,
+                rows,
+                compared
+            }
+        ),
         text().prop_map(|what| Evidence::NothingBesides { what }),
     ]
+}
+
+fn proof() -> impl Strategy<Value = PointProof> {
+    prop_oneof![Just(PointProof::Off), Just(PointProof::Sample), Just(PointProof::Full)]
+}
+
+fn saved_point() -> impl Strategy<Value = SavedPoint> {
+    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    (database(), text(), heads(), numbers, option::of(text()), proof(), vec(text(), 0..3)).prop_map(
+        |(database, point, heads, (tables, rows, plain, bytes), sum, proof, removed)| SavedPoint {
+            database,
+            point,
+            heads,
+            tables,
+            rows,
+            plain,
+            bytes,
+            sum,
+            proof,
+            removed,
+        },
+    )
 }
 
 fn branch() -> impl Strategy<Value = Branch> {
@@ -214,6 +253,18 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
         ended,
         said,
         series().prop_map(|series| RecordBody::HopEnded { series }),
+        (series(), btree_set(service(), 0..3), option::of(step()), text(), any::<u32>()).prop_map(
+            |(to, services, because, host, pid)| RecordBody::RestoreStarted { to, services, because, host, pid }
+        ),
+        (series(), btree_set(service(), 0..3), outcome(), seconds(), vec(evidence(), 0..3), option::of(failure()))
+            .prop_map(|(to, services, outcome, seconds, evidence, failure)| RecordBody::RestoreEnded {
+                to,
+                services,
+                outcome,
+                seconds,
+                evidence,
+                failure
+            }),
         (outcome(), option::of(failure())).prop_map(|(outcome, failure)| RecordBody::RunEnded { outcome, failure }),
     ]
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, RunId, Series, StepId, Verdict};
+use crate::model::{
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, StepId, Verdict,
+};
 
 /// One line of a journal, and one event of the JSON Lines output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -151,6 +153,36 @@ pub enum RecordBody {
         /// The hop.
         series: Series,
     },
+    /// Databases are about to be brought back to restore points. Until this ended well they stand nowhere.
+    RestoreStarted {
+        /// The hop before which they will stand.
+        to: Series,
+        /// The services whose databases they are.
+        services: BTreeSet<Service>,
+        /// The step whose death is undone; absent where the operator asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<StepId>,
+        /// The machine that leapfrog runs on.
+        host: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A restore ended. With [`Outcome::Done`] these services have yet to do all work of this hop and of later ones.
+    RestoreEnded {
+        /// The hop before which they stand.
+        to: Series,
+        /// The services whose databases they are.
+        services: BTreeSet<Service>,
+        /// How.
+        outcome: Outcome,
+        /// How long it took, in seconds.
+        seconds: f64,
+        /// What supports the outcome.
+        evidence: Vec<Evidence>,
+        /// What went wrong, where something did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
     /// leapfrog is about to exit in an orderly way.
     RunEnded {
         /// How: [`Outcome::Done`] means that every hop is complete.
@@ -272,6 +304,23 @@ pub enum Evidence {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         may_drop: Option<u64>,
     },
+    /// A restore point of a database: a dump of it, on the disk, as it was proved.
+    RestorePoint(Box<SavedPoint>),
+    /// A database that was brought back: it shows what was recorded of the restore point.
+    Restored {
+        /// The database.
+        database: DatabaseId,
+        /// The restore point's name.
+        point: String,
+        /// Its heads, as read from it.
+        heads: Heads,
+        /// How many tables it holds.
+        tables: u64,
+        /// How many rows they hold together.
+        rows: u64,
+        /// What of it was compared.
+        compared: PointProof,
+    },
     /// The command left no SQLite file in its own filesystem: it wrote to no other database than the one it
     /// was told of.
     NothingElsewhere {},
@@ -280,6 +329,33 @@ pub enum Evidence {
         /// What it does.
         what: String,
     },
+}
+
+/// What was recorded of a restore point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SavedPoint {
+    /// The database.
+    pub database: DatabaseId,
+    /// The restore point's name: its place in the directory of restore points.
+    pub point: String,
+    /// The database's heads.
+    pub heads: Heads,
+    /// How many tables it holds.
+    pub tables: u64,
+    /// How many rows they hold together.
+    pub rows: u64,
+    /// The dump's size in bytes before it was compressed; 0 for a snapshot of the operator's own.
+    pub plain: u64,
+    /// Its size in bytes on the disk; 0 for a snapshot of the operator's own.
+    pub bytes: u64,
+    /// The SHA-256 of the file; absent for a snapshot of the operator's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
+    /// How it was proved.
+    pub proof: PointProof,
+    /// Older restore points of the database that were removed, as there were more than are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
 }
 
 /// What one round said of one data migration.

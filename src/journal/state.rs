@@ -1,9 +1,9 @@
 //! The state of a run: a fold over its records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Failure, Outcome, Record, RecordBody};
-use crate::model::{Digest, ImageReference, RunId, Series, StepId};
+use super::{Evidence, Failure, Outcome, Record, RecordBody, Restoring, SavedPoint};
+use crate::model::{Digest, ImageReference, RunId, Series, Service, StepId};
 
 /// What the records of a run say, taken together.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +24,14 @@ pub struct RunState {
     pub failure: Option<Failure>,
     /// When the last record was written.
     pub last: Option<jiff::Timestamp>,
+    /// The restore points that were taken, by the step that took them.
+    pub points: BTreeMap<StepId, SavedPoint>,
+    /// Steps of which an attempt was cut off: nobody saw its end, and nobody took it up.
+    pub cut_off: BTreeSet<StepId>,
+    /// A restore that began and did not end well: its databases stand nowhere.
+    pub restoring: Option<Restoring>,
+    /// How often a lane was brought back to the beginning of a hop by itself.
+    pub way_back: BTreeMap<(Series, Service), u32>,
 }
 
 /// How a run began.
@@ -116,7 +124,14 @@ impl RunState {
             return illegal("a run begins once, with its first record".to_owned());
         }
         let between = |body: &RecordBody| {
-            matches!(body, RecordBody::RunResumed { .. } | RecordBody::StepResolved { .. } | RecordBody::Unknown)
+            matches!(
+                body,
+                RecordBody::RunResumed { .. }
+                    | RecordBody::StepResolved { .. }
+                    | RecordBody::RestoreStarted { .. }
+                    | RecordBody::RestoreEnded { .. }
+                    | RecordBody::Unknown
+            )
         };
         if self.ended.is_some() && !between(&record.body) {
             return illegal("the run had ended and was not resumed".to_owned());
@@ -164,6 +179,9 @@ impl RunState {
                 if !self.hops.last().is_some_and(|hop| hop.series == step.series && hop.ended.is_none()) {
                     return illegal(format!("step {step} began outside its hop"));
                 }
+                if self.restoring.as_ref().is_some_and(|open| open.services.contains(&step.service)) {
+                    return illegal(format!("step {step} began while its databases were being brought back"));
+                }
                 let before = self.steps.get(step);
                 if before.is_some_and(StepState::is_complete) {
                     return illegal(format!("step {step} was done before it began again"));
@@ -175,6 +193,9 @@ impl RunState {
                     return illegal(format!("attempt {attempt} of step {step} is out of turn"));
                 }
                 let rows = before.map_or(0, |before| before.rows);
+                if before.is_some_and(|before| before.outcome.is_none()) && !adopted {
+                    self.cut_off.insert(step.clone());
+                }
                 let state = StepState {
                     attempt: *attempt,
                     rounds: 0,
@@ -200,13 +221,28 @@ impl RunState {
                 let moved = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.moved));
                 state.rows = state.rows.saturating_add(moved);
             }
-            RecordBody::StepEnded { step, attempt, outcome, seconds, never_began, .. } => {
+            RecordBody::StepEnded { step, attempt, outcome, seconds, never_began, evidence, .. } => {
                 let Some(state) = self.running(step, *attempt) else {
                     return illegal(format!("step {step} ended and was not running"));
                 };
                 state.outcome = Some(*outcome);
                 state.seconds = *seconds;
                 state.never_began = *never_began;
+                for piece in evidence {
+                    if let Evidence::RestorePoint(point) = piece {
+                        self.points.insert(step.clone(), (**point).clone());
+                    }
+                }
+            }
+            RecordBody::RestoreStarted { to, services, because, .. } => {
+                if let Err(why) = self.restore_started(to, services, because.as_ref()) {
+                    return illegal(why);
+                }
+            }
+            RecordBody::RestoreEnded { to, services, outcome, .. } => {
+                if let Err(why) = self.restore_ended(to, services, *outcome) {
+                    return illegal(why);
+                }
             }
             RecordBody::StepResolved { step, attempt, outcome, .. } => {
                 if !matches!(outcome, Outcome::Done | Outcome::Failed) {

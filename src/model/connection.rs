@@ -143,6 +143,13 @@ impl ConnectionUrl {
         self
     }
 
+    /// The same server and login with another database.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// The same URL with another user, password, or both.
     #[must_use]
     pub fn with_login(mut self, user: &Option<String>, password: &Option<Secret>) -> Self {

@@ -11,6 +11,8 @@ use super::{IdentifierError, Series, SeriesError, Service, Slot};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// Dumps, so that there is a way back.
+    Save,
     /// Looks before anything changes.
     Check,
     /// Schema changes that add.
@@ -26,6 +28,7 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Save => "save",
             Self::Check => "check",
             Self::Expand => "expand",
             Self::Migrate => "migrate",
@@ -106,6 +109,9 @@ pub enum StepIdError {
 }
 
 impl StepId {
+    /// The name of the steps that take restore points, in every plan.
+    pub const RESTORE_POINT: &'static str = "restore-point";
+
     /// The step's name within its lane: `db-sync@cell1`.
     pub fn short(&self) -> String {
         match &self.target {

@@ -7,11 +7,12 @@ use super::document::{
     Verification,
 };
 use super::refusal::{Refusal, RefusalKind, Refused};
+use super::save;
 use super::schema;
 use super::start::{self, Start};
 use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release};
 use crate::model::{
-    ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Series, Service, Slot, StepId,
+    ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Points, Series, Service, Slot, StepId,
 };
 
 /// The name of the step that compares heads at the end of every lane.
@@ -41,6 +42,8 @@ pub struct Brief<'a> {
     pub whole: bool,
     /// Whether schema migrations are run even where nothing is to do.
     pub no_skip: bool,
+    /// Which restore points are taken.
+    pub points: Points,
     /// How a command line continues that means the same files, for advice: ` --config …`.
     pub options: String,
 }
@@ -85,12 +88,20 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
     if brief.no_skip {
         reasons.push("no step is skipped: every schema migration is run, even where nothing is to do".to_owned());
     }
+    reasons.extend(save::reason(brief.points.policy));
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
     let mut hops = Vec::new();
     for (index, release) in path.iter().enumerate() {
         // The databases stand at the first release already: its checks would come too late.
         let checks = index > 0;
-        let lanes = brief.playbooks.iter().map(|playbook| lane(brief, release, playbook, &mut heads, checks)).collect();
+        let lanes = brief.playbooks.iter().map(|playbook| {
+            let mut lane = lane(brief, release, playbook, &mut heads, checks);
+            if brief.points.before(index) {
+                save::before(&mut lane, &release.series, brief.points.proof);
+            }
+            lane
+        });
+        let lanes = lanes.collect();
         let last = index + 1 == path.len();
         let reason = match (index, last) {
             (0, true) => "the databases stand here; its data migrations are run until done",

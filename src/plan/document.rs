@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Allowance, CheckFormat, OutputFormat, Remainder, Residue};
 use crate::model::{
-    Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, Series, Service, StepId,
+    Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, PointProof, Series, Service, StepId,
 };
 
 /// Everything a run will do. Holds no secrets.
@@ -100,6 +100,8 @@ fn is_false(value: &bool) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
+    /// Takes a restore point of a database: dumps it, and proves the dump.
+    Save(SavedDatabase),
     /// Runs a command once.
     Run(Box<CommandRun>),
     /// Runs a command until its work is done.
@@ -108,6 +110,15 @@ pub enum Action {
     Verify(Verification),
     /// Runs the release's own checks. No lane of the hop goes on before those of every lane are done.
     Check(Box<ReleaseChecks>),
+}
+
+/// A database of which a restore point is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SavedDatabase {
+    /// The database.
+    pub database: DatabaseId,
+    /// How the dump is proved.
+    pub proof: PointProof,
 }
 
 /// A command that is run once.
@@ -263,7 +274,7 @@ impl Action {
         match self {
             Self::Run(run) => Some(run.command.to_string()),
             Self::Drain(migration) => Some(migration.command.words(batch.or(Some(migration.count))).join(" ")),
-            Self::Verify(_) => None,
+            Self::Verify(_) | Self::Save(_) => None,
             Self::Check(checks) => Some(checks.command.to_string()),
         }
     }
@@ -273,7 +284,7 @@ impl Action {
         match self {
             Self::Run(run) => Some(run.command.program()),
             Self::Drain(migration) => Some(migration.command.program()),
-            Self::Verify(_) => None,
+            Self::Verify(_) | Self::Save(_) => None,
             Self::Check(checks) => Some(checks.command.program()),
         }
     }

@@ -51,7 +51,7 @@ impl Step {
     pub fn may_be_skipped(&self) -> bool {
         match &self.action {
             Action::Run(run) => run.schema.as_ref().is_some_and(|schema| schema.skippable),
-            Action::Drain(_) | Action::Verify(_) | Action::Check(_) => false,
+            Action::Drain(_) | Action::Verify(_) | Action::Check(_) | Action::Save(_) => false,
         }
     }
 }

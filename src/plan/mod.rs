@@ -13,14 +13,15 @@ mod mapped;
 pub mod proof;
 mod reconcile;
 mod refusal;
+mod save;
 mod schema;
 mod start;
 mod text;
 
 pub use build::{Brief, build};
 pub use document::{
-    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SchemaMove,
-    SchemaTarget, Standing, Step, StepConfiguration, Unless, Verification,
+    Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SavedDatabase,
+    SchemaMove, SchemaTarget, Standing, Step, StepConfiguration, Unless, Verification,
 };
 pub use mapped::Mappings;
 pub use reconcile::{reconcile, stands_at_the_end};

@@ -52,7 +52,12 @@ fn reconcile_one(
     };
     let mut expected = named(proved);
     // A lane that is under way may have left the database anywhere between two releases, but at no third.
-    let under_way = lanes.get(complete).filter(|lane| lane.steps.iter().any(|step| state.steps.contains_key(&step.id)));
+    // Restore points change nothing.
+    let begun = |lane: &&&Lane| {
+        let changing = lane.steps.iter().filter(|step| step.saves().is_none());
+        changing.into_iter().any(|step| state.steps.contains_key(&step.id))
+    };
+    let under_way = lanes.get(complete).filter(begun);
     if let Some(lane) = under_way {
         let next = reached(lane, id)?;
         let elsewhere =

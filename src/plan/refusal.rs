@@ -66,6 +66,8 @@ pub enum RefusalKind {
     Image,
     /// What executes the commands does not answer.
     Runner,
+    /// Restore points cannot be taken, or there is none to go back to.
+    RestorePoint,
 }
 
 impl fmt::Display for Refusal {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::document::{Action, Hop, Lane, Plan, Standing};
-use crate::model::DatabaseId;
+use crate::model::{DatabaseId, PointProof};
 
 /// The plan as a person reads it: the path, then every hop with its lanes, steps, images and reasons.
 pub fn render(plan: &Plan) -> String {
@@ -93,6 +93,11 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
             Action::Drain(migration) => {
                 format!("{}  (until done)", migration.command.words(Some(migration.count)).join(" "))
             }
+            Action::Save(saved) => match saved.proof {
+                PointProof::Off => "dumped, and not proved".to_owned(),
+                PointProof::Sample => "dumped, brought back into a scratch database, compared in part".to_owned(),
+                PointProof::Full => "dumped, brought back into a scratch database, compared".to_owned(),
+            },
             Action::Verify(_) => "heads are read and compared".to_owned(),
             Action::Check(checks) => format!("{}  (before any schema of this hop)", checks.command),
         };

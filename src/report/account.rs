@@ -4,15 +4,18 @@
 //! journal at any time; [`View`](super::View) adds to it what only a live observer sees. A step that
 //! the plan does not hold is passed over: a reporter has no say in what is right.
 
+mod undo;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::journal::{Evidence, Failure, Outcome, Record, RecordBody};
-use crate::model::{RunId, StepId};
+use crate::model::{RunId, Series, StepId};
 use crate::plan::{Hop, Lane, Plan, Step};
 
+use super::restores::Restore;
 use super::text::seconds_between;
 
 /// A step's place in the plan: indices of hop, lane and step.
@@ -109,6 +112,7 @@ pub(super) struct Account {
     sittings: Vec<Sitting>,
     hops: Vec<HopTimes>,
     attempts: BTreeMap<Place, Vec<Attempt>>,
+    restores: Vec<Restore>,
     /// Whether no process works on the run any more.
     closed: bool,
 }
@@ -124,7 +128,8 @@ impl Account {
             }
         }
         let hops = vec![HopTimes::default(); plan.hops.len()];
-        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts: BTreeMap::new(), closed: false }
+        let (attempts, restores) = (BTreeMap::new(), Vec::new());
+        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts, restores, closed: false }
     }
 
     pub(super) fn of(plan: &Plan, records: &[Record]) -> Self {
@@ -183,6 +188,22 @@ impl Account {
                     attempt.end = Some(end);
                 }
             }
+            RecordBody::RestoreStarted { to, services, because, .. } => self.restores.push(Restore {
+                time,
+                to: to.clone(),
+                services: services.clone(),
+                because: because.clone(),
+                outcome: None,
+                failure: None,
+            }),
+            RecordBody::RestoreEnded { to, services, outcome, failure, .. } => {
+                if let Some(restore) = self.restores.last_mut() {
+                    (restore.outcome, restore.failure) = (Some(*outcome), failure.clone());
+                }
+                if outcome.is_complete() {
+                    self.undo(to, services);
+                }
+            }
             RecordBody::StepResolved { step, attempt, outcome, by, host, note, evidence } => {
                 let said = said(by, host, note.as_deref());
                 if let Some(attempt) = self.attempt(step, *attempt) {
@@ -225,7 +246,7 @@ impl Account {
         });
     }
 
-    fn hop_times(&mut self, series: &crate::model::Series) -> Option<&mut HopTimes> {
+    fn hop_times(&mut self, series: &Series) -> Option<&mut HopTimes> {
         let place = self.plan.hops.iter().position(|hop| hop.series == *series)?;
         self.hops.get_mut(place)
     }

@@ -31,12 +31,23 @@ pub(super) fn standing(account: &Account) -> String {
 fn service_stands(account: &Account, lane: usize) -> String {
     let hops = &account.plan().hops;
     let service = &hops[0].lanes[lane].service;
+    if let Some(open) = account.restores().last().filter(|restore| restore.is_open())
+        && open.services.contains(service)
+    {
+        return format!("nowhere: bringing back to where {} began is not complete", open.to);
+    }
     let mut at = &account.plan().from;
     for (h, hop) in hops.iter().enumerate() {
         let Some(l) = hop.lanes.iter().position(|lane| lane.service == *service) else { continue };
         match account.lane_state(h, l) {
             LaneState::Done => at = &hop.series,
             LaneState::Waiting => break,
+            // A restore point changes nothing.
+            LaneState::Between(_) | LaneState::Running(_) | LaneState::OutOfSight(_) | LaneState::Ended(..)
+                if account.lane_only_saved(h, l) =>
+            {
+                break;
+            }
             _ if hop.series == *at => return format!("at {at}, not complete"),
             _ => return format!("between {at} and {}", hop.series),
         }
@@ -47,6 +58,17 @@ fn service_stands(account: &Account, lane: usize) -> String {
 /// What to do next, and whether the command that goes on with the run belongs to it.
 pub(super) fn next(account: &Account) -> (String, bool) {
     let to = &account.plan().to;
+    if let Some(open) = account.restores().last().filter(|restore| restore.is_open() && restore.because.is_none()) {
+        let services: Vec<&str> = open.services.iter().map(|service| service.as_str()).collect();
+        return (
+            format!(
+                "finish what brings the databases back: `leapfrog restore --to {} --service {}`; then run",
+                open.to,
+                services.join(",")
+            ),
+            true,
+        );
+    }
     match account.outcome() {
         Some(Outcome::Done | Outcome::Skipped) => {
             (format!("start the services of {to}; those of older releases no longer fit"), false)

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Evidence, Outcome};
-use crate::model::{CheckResult, DatabaseId, Heads, Slot, Verdict};
+use crate::model::{CheckResult, DatabaseId, Heads, PointProof, Slot, Verdict};
 
 use super::account::Account;
+use super::restores::saved;
 use super::text::{counted, listed};
 
 /// Each piece of a step's evidence as a phrase; an ordinary exit code only where it stands alone.
@@ -74,6 +75,12 @@ fn phrase(evidence: &Evidence) -> String {
             }
         }
         Evidence::NothingElsewhere {} => "nothing written elsewhere".to_owned(),
+        Evidence::RestorePoint(point) => saved(point),
+        Evidence::Restored { database, heads, tables, rows, .. } => format!(
+            "{database} brought back to {heads}: {} in {}",
+            counted(*rows, "row", "rows"),
+            counted(*tables, "table", "tables")
+        ),
         Evidence::NothingBesides { what } => format!("nothing there for what it does besides: {what}"),
     }
 }
@@ -134,7 +141,7 @@ pub(super) fn residues(account: &Account) -> Vec<String> {
 pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String> {
     let mut heads: BTreeMap<&Heads, BTreeSet<&DatabaseId>> = BTreeMap::new();
     let (mut drained, mut gone, mut skipped, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut succeeded = 0;
+    let (mut succeeded, mut proved, mut unproved) = (0, 0_u64, 0_u64);
     for place in account.lane_places(hop, lane) {
         let Some(end) = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref()) else { continue };
         if !end.outcome.is_complete() {
@@ -170,7 +177,10 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::Exit { .. }
                 | Evidence::Branch { .. }
                 | Evidence::NothingElsewhere {}
-                | Evidence::NothingBesides { .. } => {}
+                | Evidence::NothingBesides { .. }
+                | Evidence::Restored { .. } => {}
+                Evidence::RestorePoint(point) if point.proof == PointProof::Off => unproved += 1,
+                Evidence::RestorePoint(_) => proved += 1,
             }
         }
     }
@@ -196,6 +206,9 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
     if !skipped.is_empty() {
         proof.push(format!("{} skipped, with nothing to do", listed(&skipped)));
     }
+    let points = |number| counted(number, "restore point", "restore points");
+    proof.extend((proved > 0).then(|| points(proved)));
+    proof.extend((unproved > 0).then(|| format!("{} that nothing proved", points(unproved))));
     gone.sort();
     gone.dedup();
     proof.extend(gone.iter().map(|what| format!("no {what}")));

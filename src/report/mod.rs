@@ -26,6 +26,7 @@ mod look;
 mod outlet;
 mod plain;
 mod pulls;
+mod restores;
 mod screen;
 mod status;
 #[cfg(test)]
@@ -44,9 +45,11 @@ pub use jsonl::JsonLinesReporter;
 pub use look::{ColorChoice, Look, can_redraw};
 pub use outlet::Outlet;
 pub use plain::PlainReporter;
+pub use restores::saved as saved_point;
 pub use status::{Process, RunEntry, runs, status};
 pub use summary::{About, summary};
 pub use terminal::{TerminalReporter, terminal_columns};
+pub use text::bytes;
 
 use crate::journal::Event;
 

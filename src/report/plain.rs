@@ -110,6 +110,10 @@ impl PlainReporter {
                 let rows = rows.map(|rows| format!(", {}", counted(rows, "row", "rows"))).unwrap_or_default();
                 format!("{series} done after {}{rows}", took(seconds))
             }
+            RecordBody::RestoreStarted { .. } | RecordBody::RestoreEnded { .. } => {
+                self.restore(record);
+                return;
+            }
             RecordBody::RunEnded { outcome, failure } => {
                 let seconds = self.view.account().run_seconds(time);
                 self.say(time, &format!("run {} after {}", block::verb(*outcome), took(seconds)));
@@ -122,6 +126,26 @@ impl PlainReporter {
             RecordBody::RoundEnded { .. } | RecordBody::Unknown => return,
         };
         self.say(time, &text);
+    }
+
+    fn restore(&mut self, record: &Record) {
+        let Some(restore) = self.view.account().restores().last().cloned() else { return };
+        match &record.body {
+            RecordBody::RestoreEnded { outcome, seconds, evidence, .. } => {
+                let words = in_words(evidence);
+                let words = if words.is_empty() { String::new() } else { format!(": {}", words.join("; ")) };
+                let text =
+                    format!("restore of {} {} after {}{words}", restore.about(), block::verb(*outcome), took(*seconds));
+                self.say(record.time, &text);
+            }
+            _ => {
+                let why = restore.because.as_ref().map(|step| format!(", since {step} died")).unwrap_or_default();
+                self.say(record.time, &format!("restore of {} started{why}", restore.about()));
+            }
+        }
+        if let Some(failure) = &restore.failure {
+            self.failure(record.time, "restore", failure);
+        }
     }
 
     fn failure(&mut self, time: Timestamp, name: &str, failure: &Failure) {

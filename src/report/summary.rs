@@ -15,6 +15,7 @@ use super::conclusion::{next, standing};
 use super::evidence;
 use super::frame::outcome_mark;
 use super::look::{Ink, Mark};
+use super::restores;
 use super::text::{clean, counted, left, right, took, width, wrap};
 
 /// A run to speak about.
@@ -77,6 +78,10 @@ pub(super) fn troubles(account: &Account, about: &About<'_>, paper: Paper) -> Ve
         lines.extend(block::step_ended(&account.step(place).id, attempt, end, about.directory, paper));
         lines.push(String::new());
     }
+    if let Some(failure) = account.restores().last().and_then(|restore| restore.failure.as_ref()) {
+        lines.extend(block::failure_fields(failure, about.directory, 0, paper));
+        lines.push(String::new());
+    }
     if let Some(failure) = account.sittings().last().and_then(|sitting| sitting.failure.as_ref()) {
         lines.extend(block::failure_fields(failure, about.directory, 0, paper));
         lines.push(String::new());
@@ -90,6 +95,11 @@ pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec
     if account.sittings().iter().any(|sitting| sitting.unfenced) {
         let text = "off: others were allowed to be connected to the databases while leapfrog worked";
         lines.extend(paper.field(0, "fence", text));
+    }
+    let mut label = "back";
+    for sentence in restores::sentences(account) {
+        lines.extend(paper.field(0, label, &sentence));
+        label = "";
     }
     let mut label = "word";
     for (place, outcome, said) in account.words() {

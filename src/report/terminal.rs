@@ -119,6 +119,18 @@ impl TerminalReporter {
                     _ => Vec::new(),
                 }
             }
+            RecordBody::RestoreStarted { because, .. } => {
+                let why = because.as_ref().map(|step| format!(", since {step} died")).unwrap_or_default();
+                let about = account.restores().last().map(super::restores::Restore::about).unwrap_or_default();
+                block::notice(Mark::Odd, &format!("brings back {about}{why}"), record.time, paper)
+            }
+            RecordBody::RestoreEnded { failure: Some(failure), .. } => {
+                block::failure_fields(failure, &self.directory, 0, paper)
+            }
+            RecordBody::RestoreEnded { .. } => {
+                let about = account.restores().last().map(super::restores::Restore::about).unwrap_or_default();
+                block::notice(Mark::Notice, &format!("brought back {about}"), record.time, paper)
+            }
             RecordBody::RunEnded { failure: Some(failure), .. } => {
                 block::failure_fields(failure, &self.directory, 0, paper)
             }

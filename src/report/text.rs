@@ -207,7 +207,7 @@ pub(super) fn rate(rows: f64) -> String {
 }
 
 /// `512 B`, `34 KiB`, `120 MiB`, `1.2 GiB`.
-pub(super) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     let value = number as f64;
     let (unit, name) = [(30, "GiB"), (20, "MiB"), (10, "KiB")]
         .into_iter()

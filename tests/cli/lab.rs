@@ -27,11 +27,16 @@ const ANTELOPE: &[(&str, &[&str])] = &[
     ("placement", &["422ece571366"]),
 ];
 
+/// These clouds have no way back.
+const NO_POINTS: &str = "restore_points: {policy: none, accept_no_way_back: true}\n";
+
 /// A cloud in a directory.
 pub(crate) struct Lab {
     directory: TempDir,
     services: String,
     extra: String,
+    /// What the cloud file says of restore points.
+    points: &'static str,
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
@@ -46,7 +51,7 @@ impl Lab {
     /// A cloud without services.
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("lab").tempdir().expect("a directory");
-        Self { directory, services: String::new(), extra: String::new(), variables: Vec::new() }
+        Self { directory, services: String::new(), extra: String::new(), points: NO_POINTS, variables: Vec::new() }
     }
 
     /// A cloud with these services, all of them at 2023.1.
@@ -106,6 +111,11 @@ impl Lab {
         self
     }
 
+    /// Restore points, as they are unless the file says something else.
+    pub(crate) fn with_points(self) -> Self {
+        Self { points: "", ..self }
+    }
+
     /// An environment variable of the program.
     pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
@@ -115,9 +125,9 @@ impl Lab {
     /// Writes the cloud file that all of this makes.
     pub(crate) fn ready(self) -> Self {
         let text = format!(
-            "format: 1\nname: lab\n{}runner:\n  containers:\n    images:\n      default: \
+            "format: 1\nname: lab\n{}{}runner:\n  containers:\n    images:\n      default: \
              \"registry.example/openstack:{{series}}\"\nservices:\n{}",
-            self.extra, self.services
+            self.extra, self.points, self.services
         );
         self.file("leapfrog.yaml", text);
         self

@@ -12,6 +12,7 @@ mod mapped;
 mod pages;
 mod refusals;
 mod resolve;
+mod restore;
 mod runs;
 mod secrets;
 mod selection;

@@ -12,7 +12,7 @@ const RUN: &str = "20261122-031502-7f3a";
 const ONCE: &str = "2023.1/placement/db-sync";
 
 /// An engine of its own that has no container, and answers nothing else.
-fn empty_engine() -> String {
+pub(crate) fn empty_engine() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {

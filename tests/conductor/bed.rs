@@ -7,7 +7,9 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use leapfrog::catalog::{OutputFormat, Remainder, Residue};
-use leapfrog::conduct::{Conclusion, Conductor, Connections, DatabaseReader, EventSink, Fence, Settings, Signal};
+use leapfrog::conduct::{
+    Conclusion, Conductor, Connections, DatabaseReader, EventSink, Fence, RestorePoints, Settings, Signal,
+};
 use leapfrog::journal::{self, Event, Failure, Journal, Outcome, Record, RecordBody, RunState};
 use leapfrog::model::{
     ConnectionUrl, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, RunId, Secret, Series, StepId,
@@ -178,6 +180,8 @@ pub(crate) struct Bed {
     pub(crate) password: String,
     /// Looked at before every hop.
     pub(crate) fence: Option<Arc<dyn Fence>>,
+    /// Takes restore points.
+    pub(crate) points: Option<Arc<dyn RestorePoints>>,
     reactions: Vec<Reaction>,
 }
 
@@ -233,6 +237,7 @@ impl Bed {
             jobs: 8,
             password: PASSWORD.into(),
             fence: None,
+            points: None,
             reactions: Vec::new(),
         }
     }
@@ -389,6 +394,10 @@ impl Bed {
         );
         let conductor = match &self.fence {
             Some(fence) => conductor.behind(Arc::clone(fence)),
+            None => conductor,
+        };
+        let conductor = match &self.points {
+            Some(points) => conductor.saving(Arc::clone(points)),
             None => conductor,
         };
         let conclusion = tokio::time::timeout(Duration::from_secs(30 * 24 * 3600), conductor.conduct(signals));

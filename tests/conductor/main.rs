@@ -9,6 +9,7 @@ mod leaps;
 mod once;
 mod others;
 mod outages;
+mod points;
 mod schemas;
 mod secrets;
 mod side_by_side;

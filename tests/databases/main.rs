@@ -7,6 +7,7 @@
 mod locks;
 mod mariadb;
 mod observation;
+mod points;
 mod postgresql;
 mod sqlite;
 

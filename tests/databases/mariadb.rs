@@ -66,12 +66,12 @@ impl Database {
         self.user(PASSWORD)
     }
 
-    fn run(&self, statements: &[&str]) {
+    pub(crate) fn run(&self, statements: &[&str]) {
         wait(run(&self.root(), statements));
     }
 
     /// Gives the user a password and a right.
-    fn grant(&self, right: &str) {
+    pub(crate) fn grant(&self, right: &str) {
         self.run(&[
             &format!("ALTER USER `{}`@`%` IDENTIFIED BY '{PASSWORD}'", self.name),
             &format!("GRANT {right} TO `{}`@`%`", self.name),

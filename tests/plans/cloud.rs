@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leapfrog::catalog::{Catalog, Playbook, Release};
 use leapfrog::model::{
-    ConnectionUrl, DatabaseId, Engine, Heads, ImageReference, Observation, ObservedDatabase, Secret, Service,
+    ConnectionUrl, DatabaseId, Engine, Heads, ImageReference, Observation, ObservedDatabase, Points, Secret, Service,
     StoredUrl, Unreachable,
 };
 use leapfrog::plan::{self, Brief, Plan, Refused, Start};
@@ -37,6 +37,7 @@ pub(crate) struct Cloud {
     /// The services that take part; none: all.
     pub(crate) only: Vec<&'static str>,
     pub(crate) no_skip: bool,
+    pub(crate) points: Points,
 }
 
 impl Cloud {
@@ -52,6 +53,7 @@ impl Cloud {
             trusted: BTreeSet::new(),
             only: Vec::new(),
             no_skip: false,
+            points: Points::NONE,
         };
         for (id, name) in DATABASES {
             let url: ConnectionUrl = valid(&format!("mysql+pymysql://leapfrog@10.0.0.5/{name}"));
@@ -128,6 +130,7 @@ impl Cloud {
             from: self.from.clone(),
             to: valid(&self.to),
             no_skip: self.no_skip,
+            points: self.points,
             whole: self.only.is_empty(),
             options: String::new(),
         })

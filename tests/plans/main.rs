@@ -6,5 +6,6 @@
 mod cloud;
 mod mapped;
 mod plans;
+mod points;
 mod reconcile;
 mod refusals;

@@ -15,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::guard::Guard;
 use crate::cli::images::ImageReader;
 use crate::cli::look::Show;
+use crate::cli::points::DatabasePoints;
 use crate::cli::reader::LiveReader;
 use crate::cli::stop::Stop;
 use crate::cli::telling::{listen, tell};
@@ -39,7 +40,7 @@ pub(super) async fn carry_out(
     show: &Show,
     again: &str,
 ) -> Result<Ending, Stop> {
-    let Ready { run, mut plan, history, images, opening } = ready;
+    let Ready { run, mut plan, history, state, images, opening } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
@@ -47,7 +48,6 @@ pub(super) async fn carry_out(
     let asked = listen(sender.clone()).map_err(Stop::internal)?;
     let fence = guard.fence();
     let locks = guard.watch(sender);
-    let state = RunState::of(&history).context("failed to follow the journal").map_err(Stop::internal)?;
     let first = needed_first(world, arguments, &plan, &state);
     let services = services(&plan);
     let waiting = conduct::patient(Arc::clone(&runner), world.cloud.limits.outage, &events);
@@ -95,7 +95,8 @@ pub(super) async fn carry_out(
         settings,
         events,
     )
-    .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>));
+    .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>))
+    .saving(Arc::new(DatabasePoints::new(world, &run)));
     let conductor = match arguments.fence {
         FenceMode::On => conductor.behind(Arc::new(fence)),
         FenceMode::Off => conductor,

@@ -10,18 +10,18 @@ use crate::cli::arguments::{FenceMode, LeapArguments};
 use crate::cli::look::Show;
 use crate::cli::stop::Stop;
 use crate::cli::world::{Target, Wanted, World};
-use crate::cli::{images, preflight, records};
+use crate::cli::{images, preflight, records, restore};
 use crate::journal::{Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
 use crate::runner::{FoundState, PinnedImage, Runner};
 
 /// The latest run of a cloud.
-struct Latest {
-    run: RunId,
-    plan: Plan,
-    records: Vec<Record>,
-    state: RunState,
+pub(in crate::cli) struct Latest {
+    pub(in crate::cli) run: RunId,
+    pub(in crate::cli) plan: Plan,
+    pub(in crate::cli) records: Vec<Record>,
+    pub(in crate::cli) state: RunState,
 }
 
 /// A run that is ready to be carried out.
@@ -30,6 +30,8 @@ pub(super) struct Ready {
     pub plan: Arc<Plan>,
     /// What was recorded before this process.
     pub history: Vec<Record>,
+    /// What that means.
+    pub state: RunState,
     pub images: BTreeMap<ImageReference, PinnedImage>,
     /// How the run continues or begins, once the first images are here.
     pub opening: Opening,
@@ -59,6 +61,9 @@ pub(super) async fn prepare(
     show: &Show,
 ) -> Result<Option<Ready>, Stop> {
     let latest = latest(store)?;
+    if let Some(latest) = &latest {
+        restore::nothing_half_restored(&latest.run, &latest.state, &world.options(&wanted.services))?;
+    }
     let observation = world.observe(&wanted.services).await;
     let latest = if arguments.fresh { nothing_runs(latest, runner).await? } else { latest };
     let ready = match latest {
@@ -137,7 +142,7 @@ async fn begin(
         images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
         unfenced: arguments.fence == FenceMode::Off,
     }));
-    Ok(Ready { run, plan, history: Vec::new(), images, opening })
+    Ok(Ready { run, plan, history: Vec::new(), state: RunState::default(), images, opening })
 }
 
 /// Takes up an interrupted run, if it is the one that was asked for and the databases agree.
@@ -177,11 +182,11 @@ async fn resume(
     let pinned = state.start.as_ref().map(|start| start.images.clone()).unwrap_or_default();
     let images = pinned.into_iter();
     let images = images.map(|(reference, digest)| (reference.clone(), PinnedImage { reference, digest })).collect();
-    Ok(Ready { run, plan: Arc::new(plan), history: records, images, opening: Opening::Resume })
+    Ok(Ready { run, plan: Arc::new(plan), history: records, state, images, opening: Opening::Resume })
 }
 
 /// The latest run of the cloud, whatever became of it.
-fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
+pub(in crate::cli) fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
     let Some(run) = store.runs()?.pop() else { return Ok(None) };
     let contents = crate::journal::read(&store.directory_of(&run))?;
     if contents.records.is_empty() {
@@ -192,7 +197,7 @@ fn latest(store: &Store) -> Result<Option<Latest>, Stop> {
     Ok(Some(Latest { run, plan, records: contents.records, state: contents.state }))
 }
 
-pub(super) fn services(plan: &Plan) -> BTreeSet<Service> {
+pub(in crate::cli) fn services(plan: &Plan) -> BTreeSet<Service> {
     plan.hops.iter().flat_map(|hop| hop.lanes.iter().map(|lane| lane.service.clone())).collect()
 }
 

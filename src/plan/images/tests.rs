@@ -106,6 +106,7 @@ impl World {
             from: Start::Auto,
             to: "2024.1".parse().expect("a series"),
             no_skip: false,
+            points: crate::model::Points::NONE,
             whole: true,
             options: String::new(),
         };

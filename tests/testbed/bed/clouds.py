@@ -145,6 +145,10 @@ class Cloud:
             *([f"    socket: {json.dumps(socket)}"] if socket else []),
             "    images:",
             f"      default: {json.dumps(images + ':{series}')}",
+            # Tests of restore points change this.
+            "restore_points:",
+            "  policy: none",
+            "  accept_no_way_back: true",
             "services:",
             "  keystone:",
             f"    database: {database('keystone')}",

@@ -1,0 +1,194 @@
+//! A scratch database beside another one: made, filled by whoever proves a dump, dropped.
+//!
+//! Its name follows from the database that it is beside, so one that a dead process left is found again and
+//! dropped. A database of that name that holds something and not leapfrog's marker is somebody else's, and is
+//! left alone. For SQLite files there are none: a scratch file is enough.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::connect::{ConnectError, Purpose, connect, connect_for};
+use super::connection::{Connection, QueryError};
+use super::fingerprint::quoted;
+use crate::model::{ConnectionUrl, Engine};
+
+/// The table that marks a scratch database as leapfrog's.
+pub const MARKER: &str = "leapfrog_scratch";
+
+/// Why there is no scratch database.
+#[derive(Debug, thiserror::Error)]
+pub enum ScratchError {
+    /// The user may not make databases.
+    #[error("make a scratch database")]
+    Privilege {
+        /// The statement that an administrator of the server can run.
+        mend: String,
+        /// What the server said.
+        #[source]
+        source: QueryError,
+    },
+    /// A database has its name and is not leapfrog's.
+    #[error("make the scratch database {name}: there is one already, with tables that leapfrog did not make")]
+    Foreign {
+        /// The name.
+        name: String,
+    },
+    /// The server cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The server does not do it.
+    #[error("make a scratch database")]
+    Query(#[from] QueryError),
+}
+
+impl ScratchError {
+    /// What to do next.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Privilege { mend, .. } => format!(
+                "let an administrator of the server run: {mend}; or prove restore points less: `verify: off` under \
+                 `restore_points` in the cloud file"
+            ),
+            Self::Foreign { name } => format!("look what {name} is, and rename or drop it"),
+            Self::Connect(error) => error.advice().to_owned(),
+            Self::Query(error) => error.advice().to_owned(),
+        }
+    }
+}
+
+/// A scratch database; [`Scratch::drop`] removes it. One that is forgotten is found by the next that is made.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    beside: ConnectionUrl,
+    url: ConnectionUrl,
+    timeout: Duration,
+}
+
+/// The name of the scratch database beside `url`.
+pub fn scratch_name(url: &ConnectionUrl) -> String {
+    let digest = Sha256::digest(format!("{}/{}", url.server(), url.name()).as_bytes());
+    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("leapfrog_scratch_{digits}")
+}
+
+impl Scratch {
+    /// Makes an empty scratch database beside `url`, on its server, with its login, character set and
+    /// collation. One that is left of a dead process is dropped first.
+    ///
+    /// # Errors
+    /// The server does not let us, or a database of its name is somebody else's.
+    pub async fn make(url: &ConnectionUrl, timeout: Duration) -> Result<Self, ScratchError> {
+        let scratch = Self { beside: url.clone(), url: url.clone().with_name(scratch_name(url)), timeout };
+        let mut connection = connect_for(url, Purpose::Change, timeout).await?;
+        let made = scratch.make_by(&mut connection).await;
+        connection.close().await;
+        made.map(|()| scratch)
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &ConnectionUrl {
+        &self.url
+    }
+
+    /// Drops it.
+    ///
+    /// # Errors
+    /// The server does not do it.
+    pub async fn drop(self) -> Result<(), ScratchError> {
+        let mut connection = connect_for(&self.beside, Purpose::Change, self.timeout).await?;
+        let dropped = connection.rows(&self.drop_statement(&connection)).await;
+        connection.close().await;
+        dropped?;
+        Ok(())
+    }
+
+    fn drop_statement(&self, connection: &Connection) -> String {
+        match connection.engine() {
+            Engine::Postgresql => format!("DROP DATABASE IF EXISTS \"{}\"", self.url.name()),
+            Engine::Mysql | Engine::Sqlite => format!("DROP DATABASE IF EXISTS {}", quoted(self.url.name())),
+        }
+    }
+
+    async fn make_by(&self, connection: &mut Connection) -> Result<(), ScratchError> {
+        let name = self.url.name();
+        if self.exists(connection).await? {
+            let mut old = connect(&self.url, self.timeout).await?;
+            let tables = old.tables().await;
+            let marked = old.rows(&format!("SELECT 1 FROM {MARKER}")).await;
+            old.close().await;
+            if tables? > 0 && marked.is_err() {
+                return Err(ScratchError::Foreign { name: name.to_owned() });
+            }
+            connection.rows(&self.drop_statement(connection)).await?;
+        }
+        let create = match connection.engine() {
+            Engine::Postgresql => {
+                let rows = connection
+                    .rows(
+                        "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database \
+                         WHERE datname = current_database()",
+                    )
+                    .await?;
+                let text = |column: usize| {
+                    let cell = rows.first().and_then(|row| row.get(column).cloned().flatten()).unwrap_or_default();
+                    cell.replace('\'', "''")
+                };
+                format!(
+                    "CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING '{}' LC_COLLATE '{}' LC_CTYPE '{}'",
+                    text(0),
+                    text(1),
+                    text(2)
+                )
+            }
+            Engine::Mysql | Engine::Sqlite => {
+                let rows = connection.rows("SELECT @@character_set_database, @@collation_database").await?;
+                let text = |column: usize| rows.first().and_then(|row| row.get(column).cloned().flatten());
+                let set = text(0).unwrap_or_else(|| "utf8mb4".to_owned());
+                let collation = text(1).map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+                format!("CREATE DATABASE {} CHARACTER SET {set}{collation}", quoted(name))
+            }
+        };
+        match connection.rows(&create).await {
+            Ok(_) => {}
+            Err(source @ QueryError::Privilege { .. }) => {
+                return Err(ScratchError::Privilege { mend: mend(connection).await, source });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let mut own = connect_for(&self.url, Purpose::Change, self.timeout).await?;
+        let marked = own.rows(&format!("CREATE TABLE {MARKER} (made INTEGER)")).await;
+        own.close().await;
+        marked?;
+        Ok(())
+    }
+
+    async fn exists(&self, connection: &mut Connection) -> Result<bool, QueryError> {
+        let name = self.url.name();
+        let query = match connection.engine() {
+            Engine::Postgresql => format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'"),
+            Engine::Mysql | Engine::Sqlite => {
+                format!("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{name}'")
+            }
+        };
+        let rows = connection.rows(&query).await?;
+        Ok(rows.first().and_then(|row| row.first().cloned().flatten()).is_some_and(|count| count != "0"))
+    }
+}
+
+/// The statement that lets this user make scratch databases.
+async fn mend(connection: &mut Connection) -> String {
+    let query = match connection.engine() {
+        Engine::Postgresql => "SELECT quote_ident(current_user)",
+        Engine::Mysql | Engine::Sqlite => {
+            "SELECT CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
+             SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')"
+        }
+    };
+    let rows = connection.rows(query).await.unwrap_or_default();
+    let user = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten().unwrap_or_default();
+    match connection.engine() {
+        Engine::Postgresql => format!("ALTER ROLE {user} CREATEDB;"),
+        Engine::Mysql | Engine::Sqlite => format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO {user};"),
+    }
+}
