@@ -194,6 +194,7 @@ impl Guard {
     /// Watches the locks until [`Watching::end`]; a lost one is told to the run.
     pub(super) fn watch(self, signals: mpsc::UnboundedSender<Signal>) -> Watching {
         let (end, ended) = watch::channel(false);
+        let taken = Instant::now();
         let mut tasks = JoinSet::new();
         let away = Arc::new(AtomicBool::new(false));
         let gone = Arc::new(AtomicBool::new(false));
@@ -202,21 +203,36 @@ impl Guard {
             let (signals, mut ended, timeout) = (signals.clone(), ended.clone(), self.timeout);
             let (away, gone) = (Arc::clone(&away), Arc::clone(&gone));
             tasks.spawn(async move {
-                tokio::select! {
-                    why = lock.lost() => {
-                        match &why {
-                            Loss::Away(_) => away.store(true, Ordering::Relaxed),
-                            Loss::Ended(_) => gone.store(true, Ordering::Relaxed),
-                        }
-                        let _ = signals.send(Signal::LockLost { text: format!("the lock in database {id} is lost: {why}") });
-                    }
-                    _ = ended.wait_for(|ended| *ended) => {}
+                let lost = tokio::select! {
+                    why = lock.lost() => Some(why),
+                    _ = ended.wait_for(|ended| *ended) => None,
+                };
+                if let Some(why) = lost {
+                    let text = format!("the lock in database {id} is lost: {why}");
+                    let _ = signals.send(Signal::LockLost { text });
+                    let of_server = match why {
+                        Loss::Broken(_) => !has_run_on(&url, timeout, taken.elapsed()).await,
+                        Loss::Given(_) => false,
+                    };
+                    if of_server { &away } else { &gone }.store(true, Ordering::Relaxed);
                 }
                 lock.release(&url, timeout).await;
             });
         }
         Watching { tasks, end, away, ended: gone }
     }
+}
+
+/// Whether the server answers and has been running for `since`: then it did not go away, and somebody ended the
+/// session that held the lock.
+async fn has_run_on(url: &ConnectionUrl, timeout: Duration, since: Duration) -> bool {
+    let asking = async {
+        let mut connection = connect(url, timeout).await.ok()?;
+        let uptime = connection.uptime().await.ok();
+        connection.close().await;
+        uptime
+    };
+    tokio::time::timeout(timeout, asking).await.ok().flatten().is_some_and(|uptime| uptime >= since)
 }
 
 /// Locks that are watched.

@@ -5,9 +5,8 @@
 //! begun and a task that exists already is not made twice. It waits for [`Patience::outage`] at most,
 //! says so, and how much longer, and gives up at once when the operator wants the run to stop.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -55,34 +54,53 @@ pub fn patient(runner: Arc<dyn Runner>, outage: Duration, events: &EventSink) ->
 pub(super) struct Patient {
     runner: Arc<dyn Runner>,
     patience: Patience,
-    /// Whether the operator knows that the engine is away while tasks are watched.
-    told: AtomicBool,
+    /// Who is away, as far as the operator knows.
+    away: Mutex<BTreeMap<&'static str, Away>>,
+}
+
+/// Somebody who is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Away {
+    since: Instant,
+    told: Instant,
 }
 
 impl Patient {
     /// `runner`, waited for with `patience`.
     pub(super) fn new(runner: Arc<dyn Runner>, patience: Patience) -> Self {
-        Self { runner, patience, told: AtomicBool::new(false) }
+        Self { runner, patience, away: Mutex::default() }
+    }
+
+    /// Tells that somebody is away, once a minute, however many wait.
+    fn tell_away(&self, error: &RunnerError) {
+        let now = Instant::now();
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = away.get(who(error.kind)).copied();
+        if known.is_some_and(|known| now - known.told < REMIND) {
+            return;
+        }
+        let since = known.map_or(now, |known| known.since);
+        away.insert(who(error.kind), Away { since, told: now });
+        let left = self.patience.outage.saturating_sub(now - since);
+        self.patience.events.notice(format!("{error}: waiting for it, {} at most", words(left)));
+    }
+
+    /// Tells that who was away answers.
+    fn tell_back(&self, who: &'static str) {
+        let known = self.away.lock().unwrap_or_else(PoisonError::into_inner).remove(who);
+        if let Some(known) = known {
+            self.patience.events.notice(format!("{who} answers again after {}", words(known.since.elapsed())));
+        }
     }
 
     /// Tells that the engine is away, and that it is back, for as long as a task is watched.
     async fn look_after(&self) {
         loop {
             tokio::time::sleep(LOOK).await;
-            let Patience { outage, events, .. } = &self.patience;
             match self.runner.identify().await {
-                Err(error) if is_passing(error.kind) => {
-                    if !self.told.swap(true, Ordering::Relaxed) {
-                        let most = words(*outage);
-                        events.notice(format!("{error}: what runs goes on; its end is waited for, {most} at most"));
-                    }
-                }
+                Err(error) if is_passing(error.kind) => self.tell_away(&error),
                 Err(_) => {}
-                Ok(identity) => {
-                    if self.told.swap(false, Ordering::Relaxed) {
-                        events.notice(format!("{} answers again", identity.name));
-                    }
-                }
+                Ok(_) => self.tell_back(who(RunnerErrorKind::EngineUnreachable)),
             }
         }
     }
@@ -94,17 +112,13 @@ impl Patient {
         most: Duration,
         question: &(dyn Fn() -> BoxFuture<'a, Result<T, RunnerError>> + Send + Sync),
     ) -> Result<T, RunnerError> {
-        let Patience { outage, stop, events } = &self.patience;
-        let (limit, mut stop) = ((*outage).min(most), stop.clone());
-        let (mut since, mut told, mut pause) = (None, None::<Instant>, PAUSES.0);
+        let (limit, mut stop) = (self.patience.outage.min(most), self.patience.stop.clone());
+        let (mut since, mut waited, mut pause) = (None, None, PAUSES.0);
         loop {
             let error = match question().await {
                 Err(error) if is_passing(error.kind) => error,
                 answer => {
-                    if let Some(since) = since {
-                        let after = words(Instant::now().saturating_duration_since(since));
-                        events.notice(format!("it answers again after {after}; the run goes on"));
-                    }
+                    waited.into_iter().for_each(|who| self.tell_back(who));
                     return answer;
                 }
             };
@@ -112,10 +126,8 @@ impl Patient {
             if left.is_zero() || *stop.borrow() >= until {
                 return Err(error);
             }
-            if told.is_none_or(|told| told.elapsed() >= REMIND) {
-                told = Some(Instant::now());
-                events.notice(format!("{error}: waiting for it, {} at most", words(left)));
-            }
+            waited = Some(who(error.kind));
+            self.tell_away(&error);
             tokio::select! {
                 () = tokio::time::sleep(pause.min(left)) => {}
                 () = reached(&mut stop, until) => {}
@@ -123,6 +135,11 @@ impl Patient {
             pause = (pause * 2).min(PAUSES.1);
         }
     }
+}
+
+/// Who answers again, or not.
+fn who(kind: RunnerErrorKind) -> &'static str {
+    if kind == RunnerErrorKind::RegistryUnreachable { "the registry" } else { "the container engine" }
 }
 
 /// Whether who did not answer may answer later.

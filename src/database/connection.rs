@@ -1,9 +1,10 @@
 //! A connection and the questions it takes.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
-use sqlx::postgres::{PgConnection, PgDatabaseError};
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Row as _, raw_sql};
 
@@ -66,15 +67,6 @@ impl QueryError {
             Self::Failed { .. } => "look at the server's log for the reason",
         }
     }
-
-    /// Whether the server ended the session or its question because it was told to: `KILL` (MariaDB 1927, MySQL
-    /// 3169, both 1317), `pg_terminate_backend` (57P01, which PostgreSQL also says when it is shut down).
-    pub(super) fn was_ended(&self) -> bool {
-        let Self::Failed { source } = self else { return false };
-        let mysql = source.downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
-        let postgresql = source.downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code);
-        matches!(mysql, Some(1317 | 1927 | 3169)) || postgresql == Some("57P01")
-    }
 }
 
 impl Connection {
@@ -99,6 +91,27 @@ impl Connection {
             Engine::Sqlite => "SELECT sqlite_version()",
         };
         self.value(query).await
+    }
+
+    /// Since how long the server runs, to the second; always nothing for a file.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub async fn uptime(&mut self) -> Result<Duration, QueryError> {
+        let text = match self.engine() {
+            Engine::Mysql => {
+                let rows = self.rows("SHOW GLOBAL STATUS LIKE 'Uptime'").await?;
+                rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten().unwrap_or_default()
+            }
+            Engine::Postgresql => {
+                self.value("SELECT extract(epoch FROM now() - pg_postmaster_start_time())::bigint").await?
+            }
+            Engine::Sqlite => "0".to_owned(),
+        };
+        let seconds =
+            text.parse().map_err(|error: std::num::ParseIntError| QueryError::Failed { source: error.into() });
+        seconds.map(Duration::from_secs)
     }
 
     /// How many tables the database holds, those of the engine itself left out.

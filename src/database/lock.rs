@@ -116,16 +116,17 @@ impl LockError {
 /// How a lock was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loss {
-    /// The server went away, or the connection to it broke; in words.
-    Away(String),
-    /// Somebody ended the session that held it, or the server gave it to somebody else; in words.
-    Ended(String),
+    /// The connection broke, or the server does not answer; in words. Servers do not tell a session that somebody
+    /// ends (`KILL`: the connection is closed without a word) from one that ends with them.
+    Broken(String),
+    /// The server gave it to somebody else; in words.
+    Given(String),
 }
 
 impl std::fmt::Display for Loss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Away(why) | Self::Ended(why) => f.write_str(why),
+            Self::Broken(why) | Self::Given(why) => f.write_str(why),
         }
     }
 }
@@ -177,14 +178,13 @@ impl DatabaseLock {
                 self.asking = true;
                 let asked = tokio::time::timeout(30 * HEARTBEAT, connection.rows(watch)).await;
                 let row = match asked {
-                    Err(_) => return Loss::Away("the server did not answer for a minute".to_owned()),
-                    Ok(Err(error)) if error.was_ended() => return Loss::Ended(super::chain(&error)),
-                    Ok(Err(error)) => return Loss::Away(super::chain(&error)),
+                    Err(_) => return Loss::Broken("the server did not answer for a minute".to_owned()),
+                    Ok(Err(error)) => return Loss::Broken(super::chain(&error)),
                     Ok(Ok(rows)) => rows.into_iter().next().unwrap_or_default(),
                 };
                 self.asking = false;
                 if row.last().cloned().flatten().as_deref() != Some("1") {
-                    return Loss::Ended("the server gave it to somebody else".to_owned());
+                    return Loss::Given("the server gave it to somebody else".to_owned());
                 }
                 if connection.engine() == Engine::Postgresql {
                     tokio::time::sleep(HEARTBEAT).await;

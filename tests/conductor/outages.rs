@@ -6,7 +6,7 @@ use leapfrog::conduct::Signal;
 use leapfrog::journal::{Event, Outcome, Progress, RecordBody};
 use leapfrog::runner::scripted::Script;
 
-use crate::bed::{Bed, GRACE, drains, image, table};
+use crate::bed::{Bed, GRACE, drains, image, seen_beginning, table};
 
 const SYNC: &str = "2023.1/nova/db-sync";
 const DATA: &str = "2023.1/nova/online-data";
@@ -76,7 +76,7 @@ async fn an_engine_that_stays_away_fails_the_steps_in_the_end_and_the_same_comma
 async fn an_operator_does_not_have_to_wait_for_an_engine() {
     let mut bed = Bed::two_by_three();
     goes_away_for(&bed, 3 * OUTAGE);
-    bed.react(is_waiting, Signal::Interrupt);
+    bed.react(|event| seen_beginning(event, DATA), Signal::Interrupt);
     let began = tokio::time::Instant::now();
     let told = bed.leap().await;
     assert_eq!(told.outcome(), Outcome::Interrupted);

@@ -83,11 +83,11 @@ async fn noticed(url: &ConnectionUrl, end: impl Fn(u64) -> String) -> Loss {
 fn a_lost_lock_is_noticed() {
     let database = Server::find().database("lock_lost");
     let told = wait(noticed(&database.root(), |session| format!("KILL {session}")));
-    assert!(matches!(&told, Loss::Ended(why) if !why.is_empty()), "{told:?}");
+    assert!(matches!(&told, Loss::Broken(why) if !why.is_empty()), "{told:?}");
     let cluster = Cluster::shared();
     let url = cluster.database("lock_lost");
     let told = wait(noticed(&url, |session| format!("SELECT pg_terminate_backend({session})")));
-    assert!(matches!(&told, Loss::Ended(why) if !why.is_empty()), "{told:?}");
+    assert!(matches!(&told, Loss::Broken(why) if !why.is_empty()), "{told:?}");
 }
 
 /// The sessions that are seen while another one is open, and after it is gone.

@@ -108,6 +108,7 @@ fn the_server_says_its_version_and_refuses_every_change() {
     wait(async {
         let mut connection = connect(&database.root(), TIMEOUT).await.expect("a connection");
         assert!(connection.version().await.expect("a version").contains("MariaDB"));
+        assert!(connection.uptime().await.expect("an uptime") < TIMEOUT * 1_000_000);
         for statement in ["INSERT INTO t VALUES (1)", "DROP TABLE t", "CREATE TABLE u (i INT)", "UPDATE t SET i = 2"] {
             let said = change(&mut connection, statement).await;
             assert!(said.contains("READ ONLY transaction"), "{statement}: {said}");

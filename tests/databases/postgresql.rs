@@ -174,6 +174,7 @@ fn the_server_says_its_version_and_refuses_every_change() {
         run(&database, &["CREATE TABLE t (i INT)"]).await;
         let mut connection = connect(&database, TIMEOUT).await.expect("a connection");
         assert!(connection.version().await.expect("a version").starts_with("15."));
+        assert!(connection.uptime().await.expect("an uptime") < TIMEOUT * 1_000_000);
         for statement in ["INSERT INTO t VALUES (1)", "DROP TABLE t", "CREATE TABLE u (i INT)"] {
             let said = change(&mut connection, statement).await;
             assert!(said.contains("read-only transaction"), "{statement}: {said}");

@@ -184,3 +184,29 @@ fn a_disk_that_gets_full_stops_the_leap_and_with_room_the_same_command_goes_on()
     assert_eq!(cloud.heads("placement"), ["a082b8bb98d0"]);
     assert_eq!(cloud.containers(), 0);
 }
+
+#[test]
+#[ignore = "needs the test bed: make test"]
+fn a_session_that_somebody_ends_is_not_opened_again() {
+    let cloud = Cloud::new("ended", 10);
+    let child = spawn(&cloud, &LEAP);
+    wait_for(&cloud, "step-started", 2);
+    let holders = format!(
+        "SELECT CONCAT('KILL ', id, ';') FROM information_schema.PROCESSLIST
+         WHERE db = '{}_placement' AND info LIKE '%IS_USED_LOCK%leapfrog%' AND id <> CONNECTION_ID()",
+        cloud.name
+    );
+    // Between two of its statements the holder shows none.
+    let kill = (0..40).find_map(|_| {
+        let found = cloud.sql("placement", &holders);
+        std::thread::sleep(Duration::from_millis(if found.trim().is_empty() { 100 } else { 0 }));
+        (!found.trim().is_empty()).then_some(found)
+    });
+    cloud.sql("placement", &kill.expect("leapfrog's session"));
+    let told = Told::from(child.wait_with_output().expect("ended")).ended(4);
+    let told = told.said(&["the lock in database placement is lost", "make sure that no other leapfrog works"]);
+    assert!(!told.stderr.contains("going on"), "{}", told.stderr);
+    assert_eq!(records(&cloud, "run-resumed"), 0);
+    assert_eq!(cloud.containers(), 0);
+    cloud.leapfrog(&LEAP).ended(0);
+}

@@ -127,3 +127,35 @@ fn sentences_are_folded_under_themselves_and_what_is_to_be_copied_is_not_broken(
                   \u{20} found     /a/path/that/is/longer/than/the/lines/of/this/terminal\n";
     assert_eq!(paper.fold(text), folded);
 }
+
+#[test]
+fn a_clock_that_jumps_makes_no_length_negative_and_changes_nothing_that_was_done() {
+    let day = jiff::SignedDuration::from_hours(24);
+    for jump in [-day, day, -day * 10_000] {
+        let (story, directory) = (stories::leap(), stories::directory());
+        let mut records = story.records();
+        // The clock is set in the middle, and set right near the end.
+        let (from, to) = (records.len() / 3, records.len() - 4);
+        for record in &mut records[from..to] {
+            record.time += jump;
+        }
+        let about = About { plan: &story.plan, records: &records, directory: &directory, again: AGAIN };
+        let told = [
+            summary(&about, paper(100)),
+            status(&about, Process::Gone, stories::after(-3600.0), paper(80)),
+            status(&about, Process::Works, stories::after(story.length()), paper(80)),
+            runs(
+                &[RunEntry { plan: (*story.plan).clone(), records: records.clone(), process: Process::Gone }],
+                stories::after(-3600.0),
+                paper(120),
+            ),
+        ];
+        let undisturbed = ended(&story, 100);
+        for text in told {
+            assert!(!text.contains(" -") || undisturbed.contains(" -"), "{jump}: a length below zero:\n{text}");
+            assert!(text.contains("2024.2"), "{jump}:\n{text}");
+        }
+        let proved = |text: &str| text.matches('✓').count();
+        assert_eq!(proved(&summary(&about, paper(100))), proved(&undisturbed), "{jump}");
+    }
+}

@@ -6,16 +6,15 @@ use bollard::errors::Error;
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    StopContainerOptionsBuilder,
 };
 
-use super::trouble::{is_missing, is_unknown_state, words};
+use super::trouble::{is_missing, is_unknown_state, trouble, words};
 use super::watch::{has_ended, was_started};
 use super::{Containers, labels};
 use crate::model::RunId;
-use crate::runner::{FoundState, FoundTask, RunnerError, TaskHandle};
+use crate::runner::{FoundState, FoundTask, RunnerError, RunnerErrorKind, TaskHandle};
 
-/// How long the engine may take for ending a container, beyond the grace.
+/// How long a container may take to end that is ended by force.
 const LEEWAY: Duration = Duration::from_secs(60);
 /// How often a list is asked for again that holds a state which the client cannot read. Those pass quickly.
 const LISTINGS: u32 = 5;
@@ -60,26 +59,50 @@ impl Containers {
     }
 
     /// Asks a task to end, and ends it after `grace`. A task that is gone has ended.
+    ///
+    /// The grace is counted here and not by the engine's own call for stopping, which cannot be taken back: whoever
+    /// gives up waiting leaves the command as it is.
     pub(super) async fn stop_task(&self, task: &TaskHandle, grace: Duration) -> Result<(), RunnerError> {
-        let seconds = i32::try_from(grace.as_secs().max(u64::from(grace.subsec_nanos() > 0))).unwrap_or(i32::MAX);
-        let options = StopContainerOptionsBuilder::default().t(seconds).build();
-        // The engine answers when the container has ended.
-        let client = self.client.clone().with_timeout(grace.saturating_add(LEEWAY));
-        let stopped = client.stop_container(&task.0, Some(options)).await;
-        let error = match stopped {
-            Ok(()) => return Ok(()),
-            Err(error) if is_missing(&error) => return Ok(()),
-            Err(error) => error,
-        };
-        match self.client.inspect_container(&task.0, None::<InspectContainerOptions>).await {
-            Ok(found) if has_ended(&found) || is_unstarted(&found) => return Ok(()),
-            Err(missing) if is_missing(&missing) => return Ok(()),
-            _ => {}
+        if self.signal(task, "SIGTERM").await? || self.ends_within(task, grace).await {
+            return Ok(());
         }
-        let options = KillContainerOptionsBuilder::default().signal("SIGKILL").build();
-        match self.client.kill_container(&task.0, Some(options)).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.address.refused(&format!("stop container {}", short(task)), error)),
+        if self.signal(task, "SIGKILL").await? || self.ends_within(task, LEEWAY).await {
+            return Ok(());
+        }
+        Err(trouble(
+            RunnerErrorKind::Other,
+            format!("stop container {}: it runs on though it was ended by force", short(task)),
+            "See the container engine's own log; a disk or a network file system that does not answer can hold a process.",
+        ))
+    }
+
+    /// Sends a signal to a task's command; returns whether it has ended already.
+    async fn signal(&self, task: &TaskHandle, signal: &str) -> Result<bool, RunnerError> {
+        let options = KillContainerOptionsBuilder::default().signal(signal).build();
+        let Err(error) = self.client.kill_container(&task.0, Some(options)).await else { return Ok(false) };
+        if is_missing(&error) || self.has_stopped(task).await {
+            return Ok(true);
+        }
+        Err(self.address.refused(&format!("stop container {}", short(task)), error))
+    }
+
+    /// Whether a task ends in that time.
+    async fn ends_within(&self, task: &TaskHandle, time: Duration) -> bool {
+        let ending = async {
+            let mut pause = Duration::from_millis(50);
+            while !self.has_stopped(task).await {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+        };
+        tokio::time::timeout(time, ending).await.is_ok()
+    }
+
+    /// Whether a task's command is seen not to run.
+    async fn has_stopped(&self, task: &TaskHandle) -> bool {
+        match self.client.inspect_container(&task.0, None::<InspectContainerOptions>).await {
+            Ok(found) => has_ended(&found) || is_unstarted(&found),
+            Err(error) => is_missing(&error),
         }
     }
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import sys
 import time
 
@@ -51,6 +52,7 @@ class Torture:
         self.chance = random.Random(options.seed)
         self.ends = ["--from", "2023.1", "--to", options.target, *(["--only", options.only] if options.only else [])]
         self.results = []
+        self.leap = None
 
     def undisturbed(self):
         """The leap that all others are compared with."""
@@ -71,7 +73,16 @@ class Torture:
 
     def _leap(self, name):
         self.place.restore()
-        return Leap(self.options.program, self.place, self.directory / name, self.ends)
+        self.leap = Leap(self.options.program, self.place, self.directory / name, self.ends)
+        return self.leap
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # Nothing goes on working on databases that are about to go.
+        if self.leap and self.leap.runs():
+            self.leap.kill()
 
     def torment(self, kind, number):
         """Leaps with so many kills of a kind in all."""
@@ -82,7 +93,7 @@ class Torture:
             before = len(torment.kills)
             torment.prepare()
             leap = self._leap(f"{kind.name}-{leaps}")
-            torment.torment(leap, min(number, A_LEAP))
+            torment.torment(leap, min(number, self.options.a_leap))
             kills = torment.kills[before:]
             number -= len(kills)
             idle = 0 if kills else idle + 1
@@ -96,7 +107,7 @@ class Torture:
 
     def _wrong(self, leap):
         """What is not as after the undisturbed leap."""
-        if leap.endings[-1] != DONE:
+        if not leap.is_done:
             return [f"the leap ended with {leap.endings}", *leap.last_words().splitlines()]
         wrong = Contents(self.place.cloud, self.place.since).differences(self.contents)
         code, told = leap.command("sweep")
@@ -134,6 +145,7 @@ def parser():
     made.add_argument("--seed", type=int, help="what the moments are drawn from (default: the time)")
     for kind in KINDS:
         made.add_argument(f"--{kind.name}", type=int, metavar="N", help=f"how often: {kind.title} (default: {FULL[kind.name]}; short: {SHORT[kind.name]})")
+    made.add_argument("--a-leap", type=int, default=A_LEAP, metavar="N", help="how many kills a leap has to bear (default: %(default)s)")
     made.add_argument("--rows", type=int, help="nova's servers (default: 300; short: 20)")
     made.add_argument("--to", dest="target", default="2024.2", metavar="SERIES")
     made.add_argument("--only", metavar="SERVICES", help="these services only, separated by commas (short: cinder,glance,placement)")
@@ -145,6 +157,9 @@ def parser():
 def main(arguments):
     """Tortures and reports; the exit code is 0 if every kill was survived."""
     options = parser().parse_args(arguments)
+    # Also where somebody began it in the background, which ignores Ctrl-C: what was begun is taken away.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     options.seed = int(time.time()) if options.seed is None else options.seed
     options.program = options.program.absolute()
     options.only = options.only or ("cinder,glance,placement" if options.short else None)
@@ -157,16 +172,19 @@ def main(arguments):
     try:
         if not options.program.exists():
             raise TestbedError(f"{options.program} is missing; run `cargo build`, or name another with --program")
-        with Place(home, options.rows, options.only) as place:
-            torture = Torture(place, options, directory)
+        with Place(home, options.rows, options.only) as place, Torture(place, options, directory) as torture:
             torture.undisturbed()
-            for kind, number in numbers.items():
-                torture.torment(kind, number)
+            try:
+                for kind, number in numbers.items():
+                    torture.torment(kind, number)
+            except KeyboardInterrupt:
+                say("interrupted; this is how far it came")
+                print(torture.report(), end="")
+                raise
     except TestbedError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
-        say("interrupted; there are no results")
         return 130
     print(torture.report(), end="")
     if options.json:

@@ -7,6 +7,7 @@ import re
 VOLATILE = [
     (r"nova", r"migrations", r"uuid", "nova's data migration draws them at random"),
     (r"neutron", r"securitygroupdefaultrules", r"id", "neutron's schema migration draws them at random"),
+    (r"placement", r"consumers", r"id", "placement's data migration counts; a round that is cut off leaves numbers out"),
 ]
 # Of these columns a moment after the copies were made says only that it is one: it is when a migration wrote the row.
 MOMENTS = {"created_at", "updated_at", "deleted_at"}
@@ -61,7 +62,7 @@ class Contents:
             shown = ", ".join(self._shown(database, table, *column) for column in of_table)
             questions += [f"SELECT '{MARK}{table}'", f"SHOW CREATE TABLE `{table}`", f"SELECT '{MARK}'", f"SELECT {shown} FROM `{table}`"]
         answers = cloud.sql(database, ";\n".join(questions)).split(MARK)[1:]
-        for told, rows in zip(answers[::2], answers[1::2], strict=True):
+        for told, rows in zip(answers[::2], answers[1::2]):
             table, statement = told.rstrip("\n").split("\n", 1)
             made = schema(statement.split("\t", 1)[1])
             self.tables[database, table] = (made, [column for column, _ in columns[table]], sorted(rows.split("\n")[1:-1]))

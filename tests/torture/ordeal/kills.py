@@ -46,23 +46,21 @@ class Kind:
     def reach(self, leap, moment):
         """Works until so many seconds of work are done; returns whether the leap came to its end before."""
         for _ in range(AGAIN):
-            if leap.process is None or not leap.runs():
+            if not leap.runs():
+                if leap.is_done:
+                    return True
                 leap.begin()
             if not leap.wait(until=moment - leap.seconds):
                 return False
-            if leap.endings[-1] == leaps.DONE:
-                return True
         return True
 
     def finish(self, leap):
         """Runs the same command until the leap is at its end, or does not get on."""
         for _ in range(AGAIN):
-            if leap.process is None or not leap.runs():
-                if leap.endings and leap.endings[-1] == leaps.DONE:
-                    return
+            if not leap.runs() and not leap.is_done:
                 leap.begin()
             leap.wait()
-            if leap.endings[-1] == leaps.DONE:
+            if leap.is_done:
                 return
             time.sleep(1.0)
 
@@ -132,23 +130,28 @@ class Containers(Kind):
     title = "kill -9 of a schema migration's container"
 
     def torment(self, leap, number):
-        steps = [step for step in self.reference.schema_steps() if step not in {kill.split(" ", 1)[0] for kill in self.kills[-number:]}]
-        doomed = set(self.chance.sample(steps, min(number, len(steps))))
-        fractions = {step: self.chance.uniform(0.3, 1.0) for step in sorted(doomed)}
+        # Some are over before they are struck, so twice as many are chosen; those that were killed least come first.
+        killed = [kill.split(" ", 1)[0] for kill in self.kills]
+        steps = sorted(self.reference.schema_steps(), key=lambda step: (killed.count(step), self.chance.random()))
+        doomed = {step: self.chance.uniform(0.2, 0.9) for step in steps[: 2 * number]}
+        enough = len(self.kills) + number
         begun = []
-        follower = leaps.Follower(leap, lambda record: begun.append((time.monotonic(), record)) if record["event"] == "step-started" else None)
+
+        def see(record):
+            if record["event"] == "step-started":
+                begun.append((time.monotonic(), record["step"]))
+
+        follower = leaps.Follower(leap, see)
         follower.start()
         try:
             for _ in range(AGAIN + number):
                 leap.begin()
-                while leap.runs():
-                    leap.wait(until=time.monotonic() - leap.began + 0.02)
-                    while begun:
-                        when, record = begun.pop(0)
-                        if record["step"] in doomed:
-                            doomed.discard(record["step"])
-                            self._strike(record["step"], when, fractions[record["step"]])
-                if leap.endings[-1] == leaps.DONE:
+                while not leap.wait(until=time.monotonic() - leap.began + 0.02):
+                    while begun and len(self.kills) < enough:
+                        when, step = begun.pop(0)
+                        if step in doomed:
+                            self._strike(step, when, doomed.pop(step))
+                if leap.is_done:
                     return
         finally:
             follower.end()

@@ -36,8 +36,13 @@ class Leap:
         self.began = time.monotonic()
 
     def runs(self):
-        """Whether the process works."""
-        return self.process.poll() is None
+        """Whether a process works; one that ended meanwhile is noted."""
+        if self.process is None:
+            return False
+        if self.process.poll() is None:
+            return True
+        self._ended(self.process.returncode)
+        return False
 
     def wait(self, until=None):
         """Waits for the end, or for a moment of this process's life; returns whether it ended."""
@@ -51,7 +56,6 @@ class Leap:
                 self._ended("hung")
                 return True
             time.sleep(0.005 if until is not None else 0.05)
-        self._ended(self.process.returncode)
         return True
 
     def kill(self):
@@ -63,6 +67,12 @@ class Leap:
     def _ended(self, how):
         self.seconds += time.monotonic() - self.began
         self.endings.append(how)
+        self.process = None
+
+    @property
+    def is_done(self):
+        """Whether the last process came to the leap's end."""
+        return self.endings[-1:] == [DONE]
 
     def journal(self):
         """The records of the run, as far as they are whole."""

@@ -10,7 +10,7 @@ import time
 
 from bed import clouds, engine, packages
 from bed.cli import Bed
-from bed.common import Home, TestbedError, run, say, stage
+from bed.common import Home, TestbedError, say, stage, with_retries
 from bed.daemons import Daemon
 from bed.dumps import OLDEST
 from bed.layout import ONE_CELL
@@ -110,7 +110,6 @@ class Dockerd:
         config = self.home.path / "docker" / "daemon.json"
         self.home.write(config, "{}\n")
         pid_file = self.home.sub("run") / "dockerd.pid"
-        pid_file.unlink(missing_ok=True)
         argv = [
             packages.find("dockerd"),
             *("--config-file", config, "--host", self.host, "--pidfile", pid_file),
@@ -118,7 +117,15 @@ class Dockerd:
             *("--bridge", engine.bridge(), "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
             *(["--live-restore"] if keep else []),
         ]
-        self.daemon.start(argv, self.engine.answers)
+
+        def begin():
+            # Those of a daemon that was killed: their numbers may be another process's by now.
+            for left in (pid_file, self.home.path / "docker" / "exec" / "containerd" / "containerd.pid"):
+                left.unlink(missing_ok=True)
+            self.daemon.start(argv, self.engine.answers)
+
+        # On a busy machine its containerd can take longer than dockerd waits for it.
+        with_retries(begin)
 
     def kill(self):
         """kill -9 of the daemon. Its containerd goes with it; the containers' shims do not."""
@@ -128,10 +135,15 @@ class Dockerd:
     def remove(self):
         """Takes away containers, daemon and mounts."""
         with contextlib.suppress(TestbedError):
+            # Containers that outlived a daemon need one that ends them.
+            if not self.engine.answers():
+                self.daemon.stop()
+                self.start(keep=False)
             left = self.engine("ps", "--all", "--quiet").split()
             if left:
                 self.engine("rm", "--force", "--volumes", *left)
-        _stop_docker(self.home)
+        self.daemon.stop()
+        _unmount(self.home.path)
 
 
 def _wait_for_end(daemon):
@@ -142,8 +154,11 @@ def _wait_for_end(daemon):
         time.sleep(0.01)
 
 
-def _stop_docker(home):
-    engine.stop(home)
+def _unmount(directory):
+    """Takes away what a daemon mounted below a directory, the deepest first."""
+    mounted = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    for path in sorted((path for path in mounted if path.startswith(f"{directory}/")), key=len, reverse=True):
+        subprocess.run(["umount", "--lazy", path], check=False)
 
 
 def _sweep(directory):
@@ -153,5 +168,6 @@ def _sweep(directory):
             say(f"removing what torture {left.name} left behind")
             home = Home(left)
             Daemon(home, "mariadb").stop()
-            _stop_docker(home)
+            if (left / "docker").exists():
+                Dockerd(home).remove()
             shutil.rmtree(left, ignore_errors=True)
