@@ -40,6 +40,7 @@ async fn before_and_after(owner: &ConnectionUrl, user: &ConnectionUrl) -> Vec<St
 fn neutrons_other_projects_are_known_by_the_tables_of_their_heads() {
     let database = Server::find().database("other_projects");
     assert_eq!(wait(before_and_after(&database.root(), &database.allowed())), ["0", "1"]);
-    let url = Cluster::shared().database("other_projects");
+    let cluster = Cluster::shared();
+    let url = cluster.database("other_projects");
     assert_eq!(wait(before_and_after(&url, &url)), ["0", "1"]);
 }
