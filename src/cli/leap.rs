@@ -138,7 +138,7 @@ fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool
     if arguments.yes {
         return Ok(true);
     }
-    show.complain("\nNo service may write to these databases until the leap is complete. Begin? [yes/no] ");
+    show.complain("\nNo service may write to these databases until the leap is complete.\nBegin? [yes/no] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).context("failed to read the answer").map_err(Stop::internal)?;
     let yes = matches!(answer.trim().to_lowercase().as_str(), "yes" | "y");

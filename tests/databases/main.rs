@@ -9,6 +9,7 @@ mod mariadb;
 mod observation;
 mod points;
 mod postgresql;
+mod queries;
 mod sqlite;
 
 use std::future::Future;
