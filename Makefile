@@ -9,7 +9,7 @@ REAL := --test databases --test containers --test leap
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz real bench torture testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test fuzz real bench bench-restore torture testbed testbed-down schemas clean
 
 all: build
 
@@ -48,6 +48,10 @@ real: testbed
 ## takes a quarter of an hour, and says little while anything else works on the machine.
 bench: release testbed
 	tests/bench/bench $(BENCH)
+
+## A restore point of a database of 1 GB: how long dump and proof take, the way back, and how much memory leapfrog needs.
+bench-restore: release testbed
+	tests/bench/restore $(BENCH)
 
 ## Kills leapfrog, MariaDB, the Docker daemon and containers in the middle of leaps, a hundred times, and compares the
 ## databases. Not part of `test`, which has a short form: it takes more than an hour.

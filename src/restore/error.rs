@@ -40,7 +40,7 @@ pub enum RestoreError {
         source: std::io::Error,
     },
     /// There is not enough room.
-    #[error("find room in {directory}: the dumps may take {need} bytes, and {free} are free")]
+    #[error("find room in {directory}: the dumps may take {} MB, and {} MB are free", need / 1_000_000, free / 1_000_000)]
     Room {
         /// Where the restore points are kept.
         directory: Utf8PathBuf,
