@@ -9,7 +9,7 @@ REAL := --test databases --test containers --test leap
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume torture testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume bench-restore torture testbed testbed-down schemas clean
 
 all: build
 
@@ -57,6 +57,10 @@ bench: release testbed
 ## How long it takes until a run with 2,000 finished steps works again.
 bench-resume:
 	$(CARGO) bench --locked --bench resume
+
+## A restore point of a database of 1 GB: how long dump and proof take, the way back, and how much memory leapfrog needs.
+bench-restore: release testbed
+	tests/bench/restore $(BENCH)
 
 ## Kills leapfrog, MariaDB, the Docker daemon and containers in the middle of leaps, a hundred times, and compares the
 ## databases. Not part of `test`, which has a short form: it takes more than an hour.

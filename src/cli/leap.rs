@@ -3,11 +3,11 @@
 mod carry_out;
 mod ready;
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 
 use self::carry_out::carry_out;
@@ -138,14 +138,7 @@ fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool
     if arguments.yes {
         return Ok(true);
     }
-    show.complain("\nNo service may write to these databases until the leap is complete. Begin? [yes/no] ");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("failed to read the answer").map_err(Stop::internal)?;
-    let yes = matches!(answer.trim().to_lowercase().as_str(), "yes" | "y");
-    if !yes {
-        show.complain("nothing was touched\n");
-    }
-    Ok(yes)
+    show.asks("No service may write to these databases until the leap is complete.\nBegin?")
 }
 
 /// The machine's name.

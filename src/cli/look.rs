@@ -1,8 +1,9 @@
 //! Where a command's words go: data to standard output, everything else to standard error.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
+use std::io::{BufRead, IsTerminal};
 
+use anyhow::Context;
 use miette::GraphicalReportHandler;
 
 use super::arguments::{Common, Output};
@@ -84,6 +85,21 @@ impl Show {
         } else {
             self.complain(text);
         }
+    }
+
+    /// Asks whether to go on; without a clear yes, says that nothing was touched.
+    ///
+    /// # Errors
+    /// There is nobody to answer.
+    pub(super) fn asks(&self, question: &str) -> Result<bool, Stop> {
+        self.complain(&format!("\n{question} [yes/no] "));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).context("failed to read the answer").map_err(Stop::internal)?;
+        let yes = matches!(answer.trim().to_lowercase().as_str(), "yes" | "y");
+        if !yes {
+            self.complain("nothing was touched\n");
+        }
+        Ok(yes)
     }
 
     /// An outlet for JSON Lines.

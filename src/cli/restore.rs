@@ -1,7 +1,7 @@
 //! `leapfrog restore`: databases go back to where they stood before a release, and the run goes on from there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
@@ -172,14 +172,7 @@ fn confirm(arguments: &RestoreArguments, journey: &Journey, show: &Show) -> Resu
     if arguments.yes {
         return Ok(true);
     }
-    show.complain("\nEverything that came into these databases later is removed. Bring them back? [yes/no] ");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("failed to read the answer").map_err(Stop::internal)?;
-    let yes = matches!(answer.trim().to_lowercase().as_str(), "yes" | "y");
-    if !yes {
-        show.complain("nothing was touched\n");
-    }
-    Ok(yes)
+    show.asks("Everything that came into these databases later is removed.\nBring them back?")
 }
 
 /// Brings the databases back, proves it and records it.

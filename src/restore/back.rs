@@ -41,6 +41,14 @@ pub async fn bring_back(
         let why = format!("it is of {}, and the cloud file says {}", point.engine, url.engine());
         return Err(RestoreError::Damaged { path: files.file(name, "json"), why });
     }
+    let named = (url.server(), url.name());
+    if (point.server.as_str(), point.name.as_str()) != (named.0.as_str(), named.1) {
+        return Err(RestoreError::OtherDatabase {
+            dumped: format!("{} on {}", point.name, point.server),
+            named: format!("{} on {}", named.1, named.0),
+            file: files.dump(name, &point).unwrap_or_else(|| files.file(name, "json")),
+        });
+    }
     match (point.means, files.dump(name, &point), &point.sum) {
         (Means::Snapshot, ..) => restore_snapshot(name, url, setting, &control).await?,
         (Means::Dump, Some(dump), Some(sum)) => {

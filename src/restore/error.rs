@@ -40,7 +40,7 @@ pub enum RestoreError {
         source: std::io::Error,
     },
     /// There is not enough room.
-    #[error("find room in {directory}: the dumps may take {need} bytes, and {free} are free")]
+    #[error("find room in {directory}: the dumps may take {} MB, and {} MB are free", need / 1_000_000, free / 1_000_000)]
     Room {
         /// Where the restore points are kept.
         directory: Utf8PathBuf,
@@ -56,6 +56,16 @@ pub enum RestoreError {
         path: Utf8PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// The cloud file leads to another database than the one that was dumped.
+    #[error("find the database that was dumped: it was {dumped}, and the cloud file names {named}")]
+    OtherDatabase {
+        /// Which one was dumped.
+        dumped: String,
+        /// Where the cloud file leads.
+        named: String,
+        /// The dump.
+        file: Utf8PathBuf,
     },
     /// A dump does not hold what its database holds.
     #[error("prove the dump: brought back into a scratch database, {}", differences.join("; "))]
@@ -119,6 +129,11 @@ impl RestoreError {
             Self::Damaged { .. } => {
                 "look for a copy of the file, or go back to another restore point: `leapfrog restore --list`".to_owned()
             }
+            Self::OtherDatabase { file, .. } => format!(
+                "nothing was touched: a copy's restore point must not replace the original, nor the other way round. \
+                 Name the same server as then in the cloud file; if the database itself has moved, an administrator \
+                 can load {file} with the engine's client"
+            ),
             Self::Unproved { .. } => {
                 "the dump was thrown away: report it with the table's definition; your own snapshot and restore \
                  commands can take its place (`restore_points` in the cloud file)"

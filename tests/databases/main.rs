@@ -10,6 +10,7 @@ mod mariadb;
 mod observation;
 mod points;
 mod postgresql;
+mod queries;
 mod sqlite;
 
 use std::future::Future;

@@ -164,6 +164,12 @@ fn a_mariadb_with_odd_data_comes_back_as_it_was() {
     // The scratch database is gone.
     let query = format!("SHOW DATABASES LIKE '{}'", scratch_name(&url).replace('_', "\\_"));
     assert_eq!(cells(&database.root(), &query), []);
+    // It is this database's and no other's: a copy's must not replace the original.
+    let other = Server::find().database("odd_other");
+    other.run(&["CREATE TABLE theirs (a INT)"]);
+    let text = told(place.back(&other.root()));
+    assert!(text.contains("find the database that was dumped") && text.contains(&other.name), "{text}");
+    assert_eq!(cells(&other.root(), "SHOW TABLES"), [Some("theirs".to_owned())]);
     // A dump that was touched is noticed before anything is removed.
     let dump = place.dump(&point);
     let mut bytes = std::fs::read(&dump).expect("readable");

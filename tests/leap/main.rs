@@ -10,6 +10,7 @@ mod outages;
 mod proofs;
 mod refusals;
 mod relay;
+mod restore;
 mod schemas;
 mod secrets;
 mod terminal;

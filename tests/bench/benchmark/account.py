@@ -47,9 +47,10 @@ def by_step(runs):
     return grouped
 
 
-def alone(rounds):
-    """How long each step's commands take when nothing else runs: the medians over the shell loop's rounds."""
-    sums = [{step: sum(run.seconds for run in runs) for step, runs in by_step(each).items()} for each in rounds]
+def alone(rounds, length):
+    """How long each step's commands take when nothing else runs: the medians over the shell loop's rounds of what
+    `length` says of each container."""
+    sums = [{step: sum(length(run) for run in runs) for step, runs in by_step(each).items()} for each in rounds]
     return {step: statistics.median(one[step] for one in sums if step in one) for step in set().union(*sums)}
 
 

@@ -142,9 +142,12 @@ class Bench:
             summary["account"] = account.account(typical, startups, summary["jobs"])
             if quiet and typical["runs"]:
                 ran = {run.step for run in typical["runs"]}
-                path = account.critical_path(self.leap, ran, account.alone(quiet), self.cores)
-                bound = sum(hop["seconds"] for hop in path.values())
-                summary["critical_path"] = {"hops": path, "seconds": bound, "leapfrog_above": medians["leapfrog"] / bound - 1}
+                lengths = {"commands": lambda run: run.seconds, "with_containers": lambda run: run.with_container}
+                for name, length in lengths.items():
+                    path = account.critical_path(self.leap, ran, account.alone(quiet, length), self.cores)
+                    bound = sum(hop["seconds"] for hop in path.values())
+                    above = medians["leapfrog"] / bound - 1
+                    summary.setdefault("critical_path", {})[name] = {"hops": path, "seconds": bound, "leapfrog_above": above}
         return summary
 
 

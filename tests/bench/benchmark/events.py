@@ -23,6 +23,11 @@ class Run:
         """How long the command itself took."""
         return self.die - self.start
 
+    @property
+    def with_container(self):
+        """The same with the making and the removal of its container, which no command here goes without."""
+        return (self.destroy or self.die) - (self.create or self.start)
+
 
 class Watch:
     """Listens to the engine while one way of leaping works."""
