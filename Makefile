@@ -9,7 +9,7 @@ REAL := --test databases --test containers --test leap
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz real bench bench-restore torture testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume bench-restore torture testbed testbed-down schemas clean
 
 all: build
 
@@ -37,6 +37,11 @@ fuzz:
 	CARGO_PROFILE_DEV_OPT_LEVEL=3 LEAPFROG_FUZZ_INPUTS=$(FUZZ_INPUTS) LEAPFROG_FUZZ_SEED=$(FUZZ_SEED) \
 		$(CARGO) test --locked --test fuzz -- --nocapture
 
+## A whole leap of seven services that dies first at every record and every launch, stop and removal, each in three
+## ways; minutes on one core.
+schedules:
+	LEAPFROG_SCHEDULES=all $(CARGO) test --locked --test conductor schedules -- --nocapture
+
 ## Everything: the quick loop, then the real leap on the test bed.
 test: check real
 
@@ -48,6 +53,10 @@ real: testbed
 ## takes a quarter of an hour, and says little while anything else works on the machine.
 bench: release testbed
 	tests/bench/bench $(BENCH)
+
+## How long it takes until a run with 2,000 finished steps works again.
+bench-resume:
+	$(CARGO) bench --locked --bench resume
 
 ## A restore point of a database of 1 GB: how long dump and proof take, the way back, and how much memory leapfrog needs.
 bench-restore: release testbed

@@ -17,6 +17,7 @@
 mod check;
 mod drain;
 mod files;
+mod heartbeats;
 mod load;
 mod lookup;
 mod playbook;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use drain::{AloneWhile, Drain, OutputFormat, Remainder, Residue};
 pub use files::Overlay;
+pub use heartbeats::Heartbeats;
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Drain, PlaybookCheck};
+use super::{Check, Drain, Heartbeats, PlaybookCheck};
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
@@ -29,6 +29,9 @@ pub struct Playbook {
     /// Looked at before anything is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<PlaybookCheck>,
+    /// Rows by which running services show that they live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heartbeats: Vec<Heartbeats>,
     /// The files of the service's code that have the options of its commands: in each release every option
     /// (a word that begins with `--`) of every step must stand in one of them. Absent: that is not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -12,13 +12,15 @@ use tokio::task::JoinSet;
 
 use super::arguments::FenceMode;
 use super::exit::Exit;
+use super::heartbeats::Heartbeats;
 use super::look::Show;
 use super::preflight;
 use super::stop::Stop;
-use crate::conduct::{Fence, Signal};
+use super::world::World;
+use crate::conduct::{Fence, Signal, failure};
 use crate::database::{self, DatabaseLock, Holder, LockError, Loss, Session, connect};
 use crate::journal::Failure;
-use crate::model::{ConnectionUrl, DatabaseId, Engine, RunId};
+use crate::model::{ConnectionUrl, DatabaseId, Engine, RunId, Service};
 use crate::plan::{Refusal, RefusalKind};
 use crate::runner::{FoundState, Runner};
 
@@ -32,6 +34,7 @@ pub(super) struct Guard {
     locks: BTreeMap<DatabaseId, DatabaseLock>,
     /// What could not be locked, and why; a database that cannot be reached is the preflight's to tell.
     missing: BTreeMap<DatabaseId, LockError>,
+    heartbeats: Arc<Heartbeats>,
 }
 
 /// Who this process is, for others that ask for a lock.
@@ -53,11 +56,9 @@ impl Guard {
     ///
     /// # Errors
     /// Another leapfrog holds one of them.
-    pub(super) async fn take(
-        urls: BTreeMap<DatabaseId, ConnectionUrl>,
-        host: &str,
-        timeout: Duration,
-    ) -> Result<Self, Stop> {
+    pub(super) async fn take(world: &World, services: &BTreeSet<Service>, host: &str) -> Result<Self, Stop> {
+        let (urls, timeout) = (world.databases(services), world.cloud.limits.connect);
+        let heartbeats = Arc::new(Heartbeats::of(world, &urls));
         let holder = holder(host);
         let taking = urls.iter().map(|(id, url)| {
             let holder = &holder;
@@ -76,7 +77,8 @@ impl Guard {
                 }
             }
         });
-        let mut guard = Self { timeout, locks: BTreeMap::new(), missing: BTreeMap::new(), urls: BTreeMap::new() };
+        let (locks, missing, nothing) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut guard = Self { timeout, locks, missing, urls: nothing, heartbeats };
         let mut held: Option<(DatabaseId, LockError)> = None;
         for (id, taken) in join_all(taking).await {
             match taken {
@@ -86,7 +88,10 @@ impl Guard {
             }
         }
         guard.urls = urls;
-        let Some((id, error)) = held else { return Ok(guard) };
+        let Some((id, error)) = held else {
+            guard.heartbeats.begin().await;
+            return Ok(guard);
+        };
         guard.release().await;
         let text = format!("failed to {} ({id}). Next: {}", database::chain(&error), error.advice());
         Err(Stop { exit: Exit::Locked, ..Stop::internal(anyhow::anyhow!(text)) })
@@ -123,7 +128,7 @@ impl Guard {
             }
         };
         let fence = self.fence();
-        if !adopted && let Some(failure) = fence.broken().await {
+        if !adopted && let Some(failure) = fence.connected().await {
             return Err(Stop::refused(vec![Refusal {
                 kind: RefusalKind::Fence,
                 database: None,
@@ -132,6 +137,17 @@ impl Guard {
                 expected: None,
                 next: failure.advice,
             }]));
+        }
+        let told = |left: Duration, who: &str| {
+            show.complain(&format!(
+                "waiting {} s to see whether services still report, such as {who}\n",
+                left.as_secs_f64().ceil()
+            ));
+        };
+        let moving = self.heartbeats.moving(true, &told).await;
+        if let Some(Failure { what, advice: next, .. }) = still_running(&moving) {
+            let (kind, found, expected) = (RefusalKind::Fence, None, None);
+            return Err(Stop::refused(vec![Refusal { kind, database: None, what, found, expected, next }]));
         }
         let blind = fence.blind().await;
         if let Some(first) = blind.first() {
@@ -181,7 +197,8 @@ impl Guard {
     /// What keeps others out while this guard holds.
     pub(super) fn fence(&self) -> DatabaseFence {
         let own = self.locks.values().filter_map(DatabaseLock::session).collect();
-        DatabaseFence { urls: self.urls.clone(), own, timeout: self.timeout }
+        let heartbeats = Arc::clone(&self.heartbeats);
+        DatabaseFence { urls: self.urls.clone(), own, timeout: self.timeout, heartbeats }
     }
 
     /// Gives every lock back.
@@ -260,6 +277,7 @@ pub(super) struct DatabaseFence {
     urls: BTreeMap<DatabaseId, ConnectionUrl>,
     own: BTreeSet<u64>,
     timeout: Duration,
+    heartbeats: Arc<Heartbeats>,
 }
 
 impl DatabaseFence {
@@ -315,9 +333,29 @@ fn name(session: &Session) -> String {
     }
 }
 
+/// That services were not stopped, where some were not.
+fn still_running(moving: &[String]) -> Option<Failure> {
+    if moving.is_empty() {
+        return None;
+    }
+    Some(failure(
+        format!("services still run; their heartbeats move: {}", moving.join("; ")),
+        "stop those services, then run the same command again; `--fence off` goes on beside them, and they may write \
+         what a migration does not expect"
+            .to_owned(),
+    ))
+}
+
 #[async_trait::async_trait]
 impl Fence for DatabaseFence {
     async fn broken(&self) -> Option<Failure> {
+        self.connected().await.or(still_running(&self.heartbeats.moving(false, &|_, _| {}).await))
+    }
+}
+
+impl DatabaseFence {
+    /// That somebody else is connected, where that is so.
+    async fn connected(&self) -> Option<Failure> {
         let (others, _) = self.settled().await;
         if others.is_empty() {
             return None;
@@ -326,16 +364,11 @@ impl Fence for DatabaseFence {
             let databases: Vec<String> = where_.iter().map(DatabaseId::to_string).collect();
             format!("{who} in {}", databases.join(", "))
         });
-        Some(Failure {
-            what: format!("somebody else is connected to the databases: {}", told.collect::<Vec<_>>().join("; ")),
-            command: None,
-            exit: None,
-            last_lines: Vec::new(),
-            log: None,
-            migration: None,
-            advice: "stop those services and clients, then run the same command again; `--fence off` goes on beside \
-                     them, and they may write what a migration does not expect"
+        Some(failure(
+            format!("somebody else is connected to the databases: {}", told.collect::<Vec<_>>().join("; ")),
+            "stop those services and clients, then run the same command again; `--fence off` goes on beside them, and \
+             they may write what a migration does not expect"
                 .to_owned(),
-        })
+        ))
     }
 }

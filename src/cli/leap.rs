@@ -87,7 +87,7 @@ async fn work(
     host: &str,
     show: &Show,
 ) -> Result<Ending, Stop> {
-    let guard = Guard::take(world.databases(&wanted.services), host, world.cloud.limits.connect).await?;
+    let guard = Guard::take(world, &wanted.services, host).await?;
     let mut ready = prepare(world, arguments, wanted, store, &**runner, host, show).await;
     if let Ok(Some(made)) = &ready
         && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &**runner, show).await

@@ -7,6 +7,7 @@ mod arguments;
 mod catalogue;
 mod exit;
 mod guard;
+mod heartbeats;
 pub mod images;
 mod leap;
 mod look;

@@ -59,7 +59,7 @@ pub(super) async fn restore(common: &Common, arguments: &RestoreArguments, show:
     world.only(&planned.iter().cloned().collect::<Vec<_>>())?;
     let journey = journey(latest, &to, &arguments.service, &planned)?;
     world.look_up_mapped(&journey.services).await;
-    let guard = Guard::take(world.databases(&journey.services), &host, world.cloud.limits.connect).await?;
+    let guard = Guard::take(&world, &journey.services, &host).await?;
     let runner = preflight::runner(&world)?;
     let done = match alone(&guard, &journey.run, &*runner, show).await {
         Ok(()) if confirm(arguments, &journey, show)? => go_back(&world, &journey, &host, show).await,

@@ -30,6 +30,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         title: String::new(),
         databases: slots.collect(),
         configuration: Vec::new(),
+        heartbeats: Vec::new(),
         checks: Vec::new(),
         options_in: Vec::new(),
         steps: Vec::new(),

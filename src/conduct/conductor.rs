@@ -182,10 +182,14 @@ impl Conductor {
         self.miss_unpinned();
         let patience = Patience { outage: self.settings.outage, stop: stop.clone(), events: self.events.quietly() };
         self.runner = Arc::new(Patient::new(Arc::clone(&self.runner), patience));
+        let mut look = true;
         loop {
             self.go_back(&tell, &stop, &mut tasks)?;
             // Everything that may begin now.
             let outcome = loop {
+                if !look {
+                    break None;
+                }
                 let plan = Arc::clone(&self.plan);
                 match next(&plan, self.journal.state(), &self.hand, self.settings.jobs) {
                     Next::BeginHop(hop) => {
@@ -221,8 +225,11 @@ impl Conductor {
                 while self.reaping.join_next().await.is_some() {}
                 return Ok(Conclusion { outcome, abandoned: false });
             }
+            look = true;
             tokio::select! {
                 message = told.recv() => if let Some(message) = message {
+                    // Of every line that commands print nothing can follow.
+                    look = !matches!(message, StepMessage::Line(..) | StepMessage::Rows { .. });
                     self.hear(message)?;
                 },
                 joined = tasks.join_next(), if !tasks.is_empty() => if let Some(Err(error)) = joined

@@ -30,7 +30,6 @@ impl Conductor {
         let plan = Arc::clone(&self.plan);
         let state = self.journal.state();
         let hops = plan.hops.iter().filter(|hop| !state.hop_is_complete(&hop.series)).take(2);
-        let programs = plan.images();
         for hop in hops {
             for lane in &hop.lanes {
                 let image = &lane.image;
@@ -39,7 +38,7 @@ impl Conductor {
                     continue;
                 }
                 let Some(pinned) = self.images.get(image).cloned() else { continue };
-                let programs = programs.get(image).cloned().unwrap_or_default();
+                let programs = plan.images().remove(image).unwrap_or_default();
                 let (runner, events, fetched) = (Arc::clone(&self.runner), self.events.clone(), fetched.clone());
                 let inspector = self.inspector.clone();
                 self.downloads.spawn(async move {

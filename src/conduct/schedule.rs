@@ -65,8 +65,9 @@ fn usual(step: &Step, state: &RunState) -> f64 {
         Action::Verify(_) => return 0.0,
     };
     let ran =
-        |id: &&StepId, its: &StepState| id.is_same_in_another_release(&step.id) && its.outcome == Some(Outcome::Done);
-    let before = state.steps.iter().filter(|(id, its)| ran(id, its)).max_by(|one, two| one.1.began.cmp(&two.1.began));
+        |id: &StepId, its: &StepState| id.is_same_in_another_release(&step.id) && its.outcome == Some(Outcome::Done);
+    // Steps are in the order of their releases.
+    let before = state.steps.iter().rfind(|(id, its)| ran(id, its));
     before.map_or(usual, |(_, its)| its.seconds)
 }
 
@@ -85,6 +86,7 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
     let mut begin = Vec::new();
     let mut complete = true;
     let mut fetching = false;
+    let free = (jobs + hand.waiting.len()).saturating_sub(hand.running.len());
     for lane in &hop.lanes {
         let is_done = |step: &&Step| state.is_done(&step.id);
         let Some(stage) = lane.stages().find(|stage| !stage.iter().all(|step| is_done(&step))) else {
@@ -97,15 +99,18 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         if !hand.ready.contains(&lane.image) {
             fetching = true;
         } else if !hand.stopping {
-            let left = work_left(lane, state, jobs);
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
-            let next = next.filter(|step| checked || step.phase <= Phase::Check);
-            begin.extend(next.map(|step| (left, lane, step)));
+            let mut next = next.filter(|step| checked || step.phase <= Phase::Check).peekable();
+            // What is left is weighed only where something could begin.
+            if free > 0 && next.peek().is_some() {
+                let left = work_left(lane, state, jobs);
+                begin.extend(next.map(|step| (left, lane, step)));
+            }
         }
     }
     // The lane with the most work left decides when the hop ends, so it goes first.
     begin.sort_by(|(one, ..), (two, ..)| two.total_cmp(one));
-    begin.truncate((jobs + hand.waiting.len()).saturating_sub(hand.running.len()));
+    begin.truncate(free);
     let begin: Vec<(&Lane, &Step)> = begin.into_iter().map(|(_, lane, step)| (lane, step)).collect();
     if complete {
         Next::EndHop(&hop.series)

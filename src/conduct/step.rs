@@ -26,7 +26,7 @@ use super::judge::Round;
 use super::launch::{Connections, Redactor};
 use super::{DatabaseReader, RestorePoints, StopLevel};
 use crate::journal::{Evidence, Failure, Outcome};
-use crate::model::{RunId, StepId, Stream};
+use crate::model::{RunId, StepId, Stream, Unreachable};
 use crate::plan::{Action, Step};
 use crate::runner::{FoundTask, PinnedImage, Runner, TaskHandle};
 
@@ -172,5 +172,13 @@ impl Performance {
 pub(super) async fn reached(stop: &mut watch::Receiver<StopLevel>, level: StopLevel) {
     if stop.wait_for(|now| *now >= level).await.is_err() {
         std::future::pending().await
+    }
+}
+
+/// That rows could not be counted: `what`, and with which query.
+fn uncounted(what: &str, query: &str, unreachable: Unreachable) -> Failure {
+    Failure {
+        command: Some(query.to_owned()),
+        ..super::failure(format!("{what}: {}", unreachable.reason), unreachable.advice)
     }
 }

@@ -29,7 +29,7 @@ impl Series {
     }
 
     fn is_numbered(&self) -> bool {
-        self.0.starts_with(|c: char| c.is_ascii_digit())
+        self.0.as_bytes().first().is_some_and(u8::is_ascii_digit)
     }
 }
 

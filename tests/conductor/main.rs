@@ -3,6 +3,9 @@
 
 mod bed;
 mod checks;
+#[path = "../plans/cloud.rs"]
+#[expect(dead_code, reason = "the tests of plans use all of it")]
+mod cloud;
 mod data;
 mod deaths;
 mod leaps;
@@ -10,6 +13,10 @@ mod once;
 mod others;
 mod outages;
 mod points;
+#[path = "../fuzz/random.rs"]
+#[expect(dead_code, reason = "the fuzzer uses all of it")]
+mod random;
+mod schedules;
 mod schemas;
 mod secrets;
 mod side_by_side;

@@ -4,6 +4,7 @@
 //! `make test` runs these; by hand: `tests/testbed/testbed up`, then
 //! `cargo test --test databases -- --ignored`.
 
+mod heartbeats;
 mod locks;
 mod mariadb;
 mod observation;

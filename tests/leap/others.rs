@@ -75,3 +75,37 @@ fn a_service_that_was_not_stopped_is_named_and_the_leap_waits_for_its_end() {
     assert!(words.contains("others were allowed to be connected"), "{}", told.stdout);
     runtime.block_on(service.close());
 }
+
+#[test]
+#[ignore = "needs the test bed: make test"]
+fn a_service_that_holds_no_session_is_named_by_its_heartbeat_until_it_is_stopped() {
+    let cloud = Cloud::new("beating", 10);
+    let leap = ["--from", "2023.1", "--to", "2023.2", "--yes", "--only", "cinder"];
+    cloud.sql(
+        "cinder",
+        "INSERT INTO services (created_at, updated_at, deleted, host, `binary`, topic, report_count, disabled, uuid) VALUES
+         (UTC_TIMESTAMP(), UTC_TIMESTAMP(), 0, 'vol1', 'cinder-volume', 'cinder-volume', 1, 0, 'f00')",
+    );
+    let beats = "UPDATE services SET report_count = report_count + 1, updated_at = UTC_TIMESTAMP() WHERE host = 'vol1'";
+    let heads = cloud.heads("cinder");
+    let stopped = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                cloud.sql("cinder", beats);
+                std::thread::sleep(Duration::from_secs(2));
+            }
+        });
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            cloud.leapfrog(&leap).ended(3).said(&[
+                "services still run; their heartbeats move: cinder-volume on vol1 (cinder, last seen ",
+                "--fence off",
+            ])
+        }));
+        stopped.store(true, std::sync::atomic::Ordering::Relaxed);
+        told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    assert_eq!(cloud.heads("cinder"), heads, "a database was touched");
+    // Its last sign of life is fresh: it takes an interval to see that there is no other.
+    cloud.leapfrog(&leap).ended(0).said(&["waiting ", "such as cinder-volume on vol1"]);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Component, Utf8Path};
 
 use super::Examination;
-use crate::catalog::{ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookCheck};
+use crate::catalog::{ConfigurationFile, ConfigurationOption, DatabaseSlot, Heartbeats, Playbook, PlaybookCheck};
 use crate::document::{Document, Mistake, nearest};
 use crate::model::{SeriesRange, Slot};
 
@@ -23,6 +23,9 @@ pub(in crate::catalog) fn playbook(name: &str, document: &Document<Playbook>, mi
     examination.configuration();
     for (index, check) in playbook.checks.iter().enumerate() {
         examination.check(&format!("checks/{index}/*"), check);
+    }
+    for (index, heartbeats) in playbook.heartbeats.iter().enumerate() {
+        examination.heartbeats(&format!("heartbeats/{index}"), heartbeats);
     }
     examination.steps();
 }
@@ -45,6 +48,17 @@ impl Examination<'_, Playbook> {
             if !seen.insert(slot) {
                 self.report(&path, format!("{slot} is named twice"));
             }
+        }
+    }
+
+    fn heartbeats(&mut self, path: &str, heartbeats: &Heartbeats) {
+        self.slots(&format!("{path}/databases"), &heartbeats.databases);
+        if heartbeats.databases.is_empty() {
+            self.report(&format!("{path}/databases"), "name the databases that hold the rows");
+        }
+        self.require_text(&format!("{path}/query"), &heartbeats.query, "the query");
+        if !(1..=300).contains(&heartbeats.every) {
+            self.report(&format!("{path}/every"), "a service reports every 1 to 300 seconds");
         }
     }
 

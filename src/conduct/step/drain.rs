@@ -1,7 +1,7 @@
 //! A data migration: rounds until it is proved complete.
 
 use super::command::Finished;
-use super::{Performance, StepEnd, StepMessage, reached};
+use super::{Performance, StepEnd, StepMessage, reached, uncounted};
 use crate::catalog::Remainder;
 use crate::conduct::judge::{self, Harmless, Judgement, Round, Trouble, judge};
 use crate::conduct::killed::killed;
@@ -151,17 +151,9 @@ impl Performance {
         let mut harmless = Vec::new();
         for residue in &migration.residues {
             let Some(rows) = self.count(&migration.database, &residue.query).await else { return Ok(None) };
-            let rows = rows.map_err(|unreachable| Failure {
-                what: format!(
-                    "the rows that {} leaves could not be counted: {}",
-                    residue.migration, unreachable.reason
-                ),
-                command: Some(residue.query.clone()),
-                exit: None,
-                last_lines: Vec::new(),
-                log: None,
-                migration: None,
-                advice: unreachable.advice,
+            let rows = rows.map_err(|unreachable| {
+                let what = format!("the rows that {} leaves could not be counted", residue.migration);
+                uncounted(&what, &residue.query, unreachable)
             })?;
             harmless.push(Harmless { migration: residue.migration.clone(), rows, why: residue.why.clone() });
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
-use super::{Performance, StepMessage, reached};
+use super::{Performance, StepMessage, reached, uncounted};
 use crate::conduct::StopLevel;
 use crate::journal::Failure;
 use crate::plan::DataMigration;
@@ -68,14 +68,9 @@ impl Performance {
         for common in &migration.alone_while {
             for database in &common.databases {
                 let Some(rows) = self.count(database, &common.query).await else { return Ok(None) };
-                let rows = rows.map_err(|unreachable| Failure {
-                    what: format!("{} could not be counted in {database}: {}", common.what, unreachable.reason),
-                    command: Some(common.query.clone()),
-                    exit: None,
-                    last_lines: Vec::new(),
-                    log: None,
-                    migration: None,
-                    advice: unreachable.advice,
+                let rows = rows.map_err(|unreachable| {
+                    let what = format!("{} could not be counted in {database}", common.what);
+                    uncounted(&what, &common.query, unreachable)
                 })?;
                 if rows > 0 {
                     drop(beside);

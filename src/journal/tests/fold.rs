@@ -180,6 +180,31 @@ proptest! {
     }
 
     #[test]
+    fn a_clock_that_jumps_changes_nothing_but_times(
+        records in run(), times in proptest::collection::vec(crate::journal::arbitrary::time(), 1..9),
+    ) {
+        let jumped: Vec<Record> = records
+            .iter()
+            .zip(times.iter().cycle())
+            .map(|(record, time)| Record { time: *time, ..record.clone() })
+            .collect();
+        let timeless = |records: &[Record]| {
+            RunState::of(records).map(|mut state| {
+                let never = jiff::Timestamp::UNIX_EPOCH;
+                state.last = None;
+                state.start.iter_mut().for_each(|start| start.time = never);
+                state.steps.values_mut().for_each(|step| step.began = never);
+                state.hops.iter_mut().for_each(|hop| {
+                    hop.began = never;
+                    hop.ended = hop.ended.map(|_| never);
+                });
+                state
+            })
+        };
+        prop_assert_eq!(timeless(&jumped), timeless(&records));
+    }
+
+    #[test]
     fn a_record_that_is_left_out_or_repeated_is_noticed(records in run(), at in any::<prop::sample::Index>()) {
         let at = at.index(records.len());
         let mut repeated = records.clone();

@@ -64,6 +64,7 @@ fn playbooks() -> Vec<Playbook> {
             title: String::new(),
             databases: Vec::new(),
             configuration: Vec::new(),
+            heartbeats: Vec::new(),
             checks: Vec::new(),
             options_in: Vec::new(),
             steps: Vec::new(),

@@ -11,29 +11,32 @@
 //! assert!(runner.launches().is_empty());
 //! ```
 //!
+//! [`Scripted::plays`] decides launch by launch; [`Scripted::deeds`] says what commands really did, which is what
+//! databases are made of in a test. [`Scripted::dies_at`] lets the process die between two acts, and
+//! [`Scripted::kill`] and [`Scripted::forget`] are what happens to containers meanwhile.
+//!
 //! The first launch of a step plays its first script, the next the second, and so on; the last one
 //! repeats. Steps without a script end with 0 and say nothing. A clone shares everything: it is the
 //! same engine as the next process of leapfrog sees it. Time is tokio's, so tests may pause it.
 
+mod engine;
 mod script;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::{
-    Exit, FetchProgress, FoundState, FoundTask, OutputLine, PackageFiles, PinnedImage, ReadFiles, ReadRequest, Runner,
-    RunnerError, RunnerErrorKind, RunnerIdentity, Task, TaskHandle, TaskId,
-};
-use crate::model::{Digest, ImageReference, RunId, StepId};
+use super::{FoundState, FoundTask, RunnerError, RunnerErrorKind, Task, TaskHandle, TaskId};
+use crate::model::{Digest, ImageReference, StepId};
 
 use self::script::Ending;
 pub use self::script::Script;
+use self::state::{Play, Played, State};
 
 /// What was asked of the runner, in order.
 #[derive(Debug, Clone)]
@@ -54,43 +57,39 @@ pub struct Scripted {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    scripts: BTreeMap<String, Vec<Script>>,
-    launches: BTreeMap<String, usize>,
-    calls: Vec<Call>,
-    tasks: BTreeMap<String, Played>,
-    number: usize,
-    most_at_once: usize,
-    here: BTreeSet<ImageReference>,
-    lacking: BTreeMap<ImageReference, BTreeSet<String>>,
-    holding: BTreeMap<ImageReference, BTreeMap<String, String>>,
-    missing: BTreeSet<ImageReference>,
-    away: bool,
-    registry_away: bool,
+/// When a process dies that asks for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeathPoint {
+    /// Before anything is done.
+    Before,
+    /// In the middle: a task is created and not started, a stop was asked for and not waited for.
+    Between,
+    /// It is done, and nobody was told.
+    After,
 }
 
-#[derive(Debug, Clone)]
-struct Played {
-    id: TaskId,
-    script: Script,
-    began: Option<Instant>,
-    /// When and how the task is ended from outside.
-    stopped: watch::Sender<Option<(Instant, i64)>>,
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// Which command.
+    pub id: TaskId,
+    /// How far it came.
+    pub end: DeedEnd,
+    /// Whether it changed nothing, whatever it says.
+    pub idle: bool,
 }
 
-impl Played {
-    fn new(id: TaskId, script: Script, began: Option<Instant>) -> Self {
-        Self { id, script, began, stopped: watch::Sender::new(None) }
-    }
-
-    fn state(&self) -> FoundState {
-        let Some(began) = self.began else { return FoundState::NeverStarted };
-        let now = Instant::now();
-        let stopped = self.stopped.borrow().is_some_and(|(when, _)| when <= now);
-        let over = !matches!(self.script.end, Ending::Never) && began + self.script.length() <= now;
-        if stopped || over { FoundState::Ended } else { FoundState::Running }
-    }
+/// How far a command came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeedEnd {
+    /// It was created and never started.
+    NeverBegan,
+    /// It works.
+    Works,
+    /// It was ended before it was through.
+    Cut,
+    /// It came to its own end.
+    Whole,
 }
 
 impl Scripted {
@@ -103,6 +102,65 @@ impl Scripted {
         let scripts: Vec<Script> = scripts.into_iter().collect();
         assert!(step.parse::<StepId>().is_ok() && !scripts.is_empty(), "a script for {step}");
         self.state().scripts.insert(step.to_owned(), scripts);
+    }
+
+    /// Lets `play` decide what each launch does; where it has no answer, what [`Scripted::on`] wrote down counts.
+    pub fn plays(&self, play: impl Fn(&Task) -> Option<Script> + Send + Sync + 'static) {
+        self.state().play = Some(Play(Arc::new(play)));
+    }
+
+    /// Lets the process that works with this runner die at its `act`th launch, stop or removal, counted from 1:
+    /// that call never returns, and [`Scripted::death`] does. Whoever conducts has to drop what he conducts then.
+    pub fn dies_at(&self, act: usize, point: DeathPoint) {
+        let mut state = self.state();
+        (state.acts, state.deadly) = (0, Some((act, point)));
+        state.dead.send_replace(false);
+    }
+
+    /// Lets the next process live.
+    pub fn lives(&self) {
+        let mut state = self.state();
+        state.deadly = None;
+        state.dead.send_replace(false);
+    }
+
+    /// Ends when the process is dead.
+    pub async fn death(&self) {
+        let mut dead = self.state().dead.subscribe();
+        // The sender lives as long as the runner.
+        let _ = dead.wait_for(|dead| *dead).await;
+    }
+
+    /// What every command did that was ever launched, in order, whether it is still known or not; without the
+    /// first `known` ones. What has ended does not change any more.
+    pub fn deeds(&self, known: usize) -> Vec<Deed> {
+        self.state().past.iter().skip(known).map(Played::deed).collect()
+    }
+
+    /// The tasks that are there now.
+    pub fn tasks(&self) -> Vec<FoundTask> {
+        let state = self.state();
+        let found = state.tasks.iter().map(|(handle, task)| FoundTask {
+            id: task.id.clone(),
+            handle: TaskHandle(handle.clone()),
+            state: task.state(),
+        });
+        let mut found: Vec<FoundTask> = found.collect();
+        found.sort_by(|one, two| one.id.cmp(&two.id));
+        found
+    }
+
+    /// Ends a task's command by force, with 137, as a dying machine does.
+    pub fn kill(&self, task: &TaskHandle) {
+        if let Some(played) = self.state().tasks.get(&task.0).filter(|task| task.state() == FoundState::Running) {
+            played.stopped.send_replace(Some((Instant::now(), 137)));
+        }
+    }
+
+    /// Ends a task's command and forgets it, as somebody does who prunes containers.
+    pub fn forget(&self, task: &TaskHandle) {
+        self.kill(task);
+        self.state().tasks.remove(&task.0);
     }
 
     /// Puts a task there as an earlier process left it.
@@ -193,272 +251,6 @@ impl Scripted {
     }
 }
 
-impl State {
-    fn add(&mut self, task: Played) -> TaskHandle {
-        self.number += 1;
-        let handle = format!("scripted-{}", self.number);
-        self.tasks.insert(handle.clone(), task);
-        let running = self.tasks.values().filter(|task| task.state() == FoundState::Running).count();
-        self.most_at_once = self.most_at_once.max(running);
-        TaskHandle(handle)
-    }
-
-    fn next_script(&mut self, step: &str) -> Script {
-        let launches = self.launches.entry(step.to_owned()).or_default();
-        let number = *launches;
-        *launches += 1;
-        let scripts = self.scripts.get(step).map(Vec::as_slice).unwrap_or_default();
-        scripts.get(number).or(scripts.last()).cloned().unwrap_or_else(|| Script::ends(0))
-    }
-}
-
 fn error(kind: RunnerErrorKind, what: &str) -> RunnerError {
     RunnerError { what: what.into(), advice: "Look at the test's script.".into(), kind, source: None }
-}
-
-fn missing(image: &ImageReference) -> RunnerError {
-    error(RunnerErrorKind::ImageMissing, &format!("the registry has no image {image}"))
-}
-
-#[async_trait::async_trait]
-impl Runner for Scripted {
-    async fn identify(&self) -> Result<RunnerIdentity, RunnerError> {
-        drop(self.present()?);
-        Ok(RunnerIdentity { name: "Scripted 1.0".into(), address: "scripted://".into() })
-    }
-
-    async fn resolve(&self, reference: &ImageReference) -> Result<PinnedImage, RunnerError> {
-        if self.present()?.missing.contains(reference) {
-            return Err(missing(reference));
-        }
-        Ok(PinnedImage { reference: reference.clone(), digest: Self::digest(reference) })
-    }
-
-    async fn has(&self, image: &PinnedImage) -> Result<bool, RunnerError> {
-        Ok(self.present()?.here.contains(&image.reference))
-    }
-
-    async fn fetch(
-        &self,
-        image: &PinnedImage,
-        progress: &(dyn Fn(FetchProgress) + Send + Sync),
-    ) -> Result<(), RunnerError> {
-        let mut state = self.present()?;
-        if state.missing.contains(&image.reference) {
-            return Err(missing(&image.reference));
-        }
-        if state.registry_away && !state.here.contains(&image.reference) {
-            return Err(error(RunnerErrorKind::RegistryUnreachable, "registry registry.example broke off in mid-pull"));
-        }
-        if state.here.insert(image.reference.clone()) {
-            state.calls.push(Call::Fetch(image.reference.clone()));
-            drop(state);
-            progress(FetchProgress { done: 50, total: 100 });
-            progress(FetchProgress { done: 100, total: 100 });
-        }
-        Ok(())
-    }
-
-    async fn lacking(&self, image: &PinnedImage, programs: &BTreeSet<String>) -> Result<BTreeSet<String>, RunnerError> {
-        let state = self.present()?;
-        let lacking = state.lacking.get(&image.reference);
-        Ok(lacking.map(|lacking| lacking.intersection(programs).cloned().collect()).unwrap_or_default())
-    }
-
-    async fn read(&self, image: &PinnedImage, request: &ReadRequest) -> Result<ReadFiles, RunnerError> {
-        let lacking = self.lacking(image, &request.programs).await?;
-        let files = self.present()?.holding.get(&image.reference).cloned().unwrap_or_default();
-        let below = |path: &str, wanted: &str| path.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
-        let packages = request.packages.iter().map(|package| {
-            let mut read = PackageFiles { place: Some("/site-packages".into()), ..PackageFiles::default() };
-            for wanted in package.directories.iter().chain(&package.files) {
-                let found = files.iter().filter(|(path, _)| *path == wanted || below(path, wanted));
-                let before = read.texts.len();
-                read.texts.extend(found.map(|(path, text)| (path.clone(), text.clone())));
-                if read.texts.len() == before {
-                    read.missing.insert(wanted.clone());
-                }
-            }
-            let there = |candidate: &&String| files.keys().any(|path| path == *candidate || below(path, candidate));
-            read.candidate = package.candidates.iter().find(there).cloned();
-            read
-        });
-        Ok(ReadFiles { lacking, packages: packages.collect() })
-    }
-
-    async fn launch(&self, task: &Task) -> Result<TaskHandle, RunnerError> {
-        let mut state = self.present()?;
-        state.calls.push(Call::Launch(task.clone()));
-        let script = state.next_script(&task.id.step.to_string());
-        if let Ending::Refused(why) = &script.end {
-            return Err(error(RunnerErrorKind::NotStarted, why));
-        }
-        Ok(state.add(Played::new(task.id.clone(), script, Some(Instant::now()))))
-    }
-
-    async fn watch(&self, task: &TaskHandle, lines: mpsc::Sender<OutputLine>) -> Result<Exit, RunnerError> {
-        let Played { script, began, stopped, .. } = self.task(task)?;
-        let Some(began) = began else {
-            return Err(error(RunnerErrorKind::NotStarted, "the task was created and never started"));
-        };
-        let mut stopped = stopped.subscribe();
-        // Ends when the task was stopped before `due`.
-        let mut reach = async |due: Instant| -> Option<i64> {
-            loop {
-                let stop = *stopped.borrow_and_update();
-                match stop {
-                    Some((when, code)) if when <= due => {
-                        sleep_until(when).await;
-                        return Some(code);
-                    }
-                    _ => tokio::select! {
-                        () = sleep_until(due) => return None,
-                        Ok(()) = stopped.changed() => {}
-                    },
-                }
-            }
-        };
-        let mut due = began;
-        for (pause, line) in script.lines {
-            due += pause;
-            if let Some(code) = reach(due).await {
-                return Ok(Exit { code, out_of_memory: false });
-            }
-            // Nobody has to listen.
-            let _ = lines.send(line).await;
-        }
-        let far = Duration::from_secs(30 * 365 * 24 * 3600);
-        let ending = due + if matches!(script.end, Ending::Never) { far } else { script.pause };
-        match (reach(ending).await, script.end) {
-            (Some(code), _) => Ok(Exit { code, out_of_memory: false }),
-            (None, Ending::Exit(code)) => Ok(Exit { code, out_of_memory: script.out_of_memory }),
-            (None, Ending::Lost(why) | Ending::Refused(why)) => Err(error(RunnerErrorKind::Lost, &why)),
-            (None, Ending::Never) => Err(error(RunnerErrorKind::Other, "the test waited for thirty years")),
-        }
-    }
-
-    async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<(), RunnerError> {
-        let Ok(played) = self.task(task) else { return self.present().map(drop) };
-        self.state().calls.push(Call::Stop(played.id.clone(), grace));
-        if played.state() == FoundState::Running {
-            let now = Instant::now();
-            let (when, code) = if played.script.deaf { (now + grace, 137) } else { (now, 143) };
-            played.stopped.send_replace(Some((when, code)));
-            sleep_until(when).await;
-        }
-        Ok(())
-    }
-
-    async fn written(&self, task: &TaskHandle, _thorough: bool) -> Result<Option<Vec<Utf8PathBuf>>, RunnerError> {
-        Ok(Some(self.task(task)?.script.written))
-    }
-
-    async fn reap(&self, task: &TaskHandle) -> Result<(), RunnerError> {
-        let mut state = self.present()?;
-        if state.tasks.get(&task.0).is_some_and(|task| task.state() == FoundState::Running) {
-            return Err(error(RunnerErrorKind::Other, &format!("the task {} runs", task.0)));
-        }
-        if let Some(played) = state.tasks.remove(&task.0) {
-            state.calls.push(Call::Reap(played.id));
-        }
-        Ok(())
-    }
-
-    async fn find(&self, run: &RunId) -> Result<Vec<FoundTask>, RunnerError> {
-        let state = self.present()?;
-        let of_run = state.tasks.iter().filter(|(_, task)| task.id.run == *run);
-        let mut found: Vec<FoundTask> = of_run
-            .map(|(handle, task)| FoundTask {
-                id: task.id.clone(),
-                handle: TaskHandle(handle.clone()),
-                state: task.state(),
-            })
-            .collect();
-        found.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(found)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(step: &str) -> Task {
-        let reference: ImageReference = "quay.io/openstack/nova:1".parse().expect("valid");
-        let digest = Scripted::digest(&reference);
-        Task {
-            id: TaskId {
-                run: "20261122-031502-7f3a".parse().expect("valid"),
-                step: step.parse().expect("valid"),
-                attempt: 1,
-                round: 1,
-            },
-            image: PinnedImage { reference, digest },
-            command: vec!["nova-manage".into()],
-            files: Vec::new(),
-        }
-    }
-
-    async fn watch(runner: &Scripted, handle: &TaskHandle) -> (Vec<String>, Result<Exit, RunnerError>) {
-        let (sender, mut receiver) = mpsc::channel(100);
-        let exit = runner.watch(handle, sender).await;
-        let mut lines = Vec::new();
-        while let Some(line) = receiver.recv().await {
-            lines.push(line.text);
-        }
-        (lines, exit)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_launch_plays_the_next_script_and_the_last_one_repeats() {
-        let runner = Scripted::default();
-        let step = "2024.1/nova/online-data";
-        runner.on(step, [Script::ends(1).out("50"), Script::ends(0).after(Duration::from_secs(9)).out("0").err("end")]);
-        for (code, expected) in [(1, vec!["50"]), (0, vec!["0", "end"]), (0, vec!["0", "end"])] {
-            let handle = runner.launch(&task(step)).await.expect("launched");
-            let (lines, exit) = watch(&runner, &handle).await;
-            assert_eq!((lines, exit.expect("ended").code), (expected.iter().map(|s| (*s).to_owned()).collect(), code));
-            runner.reap(&handle).await.expect("removed");
-        }
-        assert_eq!((runner.launched().len(), runner.most_at_once()), (3, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_hanging_task_obeys_a_deaf_one_does_not_and_both_are_found_by_the_next_process() {
-        let runner = Scripted::default();
-        runner.on("2024.1/nova/a", [Script::hangs().out("ready")]);
-        runner.on("2024.1/nova/b", [Script::hangs().deaf()]);
-        for (step, code, grace) in [("2024.1/nova/a", 143, 0), ("2024.1/nova/b", 137, 30)] {
-            let handle = runner.launch(&task(step)).await.expect("launched");
-            let next = runner.clone();
-            let found = next.find(&task(step).id.run).await.expect("found");
-            assert_eq!((found.len(), found[0].state), (1, FoundState::Running));
-            assert!(next.reap(&handle).await.is_err());
-            let began = Instant::now();
-            let ((_, exit), stopped) =
-                tokio::join!(watch(&next, &handle), runner.stop(&handle, Duration::from_secs(30)));
-            stopped.expect("stopped");
-            assert_eq!((exit.expect("ended").code, began.elapsed().as_secs()), (code, grace));
-            next.reap(&handle).await.expect("removed");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn refusals_losses_and_what_an_earlier_process_left_can_be_played() {
-        let runner = Scripted::default();
-        let step = "2024.1/nova/a";
-        runner.on(step, [Script::refused("no room left"), Script::lost("it was pruned")]);
-        assert_eq!(runner.launch(&task(step)).await.expect_err("refused").kind, RunnerErrorKind::NotStarted);
-        let handle = runner.launch(&task(step)).await.expect("launched");
-        assert_eq!(watch(&runner, &handle).await.1.expect_err("lost").kind, RunnerErrorKind::Lost);
-
-        let left =
-            runner.leave(task(step).id, FoundState::Ended, Script::ends(2).after(Duration::from_secs(60)).out("x"));
-        let (lines, exit) = watch(&runner, &left).await;
-        assert_eq!((lines.len(), exit.expect("ended").code), (1, 2));
-        let never = runner.leave(task(step).id, FoundState::NeverStarted, Script::ends(0));
-        assert_eq!(watch(&runner, &never).await.1.expect_err("never").kind, RunnerErrorKind::NotStarted);
-        runner.away(true);
-        assert_eq!(runner.identify().await.expect_err("away").kind, RunnerErrorKind::EngineUnreachable);
-    }
 }

@@ -16,6 +16,9 @@ pub struct Script {
     pub(super) out_of_memory: bool,
     pub(super) deaf: bool,
     pub(super) written: Vec<Utf8PathBuf>,
+    pub(super) idle: bool,
+    /// How often each line is told.
+    pub(super) tells: usize,
 }
 
 /// How a task ends by itself.
@@ -29,7 +32,16 @@ pub(super) enum Ending {
 
 impl Script {
     fn new(end: Ending) -> Self {
-        Self { lines: Vec::new(), pause: Duration::ZERO, end, out_of_memory: false, deaf: false, written: Vec::new() }
+        Self {
+            lines: Vec::new(),
+            pause: Duration::ZERO,
+            end,
+            out_of_memory: false,
+            deaf: false,
+            written: Vec::new(),
+            idle: false,
+            tells: 1,
+        }
     }
 
     /// A task that ends with `code`.
@@ -89,6 +101,20 @@ impl Script {
     #[must_use]
     pub fn writes(mut self, path: &str) -> Self {
         self.written.push(path.into());
+        self
+    }
+
+    /// Lies: it changes nothing, whatever it says and however it ends.
+    #[must_use]
+    pub fn idle(mut self) -> Self {
+        self.idle = true;
+        self
+    }
+
+    /// Repeats itself: each line is told twice, as an engine does that reads a log again.
+    #[must_use]
+    pub fn repeats(mut self) -> Self {
+        self.tells = 2;
         self
     }
 
