@@ -55,7 +55,14 @@ pub(super) async fn sweep(common: &Common, dry_run: bool, show: &Show) -> Result
         }
         lines.extend(swept.kept.iter().map(|task| line(task, "kept".to_owned())));
     }
+    let looked_into = if dry_run { 0 } else { runner.tidy().await.map_err(refused)? };
+    if looked_into > 0 {
+        show.complain(&format!(
+            "removed {looked_into} that images were looked into with, by a leapfrog that is gone\n"
+        ));
+    }
     match show.output {
+        Output::Text if lines.is_empty() && looked_into > 0 => {}
         Output::Text if lines.is_empty() => show.complain("nothing is left over\n"),
         Output::Text => {
             for Line { step, run, container, state, fate } in &lines {

@@ -205,4 +205,10 @@ pub trait Runner: Send + Sync {
 
     /// The tasks of a run that are still known.
     async fn find(&self, run: &RunId) -> Result<Vec<FoundTask>, RunnerError>;
+
+    /// Removes what is no task's and was left by processes of this machine that are gone: containers that
+    /// images were looked into with. Returns how many things that were.
+    async fn tidy(&self) -> Result<usize, RunnerError> {
+        Ok(0)
+    }
 }

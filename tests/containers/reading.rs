@@ -1,6 +1,7 @@
 //! The images of real releases are read: what they hold is what the release files say.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use leapfrog::catalog::{Catalog, Playbook, Release};
 use leapfrog::cli::images::Question;
@@ -84,6 +85,48 @@ fn docker(bed: &Bed, arguments: &[&str]) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs the test bed: make test"]
+async fn a_look_into_an_image_that_is_broken_off_at_any_moment_leaves_nothing() {
+    let bed = bed().await;
+    let reference = format!("{}/leapfrog/openstack:2024.1", bed.registry).parse().unwrap();
+    let image = bed.containers().resolve(&reference).await.unwrap();
+    bed.containers().fetch(&image, &|_| ()).await.unwrap();
+    let cloud = format!("broken-off-{}", std::process::id());
+    let settings = || ContainerSettings { cloud: cloud.clone(), ..bed.settings() };
+    let label = format!("label=leapfrog.cloud={cloud}");
+    let programs = ["nova-manage".to_owned()].into();
+    for moment in 0..12 {
+        let containers = Containers::connect(settings()).unwrap();
+        let looking = containers.lacking(&image, &programs);
+        let _ = tokio::time::timeout(Duration::from_millis(moment * 8), looking).await;
+    }
+    let mut left = String::new();
+    for _ in 0..100 {
+        left = docker(bed, &["ps", "-aq", "--filter", &label]);
+        if left.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(left, "", "a container is left");
+    // One that a dead process left goes with the next look; another machine's stays.
+    let host = docker(bed, &["info", "--format", "{{.Name}}"]);
+    let reference = image.reference.to_string();
+    let made = |holder: &str| {
+        let process = format!("leapfrog.process={holder}");
+        let mut create = vec!["create", "--label", "leapfrog.probe=true", "--label", &label[6..]];
+        create.extend(["--label", &process, &reference, "none"]);
+        docker(bed, &create).trim().to_owned()
+    };
+    let (dead, other) =
+        (made(&format!("{} on {}", i32::MAX, host.trim())), made(&format!("{} on elsewhere", i32::MAX)));
+    Containers::connect(settings()).unwrap().lacking(&image, &programs).await.unwrap();
+    let left = docker(bed, &["ps", "-aq", "--no-trunc", "--filter", &label]);
+    docker(bed, &["rm", &other]);
+    assert_eq!(left.trim(), other, "{dead} was to go");
 }
 
 #[tokio::test]

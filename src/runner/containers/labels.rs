@@ -14,6 +14,8 @@ const CLOUD: &str = "leapfrog.cloud";
 const VERSION: &str = "leapfrog.version";
 /// Marks containers that are only looked into.
 const PROBE: &str = "leapfrog.probe";
+/// Which process looks into it: number and machine.
+const PROCESS: &str = "leapfrog.process";
 
 /// The labels of a task's container.
 pub(super) fn of_task(id: &TaskId, cloud: &str) -> HashMap<String, String> {
@@ -29,7 +31,35 @@ pub(super) fn of_task(id: &TaskId, cloud: &str) -> HashMap<String, String> {
 
 /// The labels of a container that is only looked into.
 pub(super) fn of_probe(cloud: &str) -> HashMap<String, String> {
-    labels([(PROBE, "true".to_owned()), (CLOUD, cloud.to_owned()), (VERSION, env!("CARGO_PKG_VERSION").to_owned())])
+    labels([
+        (PROBE, "true".to_owned()),
+        (PROCESS, process(std::process::id())),
+        (CLOUD, cloud.to_owned()),
+        (VERSION, env!("CARGO_PKG_VERSION").to_owned()),
+    ])
+}
+
+/// A process of this machine.
+fn process(number: u32) -> String {
+    format!("{number} on {}", rustix::system::uname().nodename().to_string_lossy())
+}
+
+/// Whether labels say that a container was looked into by a process of this machine that is gone.
+pub(super) fn is_of_dead_process(labels: &HashMap<String, String>) -> bool {
+    let number = labels.get(PROCESS).and_then(|holder| {
+        let number: u32 = holder.split(' ').next()?.parse().ok()?;
+        (*holder == process(number)).then_some(number)
+    });
+    let pid = number.and_then(|number| rustix::process::Pid::from_raw(i32::try_from(number).ok()?));
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+/// The filter that finds a cloud's containers that were only looked into.
+pub(super) fn probes(cloud: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([
+        ("label".to_owned(), vec![format!("{PROBE}=true"), format!("{CLOUD}={cloud}")]),
+        ("status".to_owned(), vec!["created".to_owned()]),
+    ])
 }
 
 fn labels<const N: usize>(labels: [(&str, String); N]) -> HashMap<String, String> {
@@ -77,6 +107,18 @@ mod tests {
         let id = id("2023.2/nova/db-sync@cell1");
         assert_eq!(task(&of_task(&id, "north")), Some(id));
         assert_eq!(task(&of_probe("north")), None);
+    }
+
+    #[test]
+    fn only_a_process_of_this_machine_can_be_known_to_be_gone() {
+        let of = |holder: String| HashMap::from([(PROCESS.to_owned(), holder)]);
+        assert!(!is_of_dead_process(&of_probe("north")));
+        // No process has so high a number.
+        assert!(is_of_dead_process(&of(process(i32::MAX as u32))));
+        for holder in [format!("{} on elsewhere", i32::MAX), "0 on ".to_owned(), "x".to_owned(), process(u32::MAX)] {
+            assert!(!is_of_dead_process(&of(holder.clone())), "{holder}");
+        }
+        assert!(!is_of_dead_process(&HashMap::new()));
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub struct Containers {
     without_init: AtomicBool,
     /// Whether the engine's storage lists what a container changed.
     lists_changes: OnceCell<bool>,
+    /// Whether what dead processes left of looking into images was removed.
+    tidied: OnceCell<()>,
 }
 
 /// What the engine says of itself.
@@ -116,6 +118,7 @@ impl Containers {
             engine: OnceCell::new(),
             without_init: AtomicBool::new(false),
             lists_changes: OnceCell::new(),
+            tidied: OnceCell::new(),
         })
     }
 
@@ -194,5 +197,9 @@ impl Runner for Containers {
 
     async fn find(&self, run: &RunId) -> Result<Vec<FoundTask>, RunnerError> {
         self.find_tasks(run).await
+    }
+
+    async fn tidy(&self) -> Result<usize, RunnerError> {
+        self.remove_dead_probes().await
     }
 }

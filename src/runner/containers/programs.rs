@@ -9,7 +9,8 @@ use bollard::Docker;
 use bollard::container::PathStatResponse;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateContainerOptions, RemoveContainerOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptions, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder,
 };
 
 use super::trouble::is_missing;
@@ -70,16 +71,39 @@ impl Containers {
         let Some(local) = self.local_image(image).await? else {
             return Err(images::not_here(&image.reference.pinned(&image.digest)));
         };
+        // What is left over is in nobody's way: that it could not be removed stops nothing.
+        self.tidied.get_or_init(|| async { drop(self.remove_dead_probes().await) }).await;
         let body = ContainerCreateBody {
             image: Some(local.name.clone()),
             entrypoint: Some(vec!["/never-started".into()]),
             labels: Some(labels::of_probe(&self.settings.cloud)),
             ..Default::default()
         };
-        let created = self.client.create_container(None::<CreateContainerOptions>, body).await;
-        let created =
-            created.map_err(|error| self.address.refused(&format!("look into image {}", local.name), error))?;
-        Ok(Probe { client: self.client.clone(), id: created.id, path: local.path })
+        let (client, path) = (self.client.clone(), local.path);
+        // Whoever stops waiting for the container drops it all the same, once it is there.
+        let making = tokio::spawn(async move {
+            let created = client.create_container(None::<CreateContainerOptions>, body).await;
+            created.map(|created| Probe { client, id: created.id, path })
+        });
+        match making.await {
+            Ok(made) => made.map_err(|error| self.address.refused(&format!("look into image {}", local.name), error)),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Removes what processes of this machine that are gone left of looking into images; returns how many
+    /// containers that were.
+    pub(super) async fn remove_dead_probes(&self) -> Result<usize, RunnerError> {
+        let filters = labels::probes(&self.settings.cloud);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = self.client.list_containers(Some(options)).await;
+        let found = found.map_err(|error| self.address.refused("list the containers of images", error))?;
+        let dead = found.into_iter().filter(|one| one.labels.as_ref().is_some_and(labels::is_of_dead_process));
+        let dead: Vec<String> = dead.filter_map(|one| one.id).collect();
+        for id in &dead {
+            remove(&self.client, id).await;
+        }
+        Ok(dead.len())
     }
 
     /// Which of `programs` a container does not have.

@@ -72,7 +72,7 @@ fn refusal(status: Option<u16>, words: &str) -> Refusal {
         Refusal::Full
     } else if tells(&BUSY) || status == Some(429) {
         Refusal::Busy
-    } else if tells(&NETWORK) {
+    } else if tells(&NETWORK) || words.trim() == "eof" {
         Refusal::Network
     } else if tells(&LOGIN) || matches!(status, Some(401 | 403)) {
         Refusal::Login
@@ -197,6 +197,8 @@ mod tests {
                 "failed to register layer: Error processing tar file: write /x: no space left on device",
                 Refusal::Full,
             ),
+            // A registry that went away in mid-pull.
+            (500, "EOF", Refusal::Network),
             (500, "unsupported media type", Refusal::Unknown),
         ] {
             assert_eq!(refusal(Some(status), words), expected, "{status} {words}");
