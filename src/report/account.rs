@@ -4,6 +4,7 @@
 //! journal at any time; [`View`](super::View) adds to it what only a live observer sees. A step that
 //! the plan does not hold is passed over: a reporter has no say in what is right.
 
+mod known;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -11,91 +12,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::journal::{Evidence, Failure, Outcome, Record, RecordBody};
-use crate::model::{RunId, Series, StepId};
+use crate::journal::{Failure, Outcome, Record, RecordBody};
+use crate::model::{Series, StepId};
 use crate::plan::{Hop, Lane, Plan, Step};
 
+pub(super) use self::known::{Attempt, End, LaneState, Opening, Place, Sitting, StepState};
 use super::restores::Restore;
 use super::text::seconds_between;
-
-/// A step's place in the plan: indices of hop, lane and step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) hop: usize,
-    pub(super) lane: usize,
-    pub(super) step: usize,
-}
-
-/// What the first record says of a run.
-#[derive(Debug, Clone)]
-pub(super) struct Opening {
-    pub(super) run: RunId,
-    pub(super) leapfrog: String,
-    pub(super) runner: String,
-    pub(super) began: Timestamp,
-}
-
-/// The time in which one process worked on the run.
-#[derive(Debug, Clone)]
-pub(super) struct Sitting {
-    pub(super) began: Timestamp,
-    /// The time of its last record.
-    pub(super) last: Timestamp,
-    pub(super) host: String,
-    pub(super) pid: u32,
-    /// Whether others were allowed to be connected to the databases.
-    pub(super) unfenced: bool,
-    /// How it ended, if it ended in an orderly way.
-    pub(super) ended: Option<Outcome>,
-    /// What ended it outside any step.
-    pub(super) failure: Option<Failure>,
-}
-
-/// One try of a step.
-#[derive(Debug, Clone)]
-pub(super) struct Attempt {
-    pub(super) number: u32,
-    pub(super) sitting: usize,
-    pub(super) began: Timestamp,
-    pub(super) rounds: u32,
-    /// Rows that its ended rounds moved.
-    pub(super) round_rows: u64,
-    pub(super) end: Option<End>,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone)]
-pub(super) struct End {
-    pub(super) outcome: Outcome,
-    pub(super) seconds: f64,
-    pub(super) rows: Option<u64>,
-    pub(super) evidence: Vec<Evidence>,
-    pub(super) failure: Option<Failure>,
-    /// Who said so and why, where leapfrog did not see it.
-    pub(super) said: Option<String>,
-}
-
-/// What a step is doing or has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StepState {
-    Waiting,
-    Running,
-    /// It began, and the process that watched it ended without seeing its end.
-    OutOfSight,
-    Ended(Outcome),
-}
-
-/// What a lane is doing or has come to; the index is of the step that decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LaneState {
-    Waiting,
-    /// Some steps are done, the next has not begun.
-    Between(usize),
-    Running(usize),
-    Done,
-    OutOfSight(usize),
-    Ended(usize, Outcome),
-}
 
 #[derive(Debug, Clone, Default)]
 struct HopTimes {
