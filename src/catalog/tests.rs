@@ -90,7 +90,7 @@ fn every_mistake_of_every_file_is_reported_in_one_go_with_its_lines() {
         &[
             ("      phase: expand\n", "      fase: expand\n"),
             ("for_each: [cell0, cells]", "foreach: [cell0, cells]"),
-            ("count: 1000", "count: a thousand"),
+            ("count: 5000", "count: a thousand"),
             ("0: done, 1: more", "0: dnoe, 1: more"),
         ],
     );
@@ -152,7 +152,7 @@ fn what_a_playbook_means_is_checked_too() {
             ("phase: migrate", "phase: check"),
             ("{0: done, 1: more, 2: stuck,", "{1: failed, 2: stuck,"),
             ("--max-count, '{count}'", "--max-count, '50'"),
-            ("count: 1000", "count: 0"),
+            ("count: 5000", "count: 0"),
             ("what: migrations without a uuid", "what: ''"),
             ("SELECT COUNT(*) FROM migrations WHERE", "DELETE FROM migrations WHERE"),
         ],

@@ -203,9 +203,8 @@ impl Guard {
 
     /// Gives every lock back.
     pub(super) async fn release(self) {
-        let Self { urls, timeout, locks, .. } = self;
-        let releasing = locks.into_iter().filter_map(|(id, lock)| Some((urls.get(&id)?, lock)));
-        join_all(releasing.map(|(url, lock)| lock.release(url, timeout))).await;
+        let Self { timeout, locks, .. } = self;
+        join_all(locks.into_values().map(|lock| lock.release(timeout))).await;
     }
 
     /// Watches the locks until [`Watching::end`]; a lost one is told to the run.
@@ -233,7 +232,7 @@ impl Guard {
                     };
                     if of_server { &away } else { &gone }.store(true, Ordering::Relaxed);
                 }
-                lock.release(&url, timeout).await;
+                lock.release(timeout).await;
             });
         }
         Watching { tasks, end, away, ended: gone }

@@ -130,7 +130,8 @@ async fn ask(
         grace: super::leap::GRACE,
         stop,
     };
-    let steps: Vec<_> = plan.steps().map(|(_, lane, step)| (step.clone(), images[&lane.image].clone())).collect();
+    let steps: Vec<_> =
+        plan.steps().map(|(_, lane, step)| (step.clone(), images[lane.image_of(step)].clone())).collect();
     let asked: Vec<(StepId, Asked)> = stream::iter(steps)
         .map(|(step, image)| {
             let questioner = &questioner;

@@ -360,7 +360,7 @@ impl Conductor {
             run: self.run.clone(),
             step: step.clone(),
             attempt,
-            image: self.images[&lane.image].clone(),
+            image: self.images[lane.image_of(step)].clone(),
             runner: Arc::clone(&self.runner),
             reader: Arc::clone(&self.reader),
             points: self.points.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::journal::{Outcome, RunState, StepState};
-use crate::model::{ImageReference, Phase, Series, Service, StepId};
+use crate::model::{ImageReference, Series, Service, StepId};
 use crate::plan::{Action, Hop, Lane, Plan, Step};
 
 /// What the conductor has in hand, besides plan and journal.
@@ -80,9 +80,6 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         // The hop before is complete, or this is the first.
         return if hand.stopping { Next::Halt } else { Next::BeginHop(hop) };
     }
-    // The release's own checks stop a hop before any lane of it changes a thing.
-    let checking = |step: &Step| matches!(step.action, Action::Check(_));
-    let checked = hop.lanes.iter().flat_map(|lane| &lane.steps).all(|step| !checking(step) || state.is_done(&step.id));
     let mut begin = Vec::new();
     let mut complete = true;
     let mut fetching = false;
@@ -93,14 +90,16 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
             continue;
         };
         complete = false;
-        if hand.halted.contains(&lane.service) || hand.missing.contains(&lane.image) {
+        // The steps of a stage are of one kind, so they run in one image.
+        let Some(image) = stage.first().map(|step| lane.image_of(step)) else { continue };
+        if hand.halted.contains(&lane.service) || hand.missing.contains(image) {
             continue;
         }
-        if !hand.ready.contains(&lane.image) {
+        if !hand.ready.contains(image) {
             fetching = true;
         } else if !hand.stopping {
             let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
-            let mut next = next.filter(|step| checked || step.phase <= Phase::Check).peekable();
+            let mut next = next.peekable();
             // What is left is weighed only where something could begin.
             if free > 0 && next.peek().is_some() {
                 let left = work_left(lane, state, jobs);

@@ -28,6 +28,10 @@ use crate::model::{ConnectionUrl, Engine};
 /// How often a held lock is looked at; also how long a server takes to notice that its holder died.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
+/// How long MySQL's and MariaDB's question takes that a held lock is looked at with. A lock is given back when it is
+/// answered: `KILL` of a session that sleeps takes MariaDB up to two seconds where several are ended at a time.
+const QUESTION: Duration = Duration::from_millis(500);
+
 /// PostgreSQL's key of the lock: the bytes of `leapfrog`.
 const KEY: i64 = i64::from_be_bytes(*b"leapfrog");
 
@@ -193,22 +197,16 @@ impl DatabaseLock {
         }
     }
 
-    /// Gives the lock back. `url` is the database's, for a session in the middle of a question is ended
-    /// from outside: a server would hold the lock until the question is answered.
-    pub async fn release(self, url: &ConnectionUrl, timeout: Duration) {
+    /// Gives the lock back: once the server answered what it is being asked, at most `timeout` from now.
+    pub async fn release(self, timeout: Duration) {
         match self.held {
-            // The lock goes with the session.
-            Held::Server { connection, .. } => {
+            // The lock goes with the session, and a session in the middle of a question with its answer.
+            Held::Server { mut connection, .. } => {
                 let parting = async {
-                    match self.session.filter(|_| self.asking && url.engine() == Engine::Mysql) {
-                        Some(session) => {
-                            if let Ok(mut other) = connect(url, timeout).await {
-                                let _ = other.rows(&format!("KILL {session}")).await;
-                                other.close().await;
-                            }
-                        }
-                        None => connection.close().await,
+                    if self.asking {
+                        let _ = connection.rows("SELECT 1").await;
                     }
+                    connection.close().await;
                 };
                 let _ = tokio::time::timeout(timeout, parting).await;
             }
@@ -237,7 +235,7 @@ async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder)
         // The holder stands in a statement that always runs; asking is what keeps the session alive.
         let watch = format!(
             "SELECT SLEEP({}), IS_USED_LOCK('{name}') = CONNECTION_ID() /* {} */",
-            HEARTBEAT.as_secs(),
+            QUESTION.as_secs_f64(),
             holder.line()
         );
         let session = cell(1).and_then(|id| id.parse().ok());
@@ -368,8 +366,7 @@ mod tests {
         };
         assert_eq!(found, holder());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let url = format!("sqlite:///{database}").parse().expect("a URL");
-        runtime.block_on(lock.release(&url, HEARTBEAT));
+        runtime.block_on(lock.release(HEARTBEAT));
         assert!(!lock_path(&database).exists(), "the lock file stayed");
         lock_file(&database, &holder()).expect("free again");
     }

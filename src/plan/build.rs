@@ -92,10 +92,10 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
     let mut hops = Vec::new();
     for (index, release) in path.iter().enumerate() {
-        // The databases stand at the first release already: its checks would come too late.
-        let checks = index > 0;
+        let next = path.get(index + 1);
         let lanes = brief.playbooks.iter().map(|playbook| {
-            let mut lane = lane(brief, release, playbook, &mut heads, checks);
+            let mut lane = lane(brief, release, playbook, &mut heads);
+            lane.steps.extend(next.iter().flat_map(|next| checks_of(brief, next, playbook, release)));
             if brief.points.before(index) {
                 save::before(&mut lane, &release.series, brief.points.proof);
             }
@@ -135,13 +135,26 @@ pub(super) fn databases_in<'b>(
     brief.databases.keys().filter(move |id| id.service == *service && id.slot == *slot)
 }
 
-/// One service's part of a hop, with or without the release's own checks; `heads` becomes what it reaches.
+/// A release's own checks of a service, as steps of the hop of `at`.
+pub(super) fn checks_of(brief: &Brief<'_>, release: &Release, playbook: &Playbook, at: &Release) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for step in playbook.steps.iter().filter(|step| matches!(step, PlaybookStep::Check(_))) {
+        expand(brief, release, playbook, step, &mut steps);
+    }
+    for step in &mut steps {
+        // They are asked once all else of the hop is done: they end it, or the leap.
+        step.id.series = at.series.clone();
+        step.phase = Phase::Verify;
+    }
+    steps
+}
+
+/// One service's part of a hop; `heads` becomes what it reaches.
 pub(super) fn lane(
     brief: &Brief<'_>,
     release: &Release,
     playbook: &Playbook,
     heads: &mut BTreeMap<DatabaseId, Heads>,
-    checks: bool,
 ) -> Lane {
     let service = &playbook.service;
     let mut standing = BTreeMap::new();
@@ -161,7 +174,7 @@ pub(super) fn lane(
         }
     }
     let mut steps = Vec::new();
-    for step in playbook.steps.iter().filter(|step| checks || !matches!(step, PlaybookStep::Check(_))) {
+    for step in playbook.steps.iter().filter(|step| !matches!(step, PlaybookStep::Check(_))) {
         expand(brief, release, playbook, step, &mut steps);
     }
     schema::prove_all_at_last(&mut steps);
@@ -220,6 +233,8 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 configuration,
             })),
             PlaybookStep::Check(check) => Action::Check(Box::new(ReleaseChecks {
+                release: series.clone(),
+                image: (brief.image)(service, release),
                 command: check.command.clone(),
                 output: check.output,
                 allow: check.allow.iter().filter(|a| a.series.contains(series)).cloned().collect(),

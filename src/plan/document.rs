@@ -108,7 +108,7 @@ pub enum Action {
     Drain(Box<DataMigration>),
     /// Reads heads and compares them; runs no command.
     Verify(Verification),
-    /// Runs the release's own checks. No lane of the hop goes on before those of every lane are done.
+    /// Runs a release's own checks: those of the next release end a lane, and with it the hop.
     Check(Box<ReleaseChecks>),
 }
 
@@ -220,9 +220,13 @@ pub struct Verification {
     pub heads: BTreeMap<DatabaseId, Heads>,
 }
 
-/// The release's own checks.
+/// A release's own checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ReleaseChecks {
+    /// The release that is asked.
+    pub release: Series,
+    /// The image with its code.
+    pub image: ImageReference,
     /// The command.
     pub command: Command,
     /// How its output says how each check ended.
@@ -305,7 +309,7 @@ impl Plan {
     pub fn images(&self) -> BTreeMap<&ImageReference, BTreeSet<String>> {
         let mut images: BTreeMap<&ImageReference, BTreeSet<String>> = BTreeMap::new();
         for (_, lane, step) in self.steps() {
-            images.entry(&lane.image).or_default().extend(step.action.program().map(str::to_owned));
+            images.entry(lane.image_of(step)).or_default().extend(step.action.program().map(str::to_owned));
         }
         images
     }

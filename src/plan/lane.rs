@@ -3,9 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Action, CommandRun, Lane, SchemaMove, SchemaTarget, Standing, Step};
-use crate::model::{DatabaseId, Heads, StepId};
+use crate::model::{DatabaseId, Heads, ImageReference, StepId};
 
 impl Lane {
+    /// The image whose code a step runs: the lane's, but for the next release's checks.
+    pub fn image_of<'l>(&'l self, step: &'l Step) -> &'l ImageReference {
+        match &step.action {
+            Action::Check(checks) => &checks.image,
+            Action::Save(_) | Action::Run(_) | Action::Drain(_) | Action::Verify(_) => &self.image,
+        }
+    }
+
     /// The steps by stage: those of one may run side by side, and a stage begins when the one before is
     /// complete.
     pub fn stages(&self) -> impl Iterator<Item = &[Step]> {

@@ -147,7 +147,11 @@ impl Inquiry {
     /// What has to be looked at for `release`.
     pub fn new(brief: &Brief<'_>, release: &Release) -> Self {
         let mut heads = BTreeMap::new();
-        let lanes = brief.playbooks.iter().map(|playbook| build::lane(brief, release, playbook, &mut heads, true));
+        let lanes = brief.playbooks.iter().map(|playbook| {
+            let mut lane = build::lane(brief, release, playbook, &mut heads);
+            lane.steps.extend(build::checks_of(brief, release, playbook, release));
+            lane
+        });
         let strays = build::stored_urls(brief).into_iter().filter_map(|refusal| {
             let service = refusal.database.as_ref()?.service.clone();
             Some((service, refusal))

@@ -99,7 +99,7 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
                 PointProof::Full => "dumped, brought back into a scratch database, compared".to_owned(),
             },
             Action::Verify(_) => "heads are read and compared".to_owned(),
-            Action::Check(checks) => format!("{}  (before any schema of this hop)", checks.command),
+            Action::Check(checks) => format!("{}  (asked of {}, before it begins)", checks.command, checks.release),
         };
         let _ = writeln!(text, "    {:<9} {:<width$}  {what}", step.phase, step.id.short());
     }

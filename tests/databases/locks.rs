@@ -31,13 +31,13 @@ async fn one_at_a_time(url: &ConnectionUrl, other: Option<&ConnectionUrl>) {
     assert_eq!(found.as_ref(), Some(&holder(11)), "{refused}");
     assert!(refused.advice().contains("kill -TERM 11 on alpha"), "{}", refused.advice());
     if let Some(other) = other {
-        lock(other, &holder(22), TIMEOUT).await.expect("a lock is of one database").release(other, TIMEOUT).await;
+        lock(other, &holder(22), TIMEOUT).await.expect("a lock is of one database").release(TIMEOUT).await;
     }
     let (first, lost) = watching.await.expect("no panic");
     assert!(lost.is_err(), "a lock that nobody took was lost: {lost:?}");
-    first.release(url, TIMEOUT).await;
+    first.release(TIMEOUT).await;
     let second = lock(url, &holder(22), TIMEOUT).await.expect("free as soon as it is given back");
-    second.release(url, TIMEOUT).await;
+    second.release(TIMEOUT).await;
 }
 
 #[test]
@@ -102,7 +102,7 @@ async fn seen_beside(url: &ConnectionUrl) -> (Vec<Session>, Vec<Session>, bool) 
     tokio::time::sleep(Duration::from_millis(300)).await;
     let without = looking.sessions(&own, url.name()).await.expect("an answer");
     looking.close().await;
-    held.release(url, TIMEOUT).await;
+    held.release(TIMEOUT).await;
     (with.others, without.others, with.whole)
 }
 

@@ -123,7 +123,7 @@ fn another_leapfrog_that_took_the_locks_meanwhile_is_not_driven_out() {
     let told = Told::from(child.wait_with_output().expect("ended")).ended(6);
     let _ = told.said(&["process 4711 on beta"]);
     let lock = runtime.block_on(watching).expect("no panic");
-    runtime.block_on(lock.release(&url, timeout));
+    runtime.block_on(lock.release(timeout));
     cloud.leapfrog(&LEAP).ended(0);
 }
 

@@ -31,9 +31,10 @@ fn a_check_of_the_next_release_that_fails_stops_before_its_hop_and_the_mended_da
         "nothing of 2023.2 has begun",
     ]);
     assert!(!told.stderr.contains(&cloud.password));
-    let mut second = begun(&cloud, "2023.2/");
-    second.sort();
-    assert_eq!(second, ["2023.2/cinder/upgrade-check", "2023.2/placement/upgrade-check"], "a lane of the hop began");
+    assert_eq!(begun(&cloud, "2023.2/"), Vec::<String>::new(), "a lane of the hop began");
+    let asked: Vec<String> =
+        begun(&cloud, "2023.1/").into_iter().filter(|step| step.ends_with("upgrade-check")).collect();
+    assert!(asked.contains(&"2023.1/cinder/upgrade-check".to_owned()), "{asked:?}");
     assert_eq!(
         (cloud.heads("cinder"), cloud.heads("placement")),
         (vec!["daa98075b90d".into()], vec!["422ece571366".into()])

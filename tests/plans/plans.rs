@@ -54,11 +54,21 @@ fn the_same_cloud_makes_the_same_plan() {
 }
 
 #[test]
-fn every_lane_ends_in_a_comparison_of_heads_and_no_step_has_the_name_of_another() {
+fn every_lane_ends_in_a_comparison_of_heads_and_the_next_releases_checks_and_no_step_has_the_name_of_another() {
     let plan = plan(&Cloud::at("2023.1"));
-    for hop in &plan.hops {
+    for (hop, next) in plan.hops.iter().zip(plan.hops.iter().skip(1).map(Some).chain([None])) {
         for lane in &hop.lanes {
-            let last = lane.steps.last().expect("steps");
+            let mut steps = lane.steps.clone();
+            if ["cinder", "placement"].contains(&lane.service.as_str())
+                && let Some(next) = next
+            {
+                let last = steps.pop().expect("steps");
+                let Action::Check(checks) = &last.action else { panic!("{} ends the lane", last.id) };
+                assert_eq!((&checks.release, last.effect), (&next.series, leapfrog::model::Effect::ReadOnly));
+                let theirs = next.lanes.iter().find(|other| other.service == lane.service).expect("its lane");
+                assert_eq!(checks.image, theirs.image, "{}", last.id);
+            }
+            let last = steps.last().expect("steps");
             let Action::Verify(verification) = &last.action else { panic!("{} ends the lane", last.id) };
             assert_eq!(verification.heads.keys().collect::<Vec<_>>(), lane.standing.keys().collect::<Vec<_>>());
             assert!(lane.steps.is_sorted_by_key(|step| step.phase), "{}: phases in order", lane.service);
@@ -78,11 +88,11 @@ fn novas_cells_are_worked_on_side_by_side_each_stage_after_the_one_before() {
     let plan = plan(&cloud);
     let stages: Vec<Vec<String>> =
         plan.hops[1].lanes[0].stages().map(|stage| stage.iter().map(|step| step.id.short()).collect()).collect();
-    let cells = |name: &str| ["cell0", "cell1", "cell2"].map(|cell| format!("{name}@{cell}")).to_vec();
+    let cells = |name: &str, cells: [&str; 3]| cells.map(|cell| format!("{name}@{cell}")).to_vec();
     let expected = [
         vec!["api-db-sync".to_owned()],
-        cells("db-sync"),
-        cells("online-data-migrations"),
+        cells("db-sync", ["cell0", "cell1", "cell2"]),
+        cells("online-data-migrations", ["cell1", "cell2", "cell0"]),
         vec!["verify-heads".to_owned()],
     ];
     assert_eq!(stages, expected);

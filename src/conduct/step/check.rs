@@ -1,4 +1,4 @@
-//! The release's own checks, before anything of the hop changes.
+//! A release's own checks, before anything of its hop changes.
 
 use super::command::Finished;
 use super::{Performance, StepEnd};
@@ -48,11 +48,10 @@ impl Performance {
             }
             return failed(
                 format!("the output holds no whole report of checks, so exit code {code} proves nothing"),
-                Some(
-                    "read the log, mend the cause, then run the same command again: nothing of this release has \
-                      begun"
-                        .to_owned(),
-                ),
+                Some(format!(
+                    "read the log, mend the cause, then run the same command again: nothing of {} has begun",
+                    checks.release
+                )),
             );
         };
         let gravest = reports.iter().map(|report| report.result).max().unwrap_or(CheckResult::Success);
@@ -89,7 +88,7 @@ impl Performance {
         if stops.is_empty() {
             return StepEnd::ended(Outcome::Done, evidence);
         }
-        let series = &self.step.id.series;
+        let series = &checks.release;
         let what = format!("{series} says itself that these databases are not ready for it: {}", stops.join("; "));
         let advice = format!(
             "nothing of {series} has begun: do what the check asks for, then run the same command again. If it means \

@@ -87,6 +87,7 @@ class Bench:
         jobs = ["--jobs", self.options.jobs] if self.options.jobs else []
         more = {"leapfrog": {"program": self.program, "leap": self.ends + jobs}, "ansible": {"program": self.ansible}}.get(kind.name, {})
         way = kind(self.docker, directory, cloud, self.leap, **more)
+        way.get_ready()
         watch = events.Watch(self.docker, way.labels, way.step)
         before = processor()
         began, took = way.run()

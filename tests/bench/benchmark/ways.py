@@ -45,6 +45,9 @@ class Way:
         self.cloud = cloud
         self.leap = leap
 
+    def get_ready(self):
+        """Does what an operator does in the weeks before; it is not timed."""
+
     def run(self):
         """Makes the leap; returns the seconds from the first moment to the last."""
         argv, env = self.prepare()
@@ -85,6 +88,11 @@ class Leapfrog(Way):
     def __init__(self, *others, program, leap):
         super().__init__(*others)
         self.program, self.ends = program, leap
+
+    def get_ready(self):
+        """The images are pulled for every way; `leapfrog pull` also reads what they hold."""
+        ends = self.ends[: self.ends.index("--jobs")] if "--jobs" in self.ends else self.ends
+        subprocess.run([self.program, "pull", *ends, "--config", self.cloud.config], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     @property
     def labels(self):

@@ -83,7 +83,7 @@ impl World {
         self.truth().trouble = percent;
     }
 
-    /// Commands that were launched beside themselves.
+    /// Commands that were launched beside themselves, and do not only read.
     pub(super) fn beside(&self) -> Vec<TaskId> {
         self.truth().beside.clone()
     }
@@ -176,7 +176,8 @@ impl World {
         let step = self.step(&task.id.step);
         let known = self.now().known;
         let works = |deed: &Deed| deed.id.step == step.id && deed.end == DeedEnd::Works;
-        if self.runner.deeds(known).iter().any(works) {
+        // One that only reads is told to stop and run again at once.
+        if step.effect != Effect::ReadOnly && self.runner.deeds(known).iter().any(works) {
             self.truth().beside.push(task.id.clone());
         }
         let (script, shows) = match &step.action {
