@@ -16,10 +16,20 @@ use crate::runner::{PrivateFile, RunnerError, RunnerErrorKind};
 
 impl Containers {
     /// Puts `files` into a container that was created and not started.
-    pub(super) async fn put_files(&self, container: &str, files: &[PrivateFile]) -> Result<(), RunnerError> {
+    pub(super) async fn put_files(
+        &self,
+        container: &str,
+        image: &str,
+        files: &[PrivateFile],
+    ) -> Result<(), RunnerError> {
+        // Before any file is put: what the image has is looked for, not what a file brings along.
+        let mut places = Vec::new();
         for file in files {
-            let (existing, rest) = self.split_at_existing(container, &file.path).await?;
-            let archive = archive(&rest, file).map_err(|error| RunnerError {
+            places.push((file, self.directory_for(container, image, &file.path).await?));
+        }
+        for (file, existing) in places {
+            let rest = file.path.strip_prefix(&existing).unwrap_or(&file.path);
+            let archive = archive(rest, file).map_err(|error| RunnerError {
                 what: format!("private file {} cannot be packed", file.path),
                 advice: "Check the path: it must be absolute, without `..`, and of ordinary length.".into(),
                 kind: RunnerErrorKind::NotStarted,
@@ -34,15 +44,16 @@ impl Containers {
         Ok(())
     }
 
-    /// Splits a path into the deepest directory that the container has and the rest.
+    /// The deepest directory that an image has on the way to `path`; `container` is one of it.
     ///
     /// Only what is missing may be created: an archive that names a directory sets its owner and mode,
     /// and those of the image's directories must stay.
-    async fn split_at_existing(
-        &self,
-        container: &str,
-        path: &Utf8Path,
-    ) -> Result<(Utf8PathBuf, Utf8PathBuf), RunnerError> {
+    async fn directory_for(&self, container: &str, image: &str, path: &Utf8Path) -> Result<Utf8PathBuf, RunnerError> {
+        let known = (image.to_owned(), path.to_owned());
+        let seen = self.seen().directories.get(&known).cloned();
+        if let Some(existing) = seen {
+            return Ok(existing);
+        }
         let plain =
             path.is_absolute() && path.components().all(|part| part.as_str() != "..") && path.file_name().is_some();
         if !plain {
@@ -56,8 +67,8 @@ impl Containers {
         while existing != "/" && self.stat(container, existing.as_str()).await?.is_none() {
             existing = existing.parent().unwrap_or(Utf8Path::new("/"));
         }
-        let rest = path.strip_prefix(existing).unwrap_or(path);
-        Ok((existing.to_owned(), rest.to_owned()))
+        self.seen().directories.insert(known, existing.to_owned());
+        Ok(existing.to_owned())
     }
 }
 

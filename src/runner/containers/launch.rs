@@ -134,13 +134,17 @@ impl Containers {
     /// Makes a new container ready and starts it.
     async fn begin(&self, task: &Task, id: &str, image: &LocalImage, program: &str) -> Result<(), Begin> {
         // With an init process in front a missing program would start, and end with 127.
-        if !self.has_program(id, &image.path, program).await.map_err(Begin::Impossible)? {
+        let known = (image.name.clone(), program.to_owned());
+        let seen = self.seen().programs.contains(&known);
+        if seen || self.has_program(id, &image.path, program).await.map_err(Begin::Impossible)? {
+            self.seen().programs.insert(known);
+        } else {
             let what = format!("image {} has no program `{program}`", task.image.reference);
             let advice =
                 "Check that the image is one of this service and this release, and name another in the cloud file.";
             return Err(Begin::Impossible(not_started(task, &what, advice)));
         }
-        self.put_files(id, &task.files).await.map_err(Begin::Impossible)?;
+        self.put_files(id, &image.name, &task.files).await.map_err(Begin::Impossible)?;
         let Err(error) = self.client.start_container(id, None::<StartContainerOptions>).await else { return Ok(()) };
         match self.client.inspect_container(id, None::<InspectContainerOptions>).await {
             Ok(found) if super::watch::was_started(&found) => Ok(()),

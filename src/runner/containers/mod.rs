@@ -36,8 +36,9 @@ mod trouble;
 mod watch;
 mod written;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -93,6 +94,18 @@ pub struct Containers {
     lists_changes: OnceCell<bool>,
     /// Whether what dead processes left of looking into images was removed.
     tidied: OnceCell<()>,
+    /// What was seen of images already.
+    seen: Mutex<Seen>,
+}
+
+/// What was seen of images' filesystems. An image does not change, and some engines have to mount a container's
+/// filesystem for each question about it.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Programs that an image has, by the image's name.
+    programs: BTreeSet<(String, String)>,
+    /// The deepest directory that an image has on the way to a private file.
+    directories: BTreeMap<(String, Utf8PathBuf), Utf8PathBuf>,
 }
 
 /// What the engine says of itself.
@@ -119,7 +132,13 @@ impl Containers {
             without_init: AtomicBool::new(false),
             lists_changes: OnceCell::new(),
             tidied: OnceCell::new(),
+            seen: Mutex::default(),
         })
+    }
+
+    /// What was seen of images already.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the engine says of itself; asked once.
