@@ -41,15 +41,18 @@ pub(super) enum Next<'p> {
 }
 
 /// How long a lane still takes, in seconds, as far as that can be told beforehand. The steps of a stage take as
-/// long as they must with `jobs` at a time.
+/// long as they must with `jobs` at a time, and those whose rounds may have to wait for one another as long as all of
+/// them together.
 fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> f64 {
     let idle = lane.idle_steps();
     let weigh = |step: &Step| {
         if state.is_done(&step.id) || idle.contains(&step.id) { 0.0 } else { usual(step, state) }
     };
+    let in_turn = |step: &Step| matches!(&step.action, Action::Drain(drain) if !drain.alone_while.is_empty());
     let stages = lane.stages().map(|stage| {
         let longest = stage.iter().map(weigh).fold(0.0, f64::max);
-        longest.max(stage.iter().map(weigh).sum::<f64>() / jobs.max(1) as f64)
+        let at_a_time = if stage.iter().any(in_turn) { 1 } else { jobs.max(1) };
+        longest.max(stage.iter().map(weigh).sum::<f64>() / at_a_time as f64)
     });
     stages.sum()
 }

@@ -147,6 +147,7 @@ def parser():
         made.add_argument(f"--{kind.name}", type=int, metavar="N", help=f"how often: {kind.title} (default: {FULL[kind.name]}; short: {SHORT[kind.name]})")
     made.add_argument("--a-leap", type=int, default=A_LEAP, metavar="N", help="how many kills a leap has to bear (default: %(default)s)")
     made.add_argument("--rows", type=int, help="nova's servers (default: 300; short: 20)")
+    made.add_argument("--no-points", action="store_true", help="leap without restore points, as --short does")
     made.add_argument("--to", dest="target", default="2024.2", metavar="SERIES")
     made.add_argument("--only", metavar="SERVICES", help="these services only, separated by commas (short: cinder,glance,placement)")
     made.add_argument("--program", type=pathlib.Path, default=ROOT / "target" / "debug" / "leapfrog", help="the program (default: the debug build)")
@@ -172,7 +173,7 @@ def main(arguments):
     try:
         if not options.program.exists():
             raise TestbedError(f"{options.program} is missing; run `cargo build`, or name another with --program")
-        with Place(home, options.rows, options.only) as place, Torture(place, options, directory) as torture:
+        with Place(home, options.rows, options.only, not (options.short or options.no_points)) as place, Torture(place, options, directory) as torture:
             torture.undisturbed()
             try:
                 for kind, number in numbers.items():

@@ -22,7 +22,7 @@ NAME = "torture"
 class Place:
     """A directory below the test bed's, named after this process, with a server and a cloud on it."""
 
-    def __init__(self, home, rows, services):
+    def __init__(self, home, rows, services, points):
         self.bed = Bed(home)
         self.bed.require()
         self.services = services
@@ -31,6 +31,8 @@ class Place:
         self.server = MariaDB(self.home, lasting=True)
         self.pristine = self.path / "pristine"
         self.rows = rows
+        # Whether databases are dumped before each release, and a half-done schema migration goes back by itself.
+        self.points = points
         self.docker = None
 
     def __enter__(self):
@@ -47,6 +49,7 @@ class Place:
             self.cloud.load(dumps.files(OLDEST, ONE_CELL))
             self.cloud.add_servers(self.rows)
             self.cloud.grant()
+            self.server.sql(f"GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{self.cloud.user}'@'%'")
             time.sleep(1.0)
             # From here on a moment in a row was written by a migration.
             self.since = self.server.sql("SELECT UTC_TIMESTAMP()").strip()
@@ -75,6 +78,10 @@ class Place:
         directory.mkdir(parents=True)
         host = self.docker.host if self.docker else self.bed.home.settings.get("docker_host")
         text = self.cloud.configuration(directory, self.bed.registry.image, host)
+        if self.points:
+            none = "  policy: none\n  accept_no_way_back: true\n"
+            assert none in text
+            text = text.replace(none, "  policy: every-hop\n  verify: sample\n")
         text = text.replace("services:\n", f"limits: {{batch: 50{limits}}}\nservices:\n", 1)
         self.home.write(directory / "password", self.cloud.password)
         self.home.write(directory / "leapfrog.yaml", text, mode=0o644)
