@@ -23,10 +23,11 @@ enum Standing {
 impl Performance {
     /// Runs the checks and reads what they say.
     pub(super) async fn check(&mut self, checks: &ReleaseChecks) -> (StepEnd, Option<TaskHandle>) {
-        let Some(_place) = self.place().await else { return (StepEnd::interrupted(), None) };
+        let Some(mut place) = self.place().await else { return (StepEnd::interrupted(), None) };
         let words = checks.command.words(None);
         match self.command(1, words, &checks.configuration, Listener::to_checks()).await {
             Ok(finished) => {
+                self.give_back(&mut place).await;
                 let end = self.judge_checks(checks, &finished).await;
                 (end, Some(finished.handle))
             }

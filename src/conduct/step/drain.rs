@@ -9,7 +9,7 @@ use crate::conduct::listen::Listener;
 use crate::conduct::pace::{Measured, next_count};
 use crate::conduct::{StopLevel, slowing};
 use crate::journal::{Evidence, FailedMigration, Failure, Outcome};
-use crate::model::{DatabaseId, Unreachable};
+use crate::model::{DatabaseId, Unreachable, Verdict};
 use crate::plan::DataMigration;
 use crate::readers::CountReader;
 use crate::runner::TaskHandle;
@@ -40,7 +40,7 @@ impl Performance {
             if self.adopt.is_none() && *self.stop.borrow() > StopLevel::None {
                 return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None);
             }
-            let _turn = match self.turn(migration).await {
+            let mut turn = match self.turn(migration).await {
                 Ok(Some(turn)) => turn,
                 Ok(None) => return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None),
                 Err(failure) => {
@@ -56,6 +56,11 @@ impl Performance {
                 Ok(finished) => finished,
                 Err(unseen) => return (StepEnd { rows: Some(rows), ..self.unseen(unseen) }, None),
             };
+            // A round that says that there is more is followed by another one, which keeps its place.
+            let last = migration.exits.verdict(finished.exit.code) != Verdict::More;
+            if last {
+                self.give_back(&mut turn.place).await;
+            }
             let round = Round {
                 number,
                 count: (!adopted).then_some(count),
@@ -112,6 +117,9 @@ impl Performance {
             };
             if let Some(end) = end {
                 return (StepEnd { rows: Some(rows), ..end }, None);
+            }
+            if last {
+                self.waits(false).await;
             }
             before = Some(round);
         }

@@ -31,11 +31,12 @@ impl Performance {
                 Err(unreachable) => return (self.unseen_database(run, unreachable), None),
             }
         }
-        let Some(_place) = self.place().await else { return (StepEnd::interrupted(), None) };
+        let Some(mut place) = self.place().await else { return (StepEnd::interrupted(), None) };
         let words = run.command.words(None);
         let listener = Listener::new(&run.failure_texts, None);
         match self.command(1, words, &run.configuration, listener).await {
             Ok(finished) => {
+                self.give_back(&mut place).await;
                 let verdict = run.exits.verdict(finished.exit.code);
                 let mut end = self.judge_run(&finished, verdict);
                 if let Some(schema) = &run.schema {

@@ -18,30 +18,31 @@ use crate::plan::DataMigration;
 /// What the rounds of a lane share: held by many, or by one alone.
 pub(in crate::conduct) type Turns = Arc<RwLock<()>>;
 
-/// Room for so many commands at the same time. A step that waits for its turn takes none.
+/// Room for so many commands at the same time. A step that waits for its turn takes none, nor does one whose command
+/// ended and is being judged.
 pub(in crate::conduct) type Places = Arc<Semaphore>;
 
-/// Room for one command, until it is dropped; one that runs already has its own.
+/// Room for one command, until it is given back or dropped; one that runs already has its own.
 pub(super) struct Place {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// The right to run one round, until it is dropped.
 pub(super) struct Turn {
     _beside: Option<OwnedRwLockReadGuard<()>>,
     _alone: Option<OwnedRwLockWriteGuard<()>>,
-    _place: Place,
+    pub(super) place: Place,
 }
 
 impl Performance {
     /// Waits for room for one command; nothing if the run is stopped meanwhile.
     pub(super) async fn place(&self) -> Option<Place> {
         if self.adopt.is_some() {
-            return Some(Place { _permit: None });
+            return Some(Place { permit: None });
         }
         let mut stop = self.stop.clone();
         tokio::select! {
-            permit = Arc::clone(&self.places).acquire_owned() => Some(Place { _permit: permit.ok() }),
+            permit = Arc::clone(&self.places).acquire_owned() => Some(Place { permit: permit.ok() }),
             () = reached(&mut stop, StopLevel::Drain) => None,
         }
     }
@@ -49,7 +50,7 @@ impl Performance {
     /// Waits until the next round may run; nothing if the run is stopped meanwhile.
     pub(super) async fn turn(&self, migration: &DataMigration) -> Result<Option<Turn>, Failure> {
         if migration.alone_while.is_empty() {
-            return Ok(self.place().await.map(|place| Turn { _beside: None, _alone: None, _place: place }));
+            return Ok(self.place().await.map(|place| Turn { _beside: None, _alone: None, place }));
         }
         let mut stop = self.stop.clone();
         // While this is held no round runs alone, so what is counted is not being moved.
@@ -81,16 +82,23 @@ impl Performance {
                     };
                     self.waits(false).await;
                     let place = self.place().await;
-                    return Ok(place.map(|place| Turn { _beside: None, _alone: Some(alone), _place: place }));
+                    return Ok(place.map(|place| Turn { _beside: None, _alone: Some(alone), place }));
                 }
             }
         }
         let place = self.place().await;
-        Ok(place.map(|place| Turn { _beside: Some(beside), _alone: None, _place: place }))
+        Ok(place.map(|place| Turn { _beside: Some(beside), _alone: None, place }))
+    }
+
+    /// Gives the place back, for the command ended: another step may begin while this one is judged.
+    pub(super) async fn give_back(&self, place: &mut Place) {
+        if place.permit.take().is_some() {
+            self.waits(true).await;
+        }
     }
 
     /// Tells the conductor that another step may take this one's place meanwhile.
-    async fn waits(&self, waits: bool) {
+    pub(super) async fn waits(&self, waits: bool) {
         let _ = self.tell.send(StepMessage::Waits { step: self.step.id.clone(), waits }).await;
     }
 }
