@@ -438,6 +438,18 @@ pub enum Command {
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
+    /// Begin the command of a task and write down how it ends; leapfrog calls itself with it
+    #[command(hide = true, name = crate::runner::local::SUPERVISE)]
+    SuperviseTask {
+        /// The task's directory.
+        directory: Utf8PathBuf,
+    },
+    /// Become the command of a task; leapfrog calls itself with it
+    #[command(hide = true, name = crate::runner::local::BECOME)]
+    BecomeTask {
+        /// The task's directory.
+        directory: Utf8PathBuf,
+    },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

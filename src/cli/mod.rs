@@ -36,10 +36,15 @@ pub use exit::Exit;
 pub use schema::documents;
 use stop::Stop;
 
+use crate::runner::local;
+
 /// Runs leapfrog with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let shown = look::Show::new(&arguments.common);
+    if let Some(exit) = task(&arguments, &shown) {
+        return exit;
+    }
     let worked = std::panic::catch_unwind(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         match runtime {
@@ -62,6 +67,23 @@ pub fn main() -> ExitCode {
         Err(_) => Exit::Internal,
     };
     ExitCode::from(exit.code())
+}
+
+/// What a task's processes do: nothing of leapfrog's own, and without a runtime.
+fn task(arguments: &Arguments, show: &look::Show) -> Option<ExitCode> {
+    let done = match &arguments.command {
+        Some(Command::SuperviseTask { directory }) => local::supervise(directory),
+        Some(Command::BecomeTask { directory }) => Err(local::become_task(directory)),
+        _ => return None,
+    };
+    Some(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            show.complain(&format!("{error}\n"));
+            // As shells say that a command could not be begun.
+            ExitCode::from(127)
+        }
+    })
 }
 
 async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
@@ -93,6 +115,9 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         }
         (Some(Command::Catalog { command: CatalogCommand::Check { directory } }), _) => {
             catalogue::check(&directory, show)
+        }
+        (Some(Command::SuperviseTask { .. } | Command::BecomeTask { .. }), _) => {
+            Err(Stop::internal(anyhow::anyhow!("a task's process begins before everything else")))
         }
         (Some(Command::Schema { document }), _) => schema::show(document, show),
         (Some(Command::Completions { shell }), _) => {

@@ -1,12 +1,14 @@
-//! What executes a step's command: containers now, local environments and clusters later.
+//! What executes a step's command: containers, or environments on this machine.
 //!
 //! A [`Runner`] knows tasks, images and nothing else: not what a step means, not which comes next,
 //! not where it is recorded. It never decides that a task went well; it reports an exit.
 
 pub mod containers;
 pub mod lines;
+pub mod local;
 mod read;
 pub mod scripted;
+mod stray;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
