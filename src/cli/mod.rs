@@ -5,6 +5,7 @@
 
 mod arguments;
 mod catalogue;
+mod executor;
 mod exit;
 mod guard;
 mod heartbeats;

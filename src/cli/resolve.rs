@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
 use super::world::World;
-use super::{leap, preflight, records};
+use super::{executor, leap, preflight, records};
 use crate::journal::{Evidence, Journal, Outcome, RecordBody, RunState, StepState, Store};
 use crate::model::{Effect, RunId, StepId};
 use crate::plan::{Action, Plan, Refusal, RefusalKind, Step};
@@ -128,7 +128,7 @@ fn needs_no_word(step: &Step, at: &StepState) -> Option<Refusal> {
 
 /// Makes sure that the step's container is gone: while it is there, its end is to be seen.
 async fn nothing_is_left(world: &World, run: &RunId, id: &StepId) -> Result<(), Stop> {
-    let runner = preflight::runner(world)?;
+    let runner = executor::runner(world)?;
     let tasks = runner.find(run).await.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
     let there = tasks.iter().find(|task| task.id.step == *id && task.state != FoundState::NeverStarted);
     let Some(task) = there else { return Ok(()) };

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::{Common, Output};
+use super::executor;
 use super::exit::Exit;
 use super::look::Show;
 use super::preflight;
@@ -30,7 +31,7 @@ pub(super) async fn sweep(common: &Common, dry_run: bool, show: &Show) -> Result
     let store = world.store();
     // A leapfrog that works removes its own.
     let _lock = store.lock(&format!("sweep, since {}", Timestamp::now().strftime("%F %T UTC")))?;
-    let runner = preflight::runner(&world)?;
+    let runner = executor::runner(&world)?;
     let refused = |error| Stop::refused(vec![preflight::refusal(error)]);
     let mut lines = Vec::new();
     let mut failed = false;

@@ -1,0 +1,13 @@
+//! The runner of local environments against real processes, real packages and real OpenStack commands.
+//!
+//! These tests fetch packages and are ignored without the test bed: `make test` runs them
+//! (`cargo test --test local -- --ignored`). They are never skipped in silence.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod bed;
+mod deaths;
+mod environments;
+mod leaps;
+mod output;
+mod services;
+mod tasks;
