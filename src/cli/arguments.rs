@@ -70,6 +70,14 @@ Examples:
   leapfrog sweep --dry-run
   leapfrog sweep";
 
+const ENV_EXAMPLES: &str = "\
+Examples:
+  leapfrog env list
+  leapfrog env list -o json
+  leapfrog env remove 2023.1                    those of a release
+  leapfrog env remove 3f9a1c02                  the one whose digest begins so
+  leapfrog env remove --unused                  those not used for 30 days, or of no use any more";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   leapfrog catalog check my-catalog
@@ -417,6 +425,13 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// List or remove the Python environments on this machine (runner: local)
+    #[command(after_help = ENV_EXAMPLES)]
+    Env {
+        /// What to do.
+        #[command(subcommand)]
+        command: EnvCommand,
+    },
     /// List the releases that leapfrog knows
     Releases,
     /// List the playbooks, or show one: how a service is taken through a release
@@ -455,6 +470,29 @@ pub enum Command {
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with environments.
+#[derive(Debug, Subcommand)]
+pub enum EnvCommand {
+    /// List them: what each is for, its lock, size and interpreter, and whether it can be used
+    List {
+        /// Where they are; default: as the cloud file says, or the user's cache
+        #[arg(long, value_name = "DIR", value_parser = path())]
+        directory: Option<Utf8PathBuf>,
+    },
+    /// Remove some; what a leapfrog makes or runs a command in stays
+    Remove {
+        /// Which: a release, or the beginning of a digest
+        #[arg(value_name = "SERIES|DIGEST", required_unless_present = "unused", conflicts_with = "unused")]
+        which: Option<String>,
+        /// Those that were not used for 30 days, and those that cannot be used
+        #[arg(long)]
+        unused: bool,
+        /// Where they are; default: as the cloud file says, or the user's cache
+        #[arg(long, value_name = "DIR", value_parser = path())]
+        directory: Option<Utf8PathBuf>,
     },
 }
 

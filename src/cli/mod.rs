@@ -5,6 +5,7 @@
 
 mod arguments;
 mod catalogue;
+mod environments;
 mod executor;
 mod exit;
 mod guard;
@@ -109,6 +110,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Restore(arguments)), _) => restore::restore(&common, &arguments, show).await,
         (Some(Command::Resolve(arguments)), _) => resolve::resolve(&common, &arguments, show).await,
         (Some(Command::Sweep { dry_run }), _) => sweep::sweep(&common, dry_run, show).await,
+        (Some(Command::Env { command }), _) => environments::environments(&common, &command, show).await,
         (Some(Command::Releases), _) => catalogue::releases(&common, show),
         (Some(Command::Playbooks { command: None }), _) => catalogue::playbooks(&common, show),
         (Some(Command::Playbooks { command: Some(PlaybooksCommand::Show { service }) }), _) => {

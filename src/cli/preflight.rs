@@ -70,9 +70,10 @@ pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) ->
     };
     let images_reader = ImageReader::new(&world, &wanted.services, Arc::clone(&runner), Arc::clone(&plan));
     let all = bring(&world, &runner, &plan, images_reader.as_ref(), show).await?;
+    let noun = all.keys().next().map_or("image", ImageReference::noun);
     show.complain(&match images_reader {
-        Some(_) => format!("{} images are here and hold every command and every migration of the leap\n", all.len()),
-        None => format!("{} images are here and hold every command of the leap\n", all.len()),
+        Some(_) => format!("{} {noun}s are here and hold every command and every migration of the leap\n", all.len()),
+        None => format!("{} {noun}s are here and hold every command of the leap\n", all.len()),
     });
     Ok(Exit::Done)
 }

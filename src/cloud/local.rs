@@ -1,6 +1,6 @@
 //! Environments on this machine: what the cloud file says of them.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::document::{Hidden, LocalSection};
 use super::resolve::Resolver;
@@ -38,15 +38,12 @@ impl Resolver<'_> {
 
     /// Where environments are kept that nobody gave a place.
     fn cache(&mut self) -> Utf8PathBuf {
-        let env = self.surroundings.env;
-        let named = env("XDG_CACHE_HOME").filter(|path| path.starts_with('/')).map(Utf8PathBuf::from);
-        let usual = || env("HOME").filter(|path| path.starts_with('/')).map(|home| Utf8Path::new(&home).join(".cache"));
-        let Some(cache) = named.or_else(usual) else {
+        let Some(usual) = LocalSettings::usual_directory(self.surroundings.env) else {
             let message = "there is no place for environments: neither XDG_CACHE_HOME nor HOME is set";
             self.flaw(PATH, message, "name one with `directory`");
             return Utf8PathBuf::default();
         };
-        cache.join("leapfrog/environments")
+        usual
     }
 
     fn source(&mut self, index: Option<Hidden>, wheels: Option<Utf8PathBuf>) -> PackageSource {

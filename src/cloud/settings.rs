@@ -54,6 +54,15 @@ pub struct LocalSettings {
     pub prefetch: Prefetch,
 }
 
+impl LocalSettings {
+    /// Where environments are kept that nobody gave a place: in the user's cache. Nothing where there is none.
+    pub fn usual_directory(env: &dyn Fn(&str) -> Option<String>) -> Option<Utf8PathBuf> {
+        let absolute = |name: &str| env(name).map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+        let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("leapfrog/environments"))
+    }
+}
+
 /// Where packages come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackageSource {

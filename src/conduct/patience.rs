@@ -159,6 +159,10 @@ fn words(length: Duration) -> String {
 
 #[async_trait::async_trait]
 impl Runner for Patient {
+    fn noun(&self) -> &'static str {
+        self.runner.noun()
+    }
+
     async fn identify(&self) -> Result<RunnerIdentity, RunnerError> {
         self.ask(StopLevel::Drain, Duration::MAX, &|| self.runner.identify()).await
     }

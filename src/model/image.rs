@@ -63,6 +63,11 @@ impl ImageReference {
         if self.is_environment() { "environment" } else { "image" }
     }
 
+    /// What is done to bring it here, in a word for operators.
+    pub fn bringing(&self) -> &'static str {
+        if self.is_environment() { "making" } else { "pulling" }
+    }
+
     /// The registry's host, with its port where it has one.
     pub fn registry(&self) -> &str {
         &self.registry

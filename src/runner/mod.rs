@@ -57,6 +57,16 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TaskHandle(pub String);
 
+impl TaskHandle {
+    /// What people need of it: the beginning of a container's id, the name of a task without its run.
+    pub fn short(&self) -> &str {
+        match self.0.split_once('/') {
+            Some((_, name)) => name,
+            None => self.0.get(..12).unwrap_or(&self.0),
+        }
+    }
+}
+
 /// A task of a run that the runner still knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundTask {
@@ -161,6 +171,11 @@ pub enum RunnerErrorKind {
 /// Executes tasks in the environments of releases.
 #[async_trait::async_trait]
 pub trait Runner: Send + Sync {
+    /// What a task is run in, in a word for operators: `container` or `process`.
+    fn noun(&self) -> &'static str {
+        "container"
+    }
+
     /// Finds out who executes and that it answers. Called before a run, and to reconnect.
     async fn identify(&self) -> Result<RunnerIdentity, RunnerError>;
 

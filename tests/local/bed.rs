@@ -17,9 +17,11 @@ use tokio::sync::OnceCell;
 static RUNS: AtomicU32 = AtomicU32::new(0);
 static SMALL: OnceCell<PinnedImage> = OnceCell::const_new();
 
-/// Where environments stay between runs of the tests: below cargo's directory, so `cargo clean` removes them.
+/// Where environments stay between runs of the tests: with what else the test bed keeps, as images do.
 pub(crate) fn environments() -> Utf8PathBuf {
-    Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("environments")
+    let home = std::env::var("LEAPFROG_TESTBED").map(Utf8PathBuf::from);
+    let usual = || Utf8PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/leapfrog-testbed");
+    home.unwrap_or_else(|_| usual()).join("environments")
 }
 
 /// The leapfrog that supervises.

@@ -139,6 +139,10 @@ impl Local {
 
 #[async_trait::async_trait]
 impl Runner for Local {
+    fn noun(&self) -> &'static str {
+        "process"
+    }
+
     async fn identify(&self) -> Result<RunnerIdentity, RunnerError> {
         Ok(RunnerIdentity { name: "local environments".into(), address: self.settings.environments.to_string() })
     }

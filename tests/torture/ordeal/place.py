@@ -1,6 +1,7 @@
 """What is killed: a MariaDB server and a Docker daemon that belong to one torture alone."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -32,6 +33,8 @@ class Place:
         self.pristine = self.path / "pristine"
         self.rows = rows
         self.docker = None
+        # Whether commands run in environments on this machine, and not in containers.
+        self.local = False
 
     def __enter__(self):
         _sweep(self.path.parent)
@@ -75,10 +78,18 @@ class Place:
         directory.mkdir(parents=True)
         host = self.docker.host if self.docker else self.bed.home.settings.get("docker_host")
         text = self.cloud.configuration(directory, self.bed.registry.image, host)
+        if self.local:
+            start, end = text.index("runner:\n"), text.index("restore_points:\n")
+            text = f"{text[:start]}runner: {{local: {{directory: {json.dumps(str(self.environments))}}}}}\n{text[end:]}"
         text = text.replace("services:\n", f"limits: {{batch: 50{limits}}}\nservices:\n", 1)
         self.home.write(directory / "password", self.cloud.password)
         self.home.write(directory / "leapfrog.yaml", text, mode=0o644)
         return directory / "leapfrog.yaml"
+
+    @property
+    def environments(self):
+        """Where environments on this machine are; they stay, as images do."""
+        return self.bed.home.sub("environments")
 
     @property
     def engine(self):
