@@ -107,6 +107,10 @@ fn recipe(settings: &LocalSettings, release: &Release, environment: &Environment
         requirements: own.chain(&environment.packages).cloned().collect(),
         constraints,
         constraints_list: list,
-        exclude_newer: dated.then(|| environment.exclude_newer.to_string()),
+        // The end of that day, wherever this machine is: else the same recipe would mean different packages.
+        exclude_newer: dated.then(|| {
+            let next = environment.exclude_newer.tomorrow().unwrap_or(environment.exclude_newer);
+            format!("{next}T00:00:00Z")
+        }),
     }
 }

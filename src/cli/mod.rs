@@ -6,6 +6,7 @@
 mod arguments;
 mod catalogue;
 mod environments;
+mod examples;
 mod executor;
 mod exit;
 mod guard;

@@ -50,7 +50,7 @@ impl Resolver<'_> {
         match (index, wheels) {
             (Some(_), Some(_)) => {
                 self.flaw(
-                    PATH,
+                    format!("{PATH}/wheels"),
                     "packages come from an index or from a directory, not from both",
                     "leave out `index` or `wheels`",
                 );

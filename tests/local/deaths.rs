@@ -35,6 +35,23 @@ async fn a_command_goes_on_whose_supervisor_is_killed_and_its_end_is_not_made_up
 
 #[tokio::test]
 #[ignore = "fetches packages: make test"]
+async fn who_asks_all_processes_to_end_ends_the_command_and_its_end_is_written_down() {
+    let home = Home::new();
+    let (runner, run, image) = (home.runner(), home.run(), home.image().await);
+    let handle = runner.launch(&run.shell(&image, 1, "echo one; exec sleep 600")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // As systemd stops a unit: every process of it, the supervisor first.
+    for signal in ["TERM", "HUP", "INT"] {
+        kill(signal, run.process(&handle, "supervisor"));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    kill("TERM", run.process(&handle, "command"));
+    let (lines, exit) = watch(&runner, &handle).await;
+    assert_eq!((lines[0].text.as_str(), exit.code), ("one", 143));
+}
+
+#[tokio::test]
+#[ignore = "fetches packages: make test"]
 async fn of_a_command_that_was_killed_with_its_supervisor_nothing_is_left_but_what_tidying_removes() {
     let home = Home::new();
     let (runner, run, image) = (home.runner(), home.run(), home.image().await);

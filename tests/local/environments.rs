@@ -1,7 +1,8 @@
 //! Environments are made whole or not at all, once, from what the recipe says.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use leapfrog::model::Secret;
@@ -167,6 +168,27 @@ async fn a_directory_of_wheels_and_a_list_of_constraints_are_enough() {
     fs::write(&list, "iso8601===1.0.0\n").unwrap();
     let error = Local::new(settings).resolve(&reference()).await.unwrap_err();
     assert!(error.what.contains("cannot be resolved"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "fetches packages: make test"]
+async fn the_installer_of_a_leapfrog_that_was_killed_is_waited_for() {
+    let home = Home::new();
+    let settings = own(&home, "iso8601==2.1.0").await;
+    let runner = Local::new(settings.clone());
+    let image = runner.resolve(&reference()).await.unwrap();
+    runner.fetch(&image, &|_| ()).await.unwrap();
+    let directory = shelved(&settings.environments).unwrap().remove(0).directory;
+    fs::remove_file(directory.join("leapfrog-environment.json")).unwrap();
+    // As uv was begun by it: with the lock as its standard input.
+    let lock = fs::File::open(format!("{directory}.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let late = format!("sleep 2; echo > '{directory}/late'");
+    let mut installer = Command::new("sh").args(["-c", &late]).stdin(Stdio::from(lock)).spawn().unwrap();
+    let began = Instant::now();
+    Local::new(settings).fetch(&image, &|_| ()).await.unwrap();
+    installer.wait().unwrap();
+    assert!(began.elapsed() > Duration::from_millis(1800) && !directory.join("late").exists());
 }
 
 #[tokio::test]

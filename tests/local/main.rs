@@ -13,4 +13,5 @@ mod environments;
 mod leaps;
 mod output;
 mod services;
+mod sqlite;
 mod tasks;

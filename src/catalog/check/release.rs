@@ -68,9 +68,6 @@ impl Examination<'_, Release> {
                 self.report(&path, format!("the service's own package, {}, is not among them", facts.package));
             }
         }
-        for service in release.services.keys().filter(|service| !environment.services.contains_key(*service)) {
-            self.report("environment/services", format!("the packages of {service} are not given"));
-        }
         let lists = environment.services.iter().map(|(service, list)| (format!("services/{service}"), list));
         let others =
             [("packages".to_owned(), &environment.packages), ("constraints".to_owned(), &environment.constraints)];

@@ -5,7 +5,9 @@
 //! whoever dies. Before a process becomes the command it writes down that it is about to; so a command that nobody
 //! knows of cannot run.
 //!
-//! Nothing here is asynchronous or starts a thread, and nothing prints.
+//! Whoever asks a whole group of processes to end (systemd when a unit is stopped, a login that ends) asks the command;
+//! the supervisor stays until it has written down that it did. Nothing here waits asynchronously or starts a thread, and
+//! nothing prints.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use rustix::process::{Pid, Signal};
+use tokio::signal::unix::SignalKind;
 
 use super::place::{Ended, Place};
 use super::process::Process;
@@ -34,6 +37,11 @@ pub const BECOME: &str = "become-task";
 /// The command could not be begun, or its end could not be written down.
 pub fn supervise(directory: &Utf8Path) -> io::Result<()> {
     leave_session();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    // With a handler of ours, and nobody who hears of it, these end nothing. The command does not inherit handlers.
+    let _deaf = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::quit()]
+        .map(tokio::signal::unix::signal);
     let place = Place(directory.to_owned());
     place.put_supervisor(&Process::own()?)?;
     // Held until the end: nobody removes what the command runs from.

@@ -95,6 +95,7 @@ class Torture:
         with stage("an undisturbed leap in environments on this machine"):
             leap.begin()
             leap.wait()
+        self.local_seconds = leap.seconds
         result = Result("local", 0, [], leap.endings, leap.seconds, self._wrong(leap))
         self.results.append(result)
         say(f"it took {leap.seconds:.1f} s, and its databases are {'not ' if result.wrong else ''}those of the leap in containers")
@@ -104,7 +105,7 @@ class Torture:
     def torment(self, kind, number):
         """Leaps with so many kills of a kind in all."""
         self.place.local = kind.local
-        torment = kind(self.place, self.chance, self.seconds, self.reference)
+        torment = kind(self.place, self.chance, self.local_seconds if kind.local else self.seconds, self.reference)
         leaps = idle = 0
         while number > 0 and idle < 3:
             leaps += 1
