@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TESTBED := tests/testbed/testbed
 # The tests that need real databases, containers, a registry and images. They are ignored in plain `cargo test`.
-REAL := --test databases --test containers --test leap
+REAL := --test databases --test containers --test local --test leap
 
 # How many damaged texts `make fuzz` reads, and from which seed.
 FUZZ_INPUTS ?= 10000000

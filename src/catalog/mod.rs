@@ -38,6 +38,6 @@ pub use playbook::{
     Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookStep, Run, Scripts,
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
-pub use release::{Note, Release, ReleaseService, Status, Versions};
+pub use release::{Environment, Note, Release, ReleaseService, Status, Versions};
 pub use release_check::{Allowance, Check, CheckFormat};
 pub use schemas::schemas;

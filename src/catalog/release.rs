@@ -36,9 +36,33 @@ pub struct Release {
     pub sources: Vec<String>,
     /// The services, by name.
     pub services: BTreeMap<Service, ReleaseService>,
+    /// What a Python environment with the release's code is made of; absent: it can be run in containers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// What an operator should have read before this hop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+}
+
+/// What a Python environment with a release's code is made of, where it runs without a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The Python versions that it was seen to work with, the best first, such as `3.11`.
+    pub python: Vec<String>,
+    /// The last day whose packages count, `YYYY-MM-DD`: later ones of what the services need did not exist when the
+    /// release was tested. It does not hold where the operator has a list of constraints.
+    #[schemars(with = "String")]
+    pub exclude_newer: jiff::civil::Date,
+    /// The packages of each service with their ranges, such as `nova>=27,<28`.
+    pub services: BTreeMap<Service, Vec<String>>,
+    /// Packages besides: database drivers, and what packages need without saying so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// Ranges for what all of them need in turn, such as `sqlalchemy<2`. They do not hold where the operator has a list
+    /// of constraints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<String>,
 }
 
 /// A release's place in the life of a release (openstack/releases `series_status.yaml`).

@@ -222,7 +222,9 @@ fn the_example_in_the_guide_can_be_used_as_it_is_printed() {
     let (playbook, service) = (blocks.next().expect("a playbook"), blocks.next().expect("a service of a release"));
     let releases: Vec<(String, String)> = shipped("releases")
         .into_iter()
-        .map(|(name, text)| (format!("releases/{name}"), text.replace("services:\n", &format!("services:\n{service}"))))
+        .map(|(name, text)| {
+            (format!("releases/{name}"), text.replacen("services:\n", &format!("services:\n{service}"), 1))
+        })
         .collect();
     let mut changes = borrowed(&releases);
     changes.push(("playbooks/manila", playbook));
@@ -318,4 +320,40 @@ fn a_document_of_a_newer_format_is_not_picked_to_pieces() {
         lines(&mistakes(&[("playbooks/nova", &missing)])),
         "playbooks/nova.yaml:1:1: `format` is missing: begin the document with `format: 1`\n"
     );
+}
+
+/// What the test bed makes its images of, by release.
+fn bed() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../tests/testbed/releases.json")).expect("JSON")
+}
+
+#[test]
+fn an_environment_is_made_of_what_the_test_bed_runs() {
+    let (catalog, bed) = (Catalog::embedded().expect("sound"), bed());
+    let texts = |value: &serde_json::Value| -> Vec<String> {
+        value.as_array().expect("a list").iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+    };
+    for release in catalog.releases() {
+        let environment = release.environment.as_ref().unwrap_or_else(|| panic!("{} has none", release.series));
+        let tried = &bed["releases"][release.series.as_str()];
+        assert_eq!(environment.exclude_newer.to_string(), tried["exclude_newer"], "{}", release.series);
+        assert_eq!(environment.constraints, texts(&tried["constraints"]), "{}", release.series);
+        let majors = tried["major"].as_object().expect("packages");
+        let mut wanted: Vec<String> = majors
+            .iter()
+            .map(|(package, major)| {
+                let major = major.as_u64().expect("a number");
+                format!("{package}>={major},<{}", major + 1)
+            })
+            .collect();
+        let mut named: Vec<String> = environment.services.values().flatten().cloned().collect();
+        wanted.sort();
+        named.sort();
+        assert_eq!(named, wanted, "{}", release.series);
+        // Debian 12's interpreter is what the images have.
+        assert_eq!(environment.python.first().map(String::as_str), Some("3.11"), "{}", release.series);
+        let names: Vec<&str> =
+            environment.packages.iter().filter_map(|text| text.split(['<', '>', '=']).next()).collect();
+        assert_eq!(names, texts(&bed["python_packages"]), "{}", release.series);
+    }
 }

@@ -4,93 +4,14 @@ use camino::Utf8PathBuf;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::examples::{
+    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, ENV_EXAMPLES, EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
+    PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES,
+    VERIFY_EXAMPLES,
+};
 use super::exit::Exit;
 use crate::model::{RunId, Service, StepId};
 use crate::report::ColorChoice;
-
-/// What everybody does, in the order they do it.
-const EXAMPLES: &str = "\
-Examples:
-  leapfrog detect                               where do the databases stand?
-  leapfrog plan --from 2023.1 --to 2024.2       what would be done, and why?
-  leapfrog pull --from 2023.1 --to 2024.2       get the images beforehand
-  leapfrog --from 2023.1 --to 2024.2            do it; after an interruption: go on with it
-  leapfrog --from auto --to +1 --yes -o jsonl   the next release, driven by a program";
-
-const PLAN_EXAMPLES: &str = "\
-Examples:
-  leapfrog plan --from 2023.1 --to 2024.2
-  leapfrog plan --from auto --to +1 --only nova,placement
-  leapfrog plan --from antelope --to caracal -o json > plan.json";
-
-const DETECT_EXAMPLES: &str = "\
-Examples:
-  leapfrog detect
-  leapfrog detect --only nova,placement -o json";
-
-const PULL_EXAMPLES: &str = "\
-Examples:
-  leapfrog pull --from 2023.1 --to 2024.2
-  leapfrog pull --from auto --to +1 --only nova";
-
-const VERIFY_EXAMPLES: &str = "\
-Examples:
-  leapfrog verify
-  leapfrog verify --at 2023.1 --only cinder,nova
-  leapfrog verify --checks -o json
-
-Exit codes: 0 proved, 4 not proved, 3 could not look at everything.";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  leapfrog status
-  leapfrog status 20261122-031502-7f3a";
-
-const LOGS_EXAMPLES: &str = "\
-Examples:
-  leapfrog logs 2023.2/nova/db-sync@cell1
-  leapfrog logs nova/api-db-sync --run 20261122-031502-7f3a";
-
-const RESTORE_EXAMPLES: &str = "\
-Examples:
-  leapfrog restore --list
-  leapfrog restore --to 2023.2                  as it was when 2023.2 began
-  leapfrog restore --to 2023.2 --service nova,placement";
-
-const RESOLVE_EXAMPLES: &str = "\
-Examples:
-  leapfrog resolve 2023.2/trove/load-defaults --as done --note 'all 14 rows are there'
-  leapfrog resolve trove/load-defaults --as failed -o json
-
-Exit codes: 0 recorded, 2 no such step, 3 the step is not in doubt or the databases do not show that it
-is done, 6 another leapfrog works on this cloud.";
-
-const SWEEP_EXAMPLES: &str = "\
-Examples:
-  leapfrog sweep --dry-run
-  leapfrog sweep";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  leapfrog catalog check my-catalog
-  leapfrog catalog check my-catalog -o json";
-
-const SCHEMA_EXAMPLES: &str = "\
-Documents:
-  cloud     the cloud file, leapfrog.yaml
-  release   a release of the catalogue
-  playbook  a playbook of the catalogue
-  plan      what `leapfrog plan --output json` prints
-  verify    what `leapfrog verify --output json` prints
-  events    a line of `--output jsonl`
-
-Examples:
-  leapfrog schema cloud > cloud.json            for the editor that leapfrog.yaml is written in
-  leapfrog schema events                        for the program that reads --output jsonl";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  leapfrog completions bash > /etc/bash_completion.d/leapfrog";
 
 /// The heading of the options that every command has.
 const COMMON: &str = "Options of every command";
@@ -246,7 +167,7 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
     pub only: Vec<Service>,
 
-    /// Ask the release's own checks, too: needs the container engine and the release's images
+    /// Ask the release's own checks, too: needs what runs its commands
     #[arg(long)]
     pub checks: bool,
 }
@@ -381,7 +302,7 @@ pub enum Command {
         #[arg(long)]
         no_skip: bool,
     },
-    /// Pull and check every image of a leap beforehand, touching no database
+    /// Get and check every image or environment of a leap beforehand, touching no database
     #[command(after_help = PULL_EXAMPLES)]
     Pull(Selection),
     /// Prove that the databases stand complete at a release, changing nothing
@@ -410,12 +331,19 @@ pub enum Command {
     /// Say how a step ended that must not be run twice and whose end nobody saw
     #[command(after_help = RESOLVE_EXAMPLES)]
     Resolve(ResolveArguments),
-    /// Remove containers that finished steps left over; what runs or is still to be read stays
+    /// Remove what finished steps left over; what runs or is still to be read stays
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep {
         /// Only list them
         #[arg(long)]
         dry_run: bool,
+    },
+    /// List or remove the Python environments on this machine (runner: local)
+    #[command(after_help = ENV_EXAMPLES)]
+    Env {
+        /// What to do.
+        #[command(subcommand)]
+        command: EnvCommand,
     },
     /// List the releases that leapfrog knows
     Releases,
@@ -438,11 +366,46 @@ pub enum Command {
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
+    /// Begin the command of a task and write down how it ends; leapfrog calls itself with it
+    #[command(hide = true, name = crate::runner::local::SUPERVISE)]
+    SuperviseTask {
+        /// The task's directory.
+        directory: Utf8PathBuf,
+    },
+    /// Become the command of a task; leapfrog calls itself with it
+    #[command(hide = true, name = crate::runner::local::BECOME)]
+    BecomeTask {
+        /// The task's directory.
+        directory: Utf8PathBuf,
+    },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with environments.
+#[derive(Debug, Subcommand)]
+pub enum EnvCommand {
+    /// List them: what each is for, its lock, size and interpreter, and whether it can be used
+    List {
+        /// Where they are; default: as the cloud file says, or the user's cache
+        #[arg(long, value_name = "DIR", value_parser = path())]
+        directory: Option<Utf8PathBuf>,
+    },
+    /// Remove some; what a leapfrog makes or runs a command in stays
+    Remove {
+        /// Which: a release, or the beginning of a digest
+        #[arg(value_name = "SERIES|DIGEST", required_unless_present = "unused", conflicts_with = "unused")]
+        which: Option<String>,
+        /// Those that were not used for 30 days, and those that cannot be used
+        #[arg(long)]
+        unused: bool,
+        /// Where they are; default: as the cloud file says, or the user's cache
+        #[arg(long, value_name = "DIR", value_parser = path())]
+        directory: Option<Utf8PathBuf>,
     },
 }
 

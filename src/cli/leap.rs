@@ -14,12 +14,12 @@ use self::carry_out::carry_out;
 pub(super) use self::ready::{Latest, latest, services};
 use self::ready::{Opening, Ready, prepare};
 use super::arguments::{Common, LeapArguments, Output, Selection};
+use super::executor;
 use super::exit::Exit;
 use super::guard::Guard;
 use super::look::Show;
 use super::outage::Outages;
 use super::points;
-use super::preflight;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
 use crate::journal::Store;
@@ -52,7 +52,7 @@ pub(super) async fn leap(
     let _lock = store.lock(&format!("process {pid} on {host}, since {}", Timestamp::now().strftime("%F %T UTC")))?;
     // Cells that only their mappings name are locked and fenced like all others.
     world.look_up_mapped(&wanted.services).await;
-    let runner = preflight::runner(&world)?;
+    let runner = executor::runner(&world)?;
     let mut arguments = arguments.clone();
     let mut outages = Outages::default();
     loop {

@@ -5,6 +5,9 @@
 
 mod arguments;
 mod catalogue;
+mod environments;
+mod examples;
+mod executor;
 mod exit;
 mod guard;
 mod heartbeats;
@@ -36,10 +39,15 @@ pub use exit::Exit;
 pub use schema::documents;
 use stop::Stop;
 
+use crate::runner::local;
+
 /// Runs leapfrog with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let shown = look::Show::new(&arguments.common);
+    if let Some(exit) = task(&arguments, &shown) {
+        return exit;
+    }
     let worked = std::panic::catch_unwind(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         match runtime {
@@ -64,6 +72,23 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
+/// What a task's processes do: nothing of leapfrog's own, and without a runtime.
+fn task(arguments: &Arguments, show: &look::Show) -> Option<ExitCode> {
+    let done = match &arguments.command {
+        Some(Command::SuperviseTask { directory }) => local::supervise(directory),
+        Some(Command::BecomeTask { directory }) => Err(local::become_task(directory)),
+        _ => return None,
+    };
+    Some(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            show.complain(&format!("{error}\n"));
+            // As shells say that a command could not be begun.
+            ExitCode::from(127)
+        }
+    })
+}
+
 async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
     let common = arguments.common;
     match (arguments.command, arguments.leap) {
@@ -86,6 +111,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Restore(arguments)), _) => restore::restore(&common, &arguments, show).await,
         (Some(Command::Resolve(arguments)), _) => resolve::resolve(&common, &arguments, show).await,
         (Some(Command::Sweep { dry_run }), _) => sweep::sweep(&common, dry_run, show).await,
+        (Some(Command::Env { command }), _) => environments::environments(&common, &command, show).await,
         (Some(Command::Releases), _) => catalogue::releases(&common, show),
         (Some(Command::Playbooks { command: None }), _) => catalogue::playbooks(&common, show),
         (Some(Command::Playbooks { command: Some(PlaybooksCommand::Show { service }) }), _) => {
@@ -93,6 +119,9 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         }
         (Some(Command::Catalog { command: CatalogCommand::Check { directory } }), _) => {
             catalogue::check(&directory, show)
+        }
+        (Some(Command::SuperviseTask { .. } | Command::BecomeTask { .. }), _) => {
+            Err(Stop::internal(anyhow::anyhow!("a task's process begins before everything else")))
         }
         (Some(Command::Schema { document }), _) => schema::show(document, show),
         (Some(Command::Completions { shell }), _) => {

@@ -16,7 +16,6 @@ use crate::journal::{Event, Progress};
 use crate::model::{ImageReference, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind};
 use crate::report::{PlainReporter, Reporter, TerminalReporter};
-use crate::runner::containers;
 use crate::runner::{PinnedImage, Runner, RunnerError, RunnerErrorKind, RunnerIdentity};
 
 /// How many images are looked up, or pulled, at a time.
@@ -64,16 +63,17 @@ pub(super) async fn pull(common: &Common, selection: &Selection, show: &Show) ->
     let wanted = world.wanted(selection)?;
     world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
-    let runner = runner(&world)?;
+    let runner = super::executor::runner(&world)?;
     let plan = match world.plan(&wanted, &observation) {
         Ok(plan) => Arc::new(plan),
         Err(stop) => return Err(super::images::explain(stop, &world, &wanted, &observation, &*runner).await),
     };
     let images_reader = ImageReader::new(&world, &wanted.services, Arc::clone(&runner), Arc::clone(&plan));
     let all = bring(&world, &runner, &plan, images_reader.as_ref(), show).await?;
+    let noun = all.keys().next().map_or("image", ImageReference::noun);
     show.complain(&match images_reader {
-        Some(_) => format!("{} images are here and hold every command and every migration of the leap\n", all.len()),
-        None => format!("{} images are here and hold every command of the leap\n", all.len()),
+        Some(_) => format!("{} {noun}s are here and hold every command and every migration of the leap\n", all.len()),
+        None => format!("{} {noun}s are here and hold every command of the leap\n", all.len()),
     });
     Ok(Exit::Done)
 }
@@ -100,23 +100,6 @@ pub(super) async fn bring(
     drop(events);
     telling.await.map_err(|error| Stop::internal(error.into()))?;
     result.map(|()| images)
-}
-
-/// What executes the commands of a cloud.
-pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
-    let runner = containers::Containers::connect(containers::ContainerSettings {
-        socket: world.cloud.runner.socket.clone(),
-        network: world.cloud.runner.network.clone(),
-        user: world.cloud.runner.user.clone(),
-        pull: match world.cloud.runner.pull {
-            crate::cloud::Pull::Auto => containers::Pull::Auto,
-            crate::cloud::Pull::Never => containers::Pull::Never,
-        },
-        cloud: world.cloud.name.clone(),
-        outage: Some(world.cloud.limits.outage),
-        ..containers::ContainerSettings::default()
-    });
-    Ok(Arc::new(runner.map_err(|error| Stop::refused(vec![refusal(error)]))?))
 }
 
 /// Finds out who executes and what every image of the plan is, without pulling any.

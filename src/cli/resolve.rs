@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
 use super::world::World;
-use super::{leap, preflight, records};
+use super::{executor, leap, preflight, records};
 use crate::journal::{Evidence, Journal, Outcome, RecordBody, RunState, StepState, Store};
 use crate::model::{Effect, RunId, StepId};
 use crate::plan::{Action, Plan, Refusal, RefusalKind, Step};
@@ -128,17 +128,19 @@ fn needs_no_word(step: &Step, at: &StepState) -> Option<Refusal> {
 
 /// Makes sure that the step's container is gone: while it is there, its end is to be seen.
 async fn nothing_is_left(world: &World, run: &RunId, id: &StepId) -> Result<(), Stop> {
-    let runner = preflight::runner(world)?;
+    let runner = executor::runner(world)?;
     let tasks = runner.find(run).await.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
     let there = tasks.iter().find(|task| task.id.step == *id && task.state != FoundState::NeverStarted);
     let Some(task) = there else { return Ok(()) };
-    let container: String = task.handle.0.chars().take(12).collect();
+    let noun = runner.noun();
     let state = if task.state == FoundState::Running { "still runs" } else { "has ended" };
     Err(Stop::refused(vec![refusal(
         format!("step {id} is not in doubt"),
-        format!("its container {container} is there and {state}"),
-        "run the same command again: it reads from the container how the step ended; `leapfrog sweep` removes one that \
-         nobody needs",
+        format!("its {noun} {} is there and {state}", task.handle.short()),
+        &format!(
+            "run the same command again: it reads from the {noun} how the step ended; `leapfrog sweep` removes one that \
+             nobody needs"
+        ),
     )]))
 }
 

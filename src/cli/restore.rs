@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::arguments::{Common, FenceMode, Output, RestoreArguments};
+use super::executor;
 use super::exit::Exit;
 use super::guard::Guard;
 use super::leap::{self, Latest};
@@ -60,7 +61,7 @@ pub(super) async fn restore(common: &Common, arguments: &RestoreArguments, show:
     let journey = journey(latest, &to, &arguments.service, &planned)?;
     world.look_up_mapped(&journey.services).await;
     let guard = Guard::take(&world, &journey.services, &host).await?;
-    let runner = preflight::runner(&world)?;
+    let runner = executor::runner(&world)?;
     let done = match alone(&guard, &journey.run, &*runner, show).await {
         Ok(()) if confirm(arguments, &journey, show)? => go_back(&world, &journey, &host, show).await,
         Ok(()) => Ok(Exit::Interrupted),

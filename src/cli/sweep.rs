@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::{Common, Output};
+use super::executor;
 use super::exit::Exit;
 use super::look::Show;
 use super::preflight;
@@ -12,7 +13,7 @@ use super::world::World;
 use crate::conduct;
 use crate::runner::{FoundState, FoundTask};
 
-/// One container that was found.
+/// One container, or one directory of a task, that was found.
 #[derive(Debug, Serialize)]
 struct Line {
     /// The run's command that it ran, such as `2023.2/nova/db-sync@cell1`.
@@ -30,7 +31,7 @@ pub(super) async fn sweep(common: &Common, dry_run: bool, show: &Show) -> Result
     let store = world.store();
     // A leapfrog that works removes its own.
     let _lock = store.lock(&format!("sweep, since {}", Timestamp::now().strftime("%F %T UTC")))?;
-    let runner = preflight::runner(&world)?;
+    let runner = executor::runner(&world)?;
     let refused = |error| Stop::refused(vec![preflight::refusal(error)]);
     let mut lines = Vec::new();
     let mut failed = false;
@@ -57,9 +58,7 @@ pub(super) async fn sweep(common: &Common, dry_run: bool, show: &Show) -> Result
     }
     let looked_into = if dry_run { 0 } else { runner.tidy().await.map_err(refused)? };
     if looked_into > 0 {
-        show.complain(&format!(
-            "removed {looked_into} that images were looked into with, by a leapfrog that is gone\n"
-        ));
+        show.complain(&format!("removed {looked_into} that nobody needs any more, left by a leapfrog that is gone\n"));
     }
     match show.output {
         Output::Text if lines.is_empty() && looked_into > 0 => {}
@@ -78,7 +77,7 @@ fn line(task: &FoundTask, fate: String) -> Line {
     Line {
         step: task.id.step.to_string(),
         run: task.id.run.to_string(),
-        container: task.handle.0.chars().take(12).collect(),
+        container: task.handle.short().to_owned(),
         state: match task.state {
             FoundState::NeverStarted => "never started",
             FoundState::Running => "running",

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::arguments::{Common, Output, VerifyArguments};
+use super::executor;
 use super::exit::Exit;
 use super::look::Show;
 use super::preflight;
@@ -109,7 +110,7 @@ async fn ask(
     if plan.steps().next().is_none() {
         return Ok(Some(Vec::new()));
     }
-    let runner = preflight::runner(world)?;
+    let runner = executor::runner(world)?;
     let images = preflight::bring(world, &runner, &plan, None, show).await?;
     let (stop_sender, stop) = watch::channel(StopLevel::None);
     let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();

@@ -14,7 +14,7 @@ use super::settings::{Prefetch, Pull};
 
 /// An operator's cloud: where its databases are and what runs the commands of each release.
 ///
-/// What images are needed is checked when the document is resolved: an absent runner hides no mistake.
+/// What runs the commands is checked when the document is resolved: an absent runner hides no mistake.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
@@ -48,14 +48,45 @@ pub(super) struct Contents {
     pub(super) restore_points: RestorePointsSection,
 }
 
-/// What runs the commands.
+/// What runs the commands: exactly one of `containers` and `local`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("required" = ["containers"]))]
+#[schemars(extend("oneOf" = [{ "required": ["containers"] }, { "required": ["local"] }]))]
 pub(super) struct RunnerSection {
     /// Containers: Docker or Podman.
+    pub(super) containers: Option<ContainersSection>,
+    /// Python environments on this machine, made by leapfrog.
+    pub(super) local: Option<LocalSection>,
+}
+
+/// How environments are made. Every key has a default.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LocalSection {
+    /// Where environments are kept, relative to this file; absent: `leapfrog/environments` in the user's cache
+    /// (`XDG_CACHE_HOME`, or `~/.cache`). Clouds may share it.
+    #[schemars(with = "Option<String>")]
+    pub(super) directory: Option<Utf8PathBuf>,
+    /// The address of the package index; absent: as uv, or else pip, is configured on this machine.
+    pub(super) index: Option<Hidden>,
+    /// A directory with every package, relative to this file, in the place of an index.
+    #[schemars(with = "Option<String>")]
+    pub(super) wheels: Option<Utf8PathBuf>,
+    /// A list of constraints for each release (OpenStack's upper-constraints), with `{series}` or `{codename}` in it:
+    /// a file, relative to this file, or an address. It takes the place of the release's own ranges and of its last day.
+    pub(super) constraints: Option<Hidden>,
+    /// Whether each service has an environment of its own in each release; absent: false, one for all.
+    pub(super) separate: Option<bool>,
+    /// The uv to use; absent: the one in the `PATH`, or one that leapfrog fetches with pip.
+    #[schemars(with = "Option<String>")]
+    pub(super) uv: Option<Utf8PathBuf>,
+    /// Where interpreters are, the likeliest first: names or paths with `{series}` and `{version}` (such as 3.11) in them;
+    /// absent: in the `PATH`, among pyenv's and where uv finds some.
     #[serde(default)]
-    pub(super) containers: ContainersSection,
+    pub(super) python: Vec<String>,
+    /// When environments are made.
+    #[serde(default)]
+    pub(super) prefetch: Prefetch,
 }
 
 /// How containers are run.

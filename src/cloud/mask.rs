@@ -19,6 +19,13 @@ const WORDS: &[&str] = &[
     "prefetch",
     "read_images",
     "images",
+    "local",
+    "index",
+    "wheels",
+    "constraints",
+    "separate",
+    "uv",
+    "python",
     "default",
     "services",
     "database",
@@ -100,6 +107,8 @@ pub(super) fn words(text: &str, services: &[&str]) -> String {
 fn is_plain(path: &[&str]) -> bool {
     match *path {
         ["format" | "name" | "state"] | ["limits", _] | ["runner", "containers", ..] => true,
+        // Their addresses may let somebody in.
+        ["runner", "local", key, ..] => !matches!(key, "index" | "constraints"),
         ["services", _, "stored_urls"] => true,
         // The operator's commands may hold anything.
         ["restore_points", key] => key != "commands",

@@ -14,6 +14,7 @@
 mod access;
 mod document;
 mod images;
+mod local;
 mod mapped;
 mod mask;
 mod mistake;
@@ -34,7 +35,10 @@ use crate::model::{ConnectionUrl, DatabaseId, ImageReference, MappedDatabases, S
 
 pub use images::NoImage;
 pub use mistake::CloudError;
-pub use settings::{ContainerSettings, Limits, Prefetch, Pull, RestorePoints, SnapshotCommands};
+pub use settings::{
+    ConstraintsPattern, ContainerSettings, Limits, LocalSettings, PackageSource, Prefetch, Pull, RestorePoints,
+    RunnerSettings, SnapshotCommands,
+};
 
 use document::Contents;
 use images::Images;
@@ -48,7 +52,7 @@ pub struct Cloud {
     /// Where plans and journals are kept.
     pub state_dir: Utf8PathBuf,
     /// How commands are run.
-    pub runner: ContainerSettings,
+    pub runner: RunnerSettings,
     /// Every database the playbooks want, with its password; mapped ones only once they were looked up.
     pub databases: BTreeMap<DatabaseId, ConnectionUrl>,
     /// Services some of whose databases are named by stored URLs.
@@ -120,14 +124,18 @@ impl Cloud {
         self.services.iter()
     }
 
-    /// The image that holds the code of `service` in the release `series`, whose codename is `codename`.
+    /// The image or the environment that holds the code of `service` in the release `series`, whose codename is
+    /// `codename`.
     ///
     /// # Errors
     ///
     /// The service is none of this cloud's and there is no default pattern, or the codename does not
     /// fit into an image reference.
     pub fn image(&self, service: &Service, series: &Series, codename: &str) -> Result<ImageReference, NoImage> {
-        self.images.image(service, series, codename)
+        match &self.runner {
+            RunnerSettings::Containers(_) => self.images.image(service, series, codename),
+            RunnerSettings::Local(local) => Ok(ImageReference::environment(series, local.separate.then_some(service))),
+        }
     }
 
     /// Whether database URLs that the service's databases store are not compared with this file.

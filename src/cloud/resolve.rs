@@ -6,9 +6,11 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Cloud;
-use super::document::{ContainersSection, Contents, ImagesSection, LimitsSection, Pause, StoredUrlPolicy};
+use super::document::{
+    ContainersSection, Contents, ImagesSection, LimitsSection, Pause, RunnerSection, StoredUrlPolicy,
+};
 use super::images::{ImagePattern, Images};
-use super::settings::{ContainerSettings, Limits};
+use super::settings::{ContainerSettings, Limits, RunnerSettings};
 use crate::catalog::Playbook;
 use crate::model::Service;
 
@@ -68,8 +70,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
     let state_dir = resolver.directory().join(contents.state.as_deref().unwrap_or(Utf8Path::new("leapfrog-state")));
     let limits = resolver.limits(&contents.limits);
     let restore_points = resolver.restore_points(contents.restore_points, &state_dir);
-    let containers = contents.runner.containers;
-    let images = resolver.images(&containers.images, contents.services.keys().collect());
+    let (runner, images) = resolver.runner(contents.runner, contents.services.keys().collect());
     let mut databases = BTreeMap::new();
     let mut mapped = BTreeMap::new();
     for (service, section) in &contents.services {
@@ -79,12 +80,10 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
     resolver.twins(&databases);
     let trusted = contents.services.iter().filter(|(_, section)| section.stored_urls == StoredUrlPolicy::Trust);
     let trusted = trusted.map(|(service, _)| service.clone()).collect();
-    let ContainersSection { socket, network, user, pull, prefetch, read_images, .. } = containers;
-    let read_images = read_images.unwrap_or(true);
     let cloud = Cloud {
         name: contents.name.to_string(),
         state_dir,
-        runner: ContainerSettings { socket, network, user, pull, prefetch, read_images },
+        runner,
         databases,
         mapped,
         limits,
@@ -131,6 +130,34 @@ impl Resolver<'_> {
             self.flaw(path, "the time has to be longer than nothing and at most 30 days", "");
         }
         Some(length)
+    }
+
+    /// What runs the commands, and the images that they need.
+    fn runner(&mut self, section: RunnerSection, services: BTreeSet<&Service>) -> (RunnerSettings, Images) {
+        match (section.containers, section.local) {
+            (None, Some(local)) => (RunnerSettings::Local(self.local(local)), Images::default()),
+            (containers, local) => {
+                if containers.is_none() {
+                    let advice = "write `containers` with its `images`, or `local: {}` for Python environments on this \
+                                  machine, under `runner`";
+                    self.flaw("runner", "nothing is said of what runs the commands", advice);
+                }
+                if let Some(local) = local {
+                    let message = "only one of `containers` and `local` can run the commands";
+                    self.flaws.push(Flaw::new("runner/local", message, "leave one of the two out").at_key());
+                    self.local(local);
+                }
+                let images = match &containers {
+                    Some(containers) => self.images(&containers.images, services),
+                    None => Images::default(),
+                };
+                let ContainersSection { socket, network, user, pull, prefetch, read_images, .. } =
+                    containers.unwrap_or_default();
+                let read_images = read_images.unwrap_or(true);
+                let settings = ContainerSettings { socket, network, user, pull, prefetch, read_images };
+                (RunnerSettings::Containers(settings), images)
+            }
+        }
     }
 
     fn images(&mut self, section: &ImagesSection, services: BTreeSet<&Service>) -> Images {

@@ -6,7 +6,84 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::Points;
+use crate::model::{Points, Secret, Series};
+
+/// What runs the commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunnerSettings {
+    /// Containers: Docker or Podman.
+    Containers(ContainerSettings),
+    /// Python environments on this machine.
+    Local(LocalSettings),
+}
+
+impl RunnerSettings {
+    /// When what holds the releases' code is brought here.
+    pub fn prefetch(&self) -> Prefetch {
+        match self {
+            Self::Containers(containers) => containers.prefetch,
+            Self::Local(local) => local.prefetch,
+        }
+    }
+
+    /// Whether what holds the releases' code is read before anything runs in it.
+    pub fn read_images(&self) -> bool {
+        match self {
+            Self::Containers(containers) => containers.read_images,
+            Self::Local(_) => true,
+        }
+    }
+}
+
+/// How environments on this machine are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// Where they are kept.
+    pub directory: Utf8PathBuf,
+    /// Where packages come from.
+    pub source: PackageSource,
+    /// A list of constraints for each release.
+    pub constraints: Option<ConstraintsPattern>,
+    /// Whether each service has an environment of its own.
+    pub separate: bool,
+    /// The uv to use.
+    pub uv: Option<Utf8PathBuf>,
+    /// Where interpreters are, with `{series}` and `{version}` in it.
+    pub python: Vec<String>,
+    /// When environments are made.
+    pub prefetch: Prefetch,
+}
+
+impl LocalSettings {
+    /// Where environments are kept that nobody gave a place: in the user's cache. Nothing where there is none.
+    pub fn usual_directory(env: &dyn Fn(&str) -> Option<String>) -> Option<Utf8PathBuf> {
+        let absolute = |name: &str| env(name).map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+        let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("leapfrog/environments"))
+    }
+}
+
+/// Where packages come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageSource {
+    /// As uv, or else pip, is configured on this machine.
+    Configured,
+    /// The index at this address.
+    Index(Secret),
+    /// This directory and nothing else.
+    Wheels(Utf8PathBuf),
+}
+
+/// A file or an address with `{series}` or `{codename}` in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConstraintsPattern(pub(super) Secret);
+
+impl ConstraintsPattern {
+    /// The list of a release.
+    pub fn of(&self, series: &Series, codename: &str) -> String {
+        self.0.expose().replace("{series}", series.as_str()).replace("{codename}", codename)
+    }
+}
 
 /// How containers are run.
 #[derive(Debug, Clone, PartialEq, Eq)]

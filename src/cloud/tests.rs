@@ -140,7 +140,8 @@ fn what_is_left_out_has_its_default() {
     );
     assert_eq!(cloud.state_dir, machine.path("leapfrog-state"));
     assert_eq!(cloud.limits, super::Limits::default());
-    assert_eq!((cloud.runner.pull, cloud.runner.prefetch), (super::Pull::Auto, super::Prefetch::All));
+    let super::RunnerSettings::Containers(containers) = &cloud.runner else { panic!("{:?}", cloud.runner) };
+    assert_eq!((containers.pull, containers.prefetch), (super::Pull::Auto, super::Prefetch::All));
     assert!(cloud.trusts_stored_urls(&"keystone".parse().expect("a service")));
     assert_eq!(cloud.services().count(), 1);
     assert_eq!(cloud.databases.keys().next().map(DatabaseId::to_string).as_deref(), Some("keystone"));
@@ -203,12 +204,13 @@ fn of_another_format_nothing_else_is_said() {
 #[test]
 fn what_has_to_be_there_is_missed() {
     insta::assert_snapshot!(Machine::new().mistakes("format: 1\nlimits: {jobs: 0}\n"), @r"
+    leapfrog.yaml:1:1: nothing is said of what runs the commands (write `containers` with its `images`, or `local: {}` for Python environments on this machine, under `runner`)
     leapfrog.yaml:1:1: `name` is missing
     leapfrog.yaml:1:1: `services` is missing
     leapfrog.yaml:2:16: commands side by side: 1 to 256
     ");
     insta::assert_snapshot!(Machine::new().mistakes("format: 1\nname: x\nservices: {nova: {}}\n"), @r"
-    leapfrog.yaml:1:1: no image pattern for nova (add `default` to runner.containers.images, or a pattern for each under its `services`)
+    leapfrog.yaml:1:1: nothing is said of what runs the commands (write `containers` with its `images`, or `local: {}` for Python environments on this machine, under `runner`)
     leapfrog.yaml:3:12: `nova` lacks `databases.api` (every database of the service has to be listed)
     leapfrog.yaml:3:12: `nova` lacks `databases.cell0` (every database of the service has to be listed)
     leapfrog.yaml:3:12: `nova` lists no cell (list every cell but cell0 under `cells`, by any name)
@@ -219,7 +221,7 @@ fn what_has_to_be_there_is_missed() {
 fn one_database_under_two_names_is_a_mistake() {
     let machine = Machine::new();
     let text = EXAMPLE.replace("nova@10.0.0.6/nova?", "nova@10.0.0.6:3306/nova_cell0?");
-    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:57:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
+    insta::assert_snapshot!(machine.mistakes(&text), @"leapfrog.yaml:70:7: `nova.cells.cell1` is the same database as `nova.cell0`: mysql+pymysql://nova@10.0.0.6:3306/nova_cell0 (every database has one place in this file)");
 }
 
 #[test]
@@ -285,11 +287,11 @@ fn a_mistake_is_shown_with_its_lines_and_without_the_passwords_in_them() {
 
     Error: 
       × unknown key `pasword_env`
-        ╭─[/leapfrog.yaml:37:7]
-     36 │       url: "*************:**********:***-**************************************"
-     37 │       pasword_env: ********************
+        ╭─[/leapfrog.yaml:50:7]
+     49 │       url: "*************:**********:***-**************************************"
+     50 │       pasword_env: ********************
         ·       ───────────
-     38 │ 
+     51 │ 
         ╰────
       help: did you mean `password_env`? known are: `url`, `url_env`, `url_file`, `password_env`, `password_file`
     "#);
@@ -304,8 +306,8 @@ fn a_secret_that_everybody_can_read_is_doubted() {
         .replace("      password_env: KEYSTONE_DB_PASSWORD\n", "");
     let cloud = machine.cloud(&text);
     insta::assert_snapshot!(told(&cloud.warnings).replace(machine.path("").as_str(), ""), @r"
-    leapfrog.yaml:36:12: the file leapfrog.yaml holds a password and every user of this machine can read it (chmod o= leapfrog.yaml)
-    leapfrog.yaml:58:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
+    leapfrog.yaml:49:12: the file leapfrog.yaml holds a password and every user of this machine can read it (chmod o= leapfrog.yaml)
+    leapfrog.yaml:71:24: the file secrets/nova.password holds a password and every user of this machine can read it (chmod o= secrets/nova.password)
     ");
 }
 
@@ -322,11 +324,11 @@ fn a_file_that_is_not_there_or_not_yaml_says_so() {
 
     Error: 
       × this is not YAML: invalid indentation in multiline quoted scalar
-        ╭─[/leapfrog.yaml:37:7]
-     36 │       url: "*************:**keystone:***-******************
-     37 │       password_env: ********************
+        ╭─[/leapfrog.yaml:50:7]
+     49 │       url: "*************:**keystone:***-******************
+     50 │       password_env: ********************
         ·       ─
-     38 │ 
+     51 │ 
         ╰────
     "#);
 }
@@ -370,4 +372,54 @@ proptest! {
             assert!(!told.contains("Tadpole"), "{told}");
         });
     }
+}
+
+const LOCAL: &str = "services: {keystone: {database: {url: 'sqlite:////var/lib/k.db'}}}\n";
+
+#[test]
+fn environments_on_this_machine_need_no_word_and_lie_in_the_users_cache() {
+    let mut machine = Machine::new();
+    machine.env.insert("HOME", "/home/op".into());
+    let cloud = machine.cloud(&format!("format: 1\nname: small\nrunner: {{local: {{}}}}\n{LOCAL}"));
+    let super::RunnerSettings::Local(local) = &cloud.runner else { panic!("{:?}", cloud.runner) };
+    assert_eq!(local.directory, "/home/op/.cache/leapfrog/environments");
+    assert_eq!((&local.source, local.separate), (&super::PackageSource::Configured, false));
+    let (keystone, series) = ("keystone".parse().expect("a service"), "2023.1".parse().expect("a series"));
+    assert_eq!(cloud.image(&keystone, &series, "antelope").expect("one").to_string(), "local/2023.1");
+    machine.env.insert("XDG_CACHE_HOME", "/var/cache/op".into());
+    let text = format!(
+        "format: 1\nname: small\nrunner: {{local: {{separate: true, constraints: 'uc/{{series}}.txt', python: ['py/{{version}}/bin/python', python3]}}}}\n{LOCAL}"
+    );
+    let cloud = machine.cloud(&text);
+    let super::RunnerSettings::Local(local) = &cloud.runner else { panic!("{:?}", cloud.runner) };
+    assert_eq!(local.directory, "/var/cache/op/leapfrog/environments");
+    assert_eq!(local.python, [machine.path("py/{version}/bin/python").as_str(), "python3"]);
+    let list = local.constraints.as_ref().expect("a list").of(&series, "antelope");
+    assert_eq!(list, machine.path("uc/2023.1.txt").as_str());
+    assert_eq!(cloud.image(&keystone, &series, "antelope").expect("one").to_string(), "local/2023.1/keystone");
+}
+
+#[test]
+fn mistakes_about_environments_come_in_one_go_and_repeat_no_address() {
+    let machine = Machine::new();
+    let mistakes = machine.mistakes(&format!(
+        r#"format: 1
+name: small
+runner:
+  local:
+    directry: x
+    index: "{PASSWORD}@wheels.example"
+    wheels: no-such-directory
+    constraints: "https://me:{PASSWORD}@lists.example/upper.txt"
+    python: ["python{{minor}}", "/opt/{{series"]
+{LOCAL}"#
+    ));
+    assert!(!mistakes.contains(PASSWORD), "{mistakes}");
+    insta::assert_snapshot!(mistakes);
+    let both = machine.mistakes(&format!(
+        "format: 1\nname: small\nrunner: {{containers: {{images: {{default: 'r.example/os:{{series}}'}}}}, local: {{directory: /x}}}}\n{LOCAL}"
+    ));
+    assert!(both.contains("only one of `containers` and `local`"), "{both}");
+    let none = machine.mistakes(&format!("format: 1\nname: small\nrunner: {{}}\n{LOCAL}"));
+    assert!(none.contains("nothing is said of what runs the commands"), "{none}");
 }

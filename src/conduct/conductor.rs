@@ -439,7 +439,7 @@ impl Conductor {
         let events = self.events.clone();
         self.reaping.spawn(async move {
             if let Err(error) = runner.reap(&handle).await {
-                let text = format!("a finished container is left over: {error}");
+                let text = format!("a finished {} is left over: {error}", runner.noun());
                 events.send(Event::Progress(Progress::Notice { text }));
             }
         });

@@ -132,7 +132,17 @@ pub fn lack_of(image: &PinnedImage, lacking: &BTreeSet<String>) -> Option<Failur
     }
     let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
     Some(failure(
-        format!("the image {} ({}) has no {}", image.reference, image.digest.short(), lacking.join(", no ")),
-        "name an image that holds these commands under `images` in the cloud file".to_owned(),
+        format!(
+            "the {} {} ({}) has no {}",
+            image.reference.noun(),
+            image.reference,
+            image.digest.short(),
+            lacking.join(", no ")
+        ),
+        if image.reference.is_environment() {
+            "name the packages that bring them under `environment` in the release file (`--catalog`)".to_owned()
+        } else {
+            "name an image that holds these commands under `images` in the cloud file".to_owned()
+        },
     ))
 }

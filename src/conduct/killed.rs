@@ -15,7 +15,7 @@ pub(super) fn killed(exit: Exit) -> Option<Trouble> {
         return Some(Trouble::new(
             format!("the kernel ended the command for want of memory (exit code {code})"),
             format!(
-                "give the container engine's machine more memory, or have fewer commands at a time (--jobs) and fewer \
+                "give the machine that commands run on more memory, or have fewer commands at a time (--jobs) and fewer \
                  rows in a round (limits.batch in the cloud file); {AGAIN}"
             ),
         ));

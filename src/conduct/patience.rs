@@ -71,16 +71,25 @@ impl Patient {
         Self { runner, patience, away: Mutex::default() }
     }
 
+    /// Who answers again, or not.
+    fn who(&self, kind: RunnerErrorKind) -> &'static str {
+        match (kind, self.runner.noun()) {
+            (RunnerErrorKind::RegistryUnreachable, "process") => "the package index",
+            (RunnerErrorKind::RegistryUnreachable, _) => "the registry",
+            _ => "the container engine",
+        }
+    }
+
     /// Tells that somebody is away, once a minute, however many wait.
     fn tell_away(&self, error: &RunnerError) {
         let now = Instant::now();
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = away.get(who(error.kind)).copied();
+        let known = away.get(self.who(error.kind)).copied();
         if known.is_some_and(|known| now - known.told < REMIND) {
             return;
         }
         let since = known.map_or(now, |known| known.since);
-        away.insert(who(error.kind), Away { since, told: now });
+        away.insert(self.who(error.kind), Away { since, told: now });
         let left = self.patience.outage.saturating_sub(now - since);
         self.patience.events.notice(format!("{error}: waiting for it, {} at most", words(left)));
     }
@@ -100,7 +109,7 @@ impl Patient {
             match self.runner.identify().await {
                 Err(error) if is_passing(error.kind) => self.tell_away(&error),
                 Err(_) => {}
-                Ok(_) => self.tell_back(who(RunnerErrorKind::EngineUnreachable)),
+                Ok(_) => self.tell_back(self.who(RunnerErrorKind::EngineUnreachable)),
             }
         }
     }
@@ -126,7 +135,7 @@ impl Patient {
             if left.is_zero() || *stop.borrow() >= until {
                 return Err(error);
             }
-            waited = Some(who(error.kind));
+            waited = Some(self.who(error.kind));
             self.tell_away(&error);
             tokio::select! {
                 () = tokio::time::sleep(pause.min(left)) => {}
@@ -135,11 +144,6 @@ impl Patient {
             pause = (pause * 2).min(PAUSES.1);
         }
     }
-}
-
-/// Who answers again, or not.
-fn who(kind: RunnerErrorKind) -> &'static str {
-    if kind == RunnerErrorKind::RegistryUnreachable { "the registry" } else { "the container engine" }
 }
 
 /// Whether who did not answer may answer later.
@@ -159,6 +163,10 @@ fn words(length: Duration) -> String {
 
 #[async_trait::async_trait]
 impl Runner for Patient {
+    fn noun(&self) -> &'static str {
+        self.runner.noun()
+    }
+
     async fn identify(&self) -> Result<RunnerIdentity, RunnerError> {
         self.ask(StopLevel::Drain, Duration::MAX, &|| self.runner.identify()).await
     }

@@ -1,13 +1,17 @@
-//! Container images: references and digests.
+//! What holds a release's code: container images and local environments, by reference and by digest.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A fully qualified image reference: registry, repository, and a tag or a digest.
+use super::{Series, Service};
+
+/// What holds a release's code. Of an image: registry, repository, and a tag or a digest. Of an environment on this
+/// machine: `local/2023.1`, or `local/2023.1/nova` where each service has one of its own; with a digest behind it
+/// where it is pinned.
 ///
-/// The registry is required because engines complete short names differently (Docker: Docker Hub;
+/// An image's registry is required because engines complete short names differently (Docker: Docker Hub;
 /// Podman: a search list), and a cloud must not depend on which one answers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -15,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub struct ImageReference {
     registry: String,
     repository: String,
-    /// `:tag` or `@sha256:…`, with its separator.
+    /// `:tag` or `@sha256:…`, with its separator; nothing of an environment that is not pinned.
     version: String,
 }
 
@@ -37,6 +41,33 @@ pub enum ImageError {
 }
 
 impl ImageReference {
+    /// What stands in the place of a registry where the code is in an environment on this machine.
+    const LOCAL: &str = "local";
+
+    /// The environment of a release on this machine, or of one service in it.
+    pub fn environment(series: &Series, service: Option<&Service>) -> Self {
+        let repository = match service {
+            Some(service) => format!("{series}/{service}"),
+            None => series.to_string(),
+        };
+        Self { registry: Self::LOCAL.to_owned(), repository, version: String::new() }
+    }
+
+    /// Whether it is an environment on this machine, and no image.
+    pub fn is_environment(&self) -> bool {
+        self.registry == Self::LOCAL
+    }
+
+    /// What it is, in a word for operators.
+    pub fn noun(&self) -> &'static str {
+        if self.is_environment() { "environment" } else { "image" }
+    }
+
+    /// What is done to bring it here, in a word for operators.
+    pub fn bringing(&self) -> &'static str {
+        if self.is_environment() { "making" } else { "pulling" }
+    }
+
     /// The registry's host, with its port where it has one.
     pub fn registry(&self) -> &str {
         &self.registry
@@ -59,6 +90,9 @@ impl FromStr for ImageReference {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (registry, rest) = text.split_once('/').ok_or_else(|| ImageError::NoRegistry(text.to_owned()))?;
+        if registry == Self::LOCAL {
+            return environment(rest).ok_or_else(|| ImageError::NoRegistry(text.to_owned()));
+        }
         if !(registry == "localhost" || registry.contains(['.', ':'])) {
             return Err(ImageError::NoRegistry(text.to_owned()));
         }
@@ -87,6 +121,20 @@ impl FromStr for ImageReference {
         }
         Ok(Self { registry: registry.to_owned(), repository: repository.to_owned(), version })
     }
+}
+
+/// The environment that `text` names behind `local/`.
+fn environment(text: &str) -> Option<ImageReference> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, digest)) => (name, format!("@{}", digest.parse::<Digest>().ok()?)),
+        None => (text, String::new()),
+    };
+    let (series, service) = match name.split_once('/') {
+        Some((series, service)) => (series, Some(service.parse::<Service>().ok()?)),
+        None => (name, None),
+    };
+    let series = series.parse::<Series>().ok()?;
+    Some(ImageReference { version, ..ImageReference::environment(&series, service.as_ref()) })
 }
 
 impl TryFrom<String> for ImageReference {
@@ -185,6 +233,24 @@ mod tests {
         let pinned = image.pinned(&digest);
         assert_eq!(pinned.to_string(), format!("127.0.0.1:5000/leapfrog/openstack@sha256:{HEX}"));
         assert_eq!(pinned.to_string().parse::<ImageReference>(), Ok(pinned));
+    }
+
+    #[test]
+    fn an_environment_of_this_machine_is_told_from_an_image() {
+        let series: Series = "2023.1".parse().expect("a series");
+        let whole = ImageReference::environment(&series, None);
+        assert_eq!((whole.to_string().as_str(), whole.noun()), ("local/2023.1", "environment"));
+        let digest: Digest = format!("sha256:{HEX}").parse().expect("valid");
+        let nova = ImageReference::environment(&series, Some(&"nova".parse().expect("a service"))).pinned(&digest);
+        assert_eq!(nova.to_string(), format!("local/2023.1/nova@sha256:{HEX}"));
+        for reference in [whole, nova] {
+            assert_eq!(reference.to_string().parse::<ImageReference>(), Ok(reference.clone()));
+        }
+        for text in ["local/openstack:2023.1", "local/2023.1/nova/x", "local/", "local/2023.1:tag"] {
+            assert!(text.parse::<ImageReference>().is_err(), "{text}");
+        }
+        let image: ImageReference = "localhost/os:1".parse().expect("valid");
+        assert_eq!((image.is_environment(), image.noun()), (false, "image"));
     }
 
     proptest! {

@@ -61,10 +61,11 @@ fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop, width: usi
             let _ = writeln!(text, "        {line}");
         }
     }
-    let mut images: Vec<String> = hop.lanes.iter().map(|lane| lane.image.to_string()).collect();
+    let mut images: Vec<String> =
+        hop.lanes.iter().map(|lane| format!("{} {}", lane.image.noun(), lane.image)).collect();
     images.dedup();
     if let [image] = &images[..] {
-        let _ = writeln!(text, "  image {image}");
+        let _ = writeln!(text, "  {image}");
     }
     for lane in &hop.lanes {
         render_lane(text, lane, images.len() > 1, width);
@@ -74,7 +75,7 @@ fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop, width: usi
 fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
     let _ = writeln!(text, "  {}", lane.service);
     if name_image {
-        let _ = writeln!(text, "    image     {}", lane.image);
+        let _ = writeln!(text, "    {:<9} {}", lane.image.noun(), lane.image);
     }
     for (id, standing) in &lane.standing {
         let name = if id.slot.as_str() == DatabaseId::MAIN { "schema" } else { id.short() };

@@ -144,7 +144,7 @@ pub(super) fn outcome_mark(outcome: Outcome) -> Mark {
 pub(super) fn kind(shown: &Shown<'_>) -> Option<&'static str> {
     match shown {
         Shown::Done { .. } => Some("done"),
-        Shown::Waiting | Shown::ImageElsewhere => Some("waiting"),
+        Shown::Waiting | Shown::ImageElsewhere(_) => Some("waiting"),
         _ => None,
     }
 }

@@ -88,10 +88,10 @@ impl LaneRow {
             Shown::Stopped { step, number, of } => {
                 words(Mark::Stopped, format!("stopped before {} ({number}/{of})", step.id.short()))
             }
-            Shown::ImageElsewhere => words(Mark::Waiting, "waiting for its image".to_owned()),
+            Shown::ImageElsewhere(noun) => words(Mark::Waiting, format!("waiting for its {noun}")),
             Shown::Between { done, of } => words(Mark::Running, format!("{done} of {of} steps done")),
-            Shown::Pulling(pull) => {
-                let line = pull_text(*pull, look, now).after(Line::new().plain("pulling "));
+            Shown::Pulling(pull, bringing) => {
+                let line = pull_text(*pull, look, now).after(Line::new().plain(format!("{bringing} ")));
                 Self { what: What::Wide(line), ..words(Mark::Pulling, String::new()) }
             }
             Shown::Done { seconds, rows } => Self {

@@ -176,20 +176,20 @@ impl PlainReporter {
                 }
                 self.pulls.insert(image.clone(), now);
                 let text = match (done, total) {
-                    (0, 0) => format!("image {image}: pulling"),
-                    (done, 0) => format!("image {image}: {} here", bytes(*done)),
-                    (done, total) => format!("image {image}: {} of {}", bytes(*done), bytes(*total)),
+                    (0, 0) => format!("{} {image}: {}", image.noun(), image.bringing()),
+                    (done, 0) => format!("{} {image}: {} here", image.noun(), bytes(*done)),
+                    (done, total) => format!("{} {image}: {} of {}", image.noun(), bytes(*done), bytes(*total)),
                 };
                 self.say(now, &text);
             }
             Progress::Fetched { image, cached } => {
                 self.pulls.remove(image);
                 let how = if *cached { "was here already" } else { "is here" };
-                self.say(now, &format!("image {image}: {how}"));
+                self.say(now, &format!("{} {image}: {how}", image.noun()));
             }
             Progress::NotFetched { image, text } => {
                 self.pulls.remove(image);
-                self.say(now, &format!("image {image}: not here: {text}"));
+                self.say(now, &format!("{} {image}: not here: {text}", image.noun()));
             }
             Progress::Stopping { text } => self.say(now, text),
             Progress::Notice { text } => self.say(now, &format!("notice: {text}")),
@@ -230,7 +230,7 @@ impl PlainReporter {
         for (image, pull) in self.view.pulls() {
             let name = image.name();
             let name = name.rsplit('/').next().unwrap_or_default();
-            parts.push(format!("image {name} for {}", clock(seconds_between(pull.since, now))));
+            parts.push(format!("{} {name} for {}", image.noun(), clock(seconds_between(pull.since, now))));
         }
         (!parts.is_empty()).then(|| format!("{series}running: {}", parts.join("; ")))
     }

@@ -19,7 +19,7 @@ pub(super) fn before_the_run(view: &View, look: Look, size: Size, now: Timestamp
         return Vec::new();
     }
     let clock = clock(view.seconds(now));
-    let head = Line::new().ink(Ink::Bold, "images").plain(format!("  {} here", count(view.ready())));
+    let head = Line::new().ink(Ink::Bold, format!("{}s", view.noun())).plain(format!("  {} here", count(view.ready())));
     let gap = size.columns.saturating_sub(head.width() + clock.len()).max(1);
     let mut lines = vec![Line::new().plain(" "), head.plain(" ".repeat(gap)).ink(Ink::Bold, clock)];
     let room = size.rows.saturating_sub(lines.len() + 1).max(1);
@@ -39,7 +39,8 @@ pub(super) fn before_the_run(view: &View, look: Look, size: Size, now: Timestamp
 /// What tells an image from the others: its name and tag without registry and path.
 fn short(image: &ImageReference, look: Look) -> String {
     let text = image.to_string();
-    cut(text.rsplit('/').next().unwrap_or(&text), NAME, look.ellipsis())
+    let name = text.strip_prefix("local/").unwrap_or_else(|| text.rsplit('/').next().unwrap_or(&text));
+    cut(name, NAME, look.ellipsis())
 }
 
 /// Downloads for lanes that are not shown, in one line.
@@ -54,10 +55,13 @@ pub(super) fn beside(view: &View, hop: usize, look: Look, now: Timestamp) -> Opt
     });
     let what = match pulls.len() {
         1 => short(first.0, look),
-        images => format!("{images} images"),
+        images => format!("{images} {}s", first.0.noun()),
     };
     let mark = Mark::Pulling;
-    let line = Line::new().plain(" ").ink(mark.ink(), look.mark(mark)).plain(format!(" ahead: pulling {what}  "));
+    let line = Line::new()
+        .plain(" ")
+        .ink(mark.ink(), look.mark(mark))
+        .plain(format!(" ahead: {} {what}  ", first.0.bringing()));
     Some(pull_text(all, look, now).after(line))
 }
 

@@ -95,10 +95,10 @@ pub(super) enum Shown<'v> {
         number: usize,
         of: usize,
     },
-    /// Waits for an image that is being pulled for it.
-    Pulling(Pull),
-    /// Waits for an image whose download another lane shows.
-    ImageElsewhere,
+    /// Waits for an image that is being brought here for it; how that is called.
+    Pulling(Pull, &'static str),
+    /// Waits for an image whose way here another lane shows; what it is called.
+    ImageElsewhere(&'static str),
     /// Some steps are done, the next has not begun.
     Between {
         done: usize,
@@ -275,6 +275,17 @@ impl View {
         self.present.map_or(0.0, |present| seconds_between(present, now))
     }
 
+    /// Whether the plan's code is in environments on this machine, and not in images.
+    fn is_local(&self) -> bool {
+        let mut lanes = self.account.plan().hops.iter().flat_map(|hop| &hop.lanes);
+        lanes.next().is_some_and(|lane| lane.image.is_environment())
+    }
+
+    /// What holds the releases' code, in a word.
+    pub(super) fn noun(&self) -> &'static str {
+        if self.is_local() { "environment" } else { "image" }
+    }
+
     /// The hop whose lanes are shown: the one that is worked on, or the next that will be.
     pub(super) fn shown_hop(&self) -> Option<usize> {
         (0..self.account.plan().hops.len()).find(|hop| !self.account.hop_is_done(*hop))
@@ -310,8 +321,8 @@ impl View {
                 Shown::Stopped { step: &plan.steps[step], number: step + 1, of }
             }
             LaneState::Waiting => match self.pulls.get(&plan.image) {
-                Some(pull) if pulling.insert(&plan.image) => Shown::Pulling(*pull),
-                Some(_) => Shown::ImageElsewhere,
+                Some(pull) if pulling.insert(&plan.image) => Shown::Pulling(*pull, plan.image.bringing()),
+                Some(_) => Shown::ImageElsewhere(plan.image.noun()),
                 None => Shown::Waiting,
             },
             LaneState::Between(step) => Shown::Between { done: step, of },

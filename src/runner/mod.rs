@@ -1,12 +1,14 @@
-//! What executes a step's command: containers now, local environments and clusters later.
+//! What executes a step's command: containers, or environments on this machine.
 //!
 //! A [`Runner`] knows tasks, images and nothing else: not what a step means, not which comes next,
 //! not where it is recorded. It never decides that a task went well; it reports an exit.
 
 pub mod containers;
 pub mod lines;
+pub mod local;
 mod read;
 pub mod scripted;
+mod stray;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -54,6 +56,16 @@ pub struct Task {
 /// A task that was launched, by the runner's own name for it (a container's id).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TaskHandle(pub String);
+
+impl TaskHandle {
+    /// What people need of it: the beginning of a container's id, the name of a task without its run.
+    pub fn short(&self) -> &str {
+        match self.0.split_once('/') {
+            Some((_, name)) => name,
+            None => self.0.get(..12).unwrap_or(&self.0),
+        }
+    }
+}
 
 /// A task of a run that the runner still knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +171,11 @@ pub enum RunnerErrorKind {
 /// Executes tasks in the environments of releases.
 #[async_trait::async_trait]
 pub trait Runner: Send + Sync {
+    /// What a task is run in, in a word for operators: `container` or `process`.
+    fn noun(&self) -> &'static str {
+        "container"
+    }
+
     /// Finds out who executes and that it answers. Called before a run, and to reconnect.
     async fn identify(&self) -> Result<RunnerIdentity, RunnerError>;
 

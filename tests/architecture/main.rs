@@ -52,6 +52,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("miette", &["document", "catalog", "cloud", "cli"]),
     ("crate::runner::containers", &["runner", "cli"]),
+    ("crate::runner::local", &["runner", "cli"]),
     // Whether a stream is a terminal may be asked by cli, too.
     ("std::io::stdout", &["report", "cli"]),
     ("std::io::stderr", &["report", "cli"]),

@@ -184,7 +184,7 @@ async fn a_command_that_wrote_a_sqlite_file_used_another_database_whatever_it_sa
         assert_eq!(told.outcome(), Outcome::Failed);
         let failure = told.failure("2023.2/placement/db-sync");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(failure.what, @"the command wrote a SQLite file, /placement.db, in its own container: it did not use the configured database");
+            insta::assert_snapshot!(failure.what, @"the command wrote a SQLite file of its own, /placement.db: it did not use the configured database");
         }
         assert!(failure.advice.contains("/etc/placement/placement.conf ([database] connection)"), "{}", failure.advice);
     }

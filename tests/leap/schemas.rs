@@ -32,7 +32,7 @@ fn a_keystone_that_does_not_see_its_database_is_no_success_and_what_it_made_inst
 
     let told = cloud.leapfrog(&with_catalog).ended(4).said(&[
         "2023.2/keystone/db-expand",
-        "the command wrote a SQLite file, /keystone.db, in its own container: it did not use the configured database",
+        "the command wrote a SQLite file of its own, /keystone.db: it did not use the configured database",
         "/etc/keystone/keystone.conf",
         "[databases] connection",
         "run the same command again",

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Examination;
-use crate::catalog::{Release, ReleaseService, Status};
+use crate::catalog::{Environment, Release, ReleaseService, Status};
 use crate::document::{Document, Mistake};
 
 /// Adds what is wrong with the release in the file `name`.yaml.
@@ -31,6 +31,9 @@ pub(in crate::catalog) fn release(name: &str, document: &Document<Release>, mist
     for (service, facts) in &release.services {
         examination.service(&format!("services/{service}"), facts);
     }
+    if let Some(environment) = &release.environment {
+        examination.environment(environment, release);
+    }
     for (index, note) in release.notes.iter().enumerate() {
         examination.require_text(&format!("notes/{index}/text"), &note.text, "the note");
         if let Some(service) = note.service.as_ref().filter(|service| !release.services.contains_key(service)) {
@@ -43,6 +46,41 @@ pub(in crate::catalog) fn release(name: &str, document: &Document<Release>, mist
 }
 
 impl Examination<'_, Release> {
+    fn environment(&mut self, environment: &Environment, release: &Release) {
+        if environment.python.is_empty() {
+            self.report("environment/python", "without a version of Python no environment can be made");
+        }
+        for (index, version) in environment.python.iter().enumerate() {
+            if numbers(version).is_none_or(|parts| parts.len() != 2) {
+                self.report(&format!("environment/python/{index}"), "a version of Python is two numbers, like 3.11");
+            }
+        }
+        if environment.exclude_newer < release.released {
+            self.report("environment/exclude_newer", "that is before the release: none of its packages would count");
+        }
+        for (service, requirements) in &environment.services {
+            let path = format!("environment/services/{service}");
+            let Some(facts) = release.services.get(service) else {
+                self.report(&path, format!("{service} is none of the release's services"));
+                continue;
+            };
+            if !requirements.iter().any(|text| package(text) == Some(facts.package.as_str())) {
+                self.report(&path, format!("the service's own package, {}, is not among them", facts.package));
+            }
+        }
+        let lists = environment.services.iter().map(|(service, list)| (format!("services/{service}"), list));
+        let others =
+            [("packages".to_owned(), &environment.packages), ("constraints".to_owned(), &environment.constraints)];
+        for (key, list) in lists.chain(others) {
+            for (index, text) in list.iter().enumerate() {
+                if package(text).is_none() {
+                    let path = format!("environment/{key}/{index}");
+                    self.report(&path, "a package is a name and a range, like nova>=27,<28");
+                }
+            }
+        }
+    }
+
     fn service(&mut self, path: &str, facts: &ReleaseService) {
         self.require_text(&format!("{path}/package"), &facts.package, "the package's name");
         let (first, last) = (numbers(&facts.versions.first), numbers(&facts.versions.last));
@@ -79,4 +117,14 @@ impl Examination<'_, Release> {
 /// The numbers of a version like `27.5.1`.
 fn numbers(version: &str) -> Option<Vec<u32>> {
     version.split('.').map(|part| part.parse().ok()).collect()
+}
+
+/// The name of a package in a requirement such as `nova>=27,<28`; nothing in what is none. Options of installers, which
+/// begin with a dash, addresses and files are none.
+fn package(requirement: &str) -> Option<&str> {
+    let end = requirement.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
+    let (name, range) = requirement.split_at(end.unwrap_or(requirement.len()));
+    let named = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let ranged = range.chars().all(|c| c.is_ascii_alphanumeric() || "<>=!~,.*+[]_- ".contains(c));
+    (named && ranged).then_some(name)
 }

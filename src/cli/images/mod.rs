@@ -46,7 +46,7 @@ impl ImageReader {
         runner: Arc<dyn Runner>,
         plan: Arc<Plan>,
     ) -> Option<Self> {
-        world.cloud.runner.read_images.then(|| Self {
+        world.cloud.runner.read_images().then(|| Self {
             runner,
             plan,
             releases: world.catalog.releases().cloned().collect(),
@@ -171,7 +171,7 @@ pub(super) async fn explain(
         refusals.iter().filter(|refusal| matches!(refusal.kind, RefusalKind::Foreign | RefusalKind::HalfDone));
     let services: BTreeSet<Service> =
         unclear.filter_map(|refusal| refusal.database.as_ref()).map(|id| id.service.clone()).collect();
-    if world.cloud.runner.read_images && !services.is_empty() {
+    if world.cloud.runner.read_images() && !services.is_empty() {
         let held = held_here(world, &services, runner).await;
         let releases: Vec<&Release> = world.catalog.releases().collect();
         let playbooks = world.playbooks();

@@ -131,7 +131,7 @@ pub(super) async fn carry_out(
 fn needed_first(world: &World, arguments: &LeapArguments, plan: &Plan, state: &RunState) -> BTreeSet<ImageReference> {
     let all = match arguments.prefetch {
         Some(prefetch) => prefetch == Prefetch::All,
-        None => world.cloud.runner.prefetch == crate::cloud::Prefetch::All,
+        None => world.cloud.runner.prefetch() == crate::cloud::Prefetch::All,
     };
     let open = plan.hops.iter().filter(|hop| !state.hop_is_complete(&hop.series));
     let hops = open.take(if all { usize::MAX } else { 1 });

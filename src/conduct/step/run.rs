@@ -90,11 +90,12 @@ impl Performance {
             Ok(Some(strays)) => {
                 let strays: Vec<&str> = strays.iter().map(|path| path.as_str()).collect();
                 let what = format!(
-                    "the command wrote a SQLite file, {}, in its own container: it did not use the configured database",
+                    "the command wrote a SQLite file of its own, {}: it did not use the configured database",
                     strays.join(" and ")
                 );
                 let advice = format!(
-                    "no database of the cloud was changed by that, and the file goes away with the container. {}",
+                    "no database of the cloud was changed by that, and the file goes away with the {}. {}",
+                    self.runner.noun(),
                     not_used(run, "the file that leapfrog gives it")
                 );
                 return StepEnd::failed(Outcome::Failed, self.failure(finished, what, Some(advice)));

@@ -39,6 +39,7 @@ fn releases() -> Vec<Release> {
             entry.heads.insert(schema.parse().expect("a schema"), heads(by_series[at]));
         }
         Release {
+            environment: None,
             format: 1,
             series: series.parse().expect("a series"),
             codename: String::new(),

@@ -77,7 +77,7 @@ impl Judge<'_> {
 
     /// A refusal about this image: `what` continues the sentence that names it.
     fn refusal(&self, what: String, found: Option<String>, expected: Option<String>, next: String) -> Refusal {
-        let what = format!("image {} ({}): {what}", self.lane.image, self.image.digest.short());
+        let what = format!("{} {} ({}): {what}", self.lane.image.noun(), self.lane.image, self.image.digest.short());
         Refusal { kind: RefusalKind::Image, database: None, what, found, expected, next }
     }
 
@@ -157,9 +157,13 @@ impl Judge<'_> {
         let (service, series) = (&self.lane.service, &self.hop.series);
         let found = format!("{} ({schema})", joined(heads));
         let wanted = Some(format!("{} ({series})", joined(expected)));
-        let right = format!(
-            "name an image that holds {service} {series} under `images` in the cloud file, or have this one built again"
-        );
+        let right = if self.lane.image.is_environment() {
+            format!("name packages of {service} {series} under `environment` in its release file (`--catalog`)")
+        } else {
+            format!(
+                "name an image that holds {service} {series} under `images` in the cloud file, or have this one built again"
+            )
+        };
         let others = self.releases_at(schema, heads);
         if !others.is_empty() {
             let what = format!("it holds {service}'s migrations of {}, not of {series}", self.interval(&others));
@@ -207,10 +211,18 @@ impl Judge<'_> {
         }
         let facts = self.release.services.get(service)?;
         let belongs = own.map_or(String::new(), |own| format!(", which is {}'s", own.series));
-        let next = format!(
-            "name an image that holds {service} {} under `images` in the cloud file: its data migrations must be its own",
-            self.hop.series
-        );
+        let series = &self.hop.series;
+        let next = if self.lane.image.is_environment() {
+            format!(
+                "name packages of {service} {series} under `environment` in its release file (`--catalog`): its data \
+                 migrations must be its own"
+            )
+        } else {
+            format!(
+                "name an image that holds {service} {series} under `images` in the cloud file: its data migrations must be \
+                 its own"
+            )
+        };
         Some(self.refusal(
             format!("it holds {service} {version}{belongs}, though its migrations end where {}'s do", self.hop.series),
             Some(format!("{} {version}", facts.package)),

@@ -30,8 +30,8 @@ fn an_image_that_several_lanes_share_is_shown_once() {
     story.say(1.0, Progress::Fetching { image: shared_image(), done: 5, total: 10 });
     let view = seen(&story, 2.0);
     let lanes = view.lanes(0, stories::after(2.0));
-    assert!(matches!(lanes[0], Shown::Pulling(pull) if (pull.done, pull.total) == (5, 10)), "{lanes:?}");
-    assert_eq!(lanes[1..], [Shown::ImageElsewhere, Shown::ImageElsewhere]);
+    assert!(matches!(lanes[0], Shown::Pulling(pull, "pulling") if (pull.done, pull.total) == (5, 10)), "{lanes:?}");
+    assert_eq!(lanes[1..], [Shown::ImageElsewhere("image"), Shown::ImageElsewhere("image")]);
     assert!(view.pulls_beside(0).is_empty());
 }
 
@@ -42,7 +42,7 @@ fn an_image_that_cannot_be_had_is_no_longer_pulled() {
     let image = stories::image("cinder", "2023.1");
     story.say(1.0, Progress::Fetching { image: image.clone(), done: 0, total: 0 });
     story.say(2.0, Progress::NotFetched { image, text: "no such image".to_owned() });
-    assert!(matches!(seen(&story, 1.5).lanes(0, stories::after(1.5))[0], Shown::Pulling(_)));
+    assert!(matches!(seen(&story, 1.5).lanes(0, stories::after(1.5))[0], Shown::Pulling(..)));
     assert_eq!(seen(&story, 2.5).lanes(0, stories::after(2.5))[0], Shown::Waiting);
 }
 

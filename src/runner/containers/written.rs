@@ -10,13 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::StreamExt;
 
 use super::Containers;
+use crate::runner::stray::{MAGIC, may_be_database};
 use crate::runner::{RunnerError, TaskHandle};
-
-/// How the names of database files end: keystone.db, barbican.sqlite, and what else is usual.
-const ENDINGS: [&str; 6] = ["db", "db3", "s3db", "sdb", "sqlite", "sqlite3"];
-
-/// What a SQLite file begins with.
-const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// The header before a file's content in an archive.
 const HEADER: usize = 512;
@@ -66,10 +61,6 @@ impl Containers {
         }
         holds_sqlite(&start)
     }
-}
-
-fn may_be_database(path: &Utf8Path) -> bool {
-    path.extension().is_some_and(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
 /// Whether an archive of one path begins with a SQLite file, or with an empty one: SQLite writes its first

@@ -19,8 +19,8 @@ from .place import Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # How many kills of each kind, and how many of them one leap has to bear.
-FULL = {"leapfrog": 50, "mariadbd": 20, "dockerd": 10, "container": 20}
-SHORT = {"leapfrog": 4, "mariadbd": 1, "dockerd": 0, "container": 1}
+FULL = {"leapfrog": 50, "mariadbd": 20, "dockerd": 10, "container": 20, "local": 20, "process": 10}
+SHORT = {"leapfrog": 4, "mariadbd": 1, "dockerd": 0, "container": 1, "local": 0, "process": 0}
 A_LEAP = 5
 
 
@@ -84,9 +84,28 @@ class Torture:
         if self.leap and self.leap.runs():
             self.leap.kill()
 
+    def locally(self):
+        """The same leap in environments on this machine, undisturbed."""
+        self.place.local = True
+        with stage("environments on this machine"):
+            leap = self._leap("local")
+            code, told = leap.command("pull", *self.ends)
+            if code != DONE:
+                raise TestbedError(f"`leapfrog pull` ended with {code}:\n{told}")
+        with stage("an undisturbed leap in environments on this machine"):
+            leap.begin()
+            leap.wait()
+        self.local_seconds = leap.seconds
+        result = Result("local", 0, [], leap.endings, leap.seconds, self._wrong(leap))
+        self.results.append(result)
+        say(f"it took {leap.seconds:.1f} s, and its databases are {'not ' if result.wrong else ''}those of the leap in containers")
+        for line in result.wrong:
+            say(f"  {line}")
+
     def torment(self, kind, number):
         """Leaps with so many kills of a kind in all."""
-        torment = kind(self.place, self.chance, self.seconds, self.reference)
+        self.place.local = kind.local
+        torment = kind(self.place, self.chance, self.local_seconds if kind.local else self.seconds, self.reference)
         leaps = idle = 0
         while number > 0 and idle < 3:
             leaps += 1
@@ -176,6 +195,8 @@ def main(arguments):
         with Place(home, options.rows, options.only, not (options.short or options.no_points)) as place, Torture(place, options, directory) as torture:
             torture.undisturbed()
             try:
+                if any(kind.local and number for kind, number in numbers.items()):
+                    torture.locally()
                 for kind, number in numbers.items():
                     torture.torment(kind, number)
             except KeyboardInterrupt:

@@ -1,5 +1,8 @@
 """The four things that are killed, each at moments that a seed decides."""
 
+import json
+import os
+import signal
 import time
 
 from . import leap as leaps
@@ -18,6 +21,8 @@ class Kind:
 
     name = ""
     title = ""
+    # Whether commands run in environments on this machine, and not in containers.
+    local = False
 
     def __init__(self, place, chance, seconds, reference):
         self.place = place
@@ -78,6 +83,42 @@ class Leapfrogs(Kind):
     def kill(self, leap, moment):
         leap.kill()
         self.kills.append(f"leapfrog after {moment:.3f} s of work")
+
+
+class Locals(Leapfrogs):
+    """kill -9 of leapfrog while commands run in environments on this machine."""
+
+    name = "local"
+    title = "kill -9 of leapfrog, local environments"
+    local = True
+
+
+class Processes(Kind):
+    """kill -9 of a step's command, or of its supervisor, or of both, in environments on this machine."""
+
+    name = "process"
+    title = "kill -9 of a local command or its supervisor"
+    local = True
+
+    def kill(self, leap, moment):
+        parts = self.chance.choice([["command"], ["supervisor"], ["supervisor", "command"]])
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and leap.runs():
+            for path in sorted(leap.directory.glob("state/tasks/*/*/command.json")):
+                if path.with_name("exit.json").exists():
+                    continue
+                try:
+                    doomed = [json.loads(path.with_name(f"{part}.json").read_text()) for part in parts]
+                    # A number that another process has now is not meant.
+                    if not all(leaps.began(one["pid"]) == one["start"] for one in doomed):
+                        continue
+                    for one in doomed:
+                        os.kill(one["pid"], signal.SIGKILL)
+                except (OSError, ValueError):
+                    continue
+                self.kills.append(f"{' and '.join(parts)} of {path.parent.name} after {moment:.3f} s")
+                return
+            time.sleep(0.01)
 
 
 class Databases(Kind):
@@ -182,4 +223,4 @@ class Reference:
         return [step for step in self.seconds if self.phases[step] in SCHEMA and not step.endswith("online-data-migrations")]
 
 
-KINDS = [Leapfrogs, Databases, Daemons, Containers]
+KINDS = [Leapfrogs, Databases, Daemons, Containers, Locals, Processes]

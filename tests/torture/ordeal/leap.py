@@ -128,3 +128,9 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def began(pid):
+    """When the process of this number began, in ticks since the machine started."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as status:
+        return int(status.read().rsplit(")", 1)[1].split()[19])

@@ -1,6 +1,7 @@
 """What is killed: a MariaDB server and a Docker daemon that belong to one torture alone."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -34,6 +35,8 @@ class Place:
         # Whether databases are dumped before each release, and a half-done schema migration goes back by itself.
         self.points = points
         self.docker = None
+        # Whether commands run in environments on this machine, and not in containers.
+        self.local = False
 
     def __enter__(self):
         _sweep(self.path.parent)
@@ -82,10 +85,18 @@ class Place:
             none = "  policy: none\n  accept_no_way_back: true\n"
             assert none in text
             text = text.replace(none, "  policy: every-hop\n  verify: sample\n")
+        if self.local:
+            start, end = text.index("runner:\n"), text.index("restore_points:\n")
+            text = f"{text[:start]}runner: {{local: {{directory: {json.dumps(str(self.environments))}}}}}\n{text[end:]}"
         text = text.replace("services:\n", f"limits: {{batch: 50{limits}}}\nservices:\n", 1)
         self.home.write(directory / "password", self.cloud.password)
         self.home.write(directory / "leapfrog.yaml", text, mode=0o644)
         return directory / "leapfrog.yaml"
+
+    @property
+    def environments(self):
+        """Where environments on this machine are; they stay, as images do."""
+        return self.bed.home.sub("environments")
 
     @property
     def engine(self):

@@ -1,0 +1,17 @@
+//! The runner of local environments against real processes, real packages and real OpenStack commands.
+//!
+//! These tests fetch packages and are ignored without the test bed: `make test` runs them
+//! (`cargo test --test local -- --ignored`). They are never skipped in silence.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod bed;
+#[path = "../leap/bed.rs"]
+#[expect(dead_code, reason = "the clouds of the leap's tests; not all of it is needed here")]
+mod cloud;
+mod deaths;
+mod environments;
+mod leaps;
+mod output;
+mod services;
+mod sqlite;
+mod tasks;
