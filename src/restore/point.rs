@@ -220,11 +220,18 @@ impl PointFiles {
         Ok(())
     }
 
-    /// Removes a restore point: first what makes it count.
-    pub(super) fn delete(&self, name: &Name) -> Result<(), RestoreError> {
+    /// Removes a restore point's files: first what makes it count. The directory stays: another database of the same hop
+    /// may be about to put its own into it.
+    pub(super) fn clear(&self, name: &Name) -> Result<(), RestoreError> {
         for ending in ["json", "json.part", "sql.zst", "sql.zst.part", "sqlite.zst", "sqlite.zst.part", "sqlite"] {
             delete(&self.file(name, ending))?;
         }
+        Ok(())
+    }
+
+    /// Removes a restore point of a hop in which none is being taken.
+    pub(super) fn delete(&self, name: &Name) -> Result<(), RestoreError> {
+        self.clear(name)?;
         // Directories that are empty now; others stay.
         let directory = self.directory.join(name.run.as_str()).join(name.series.as_str());
         if fs::remove_dir(&directory).is_ok() {
@@ -274,5 +281,19 @@ mod tests {
         for text in ["", "a/b/c", "20261122-031502-7f3a/2023.2/nova", "20261122-031502-7f3a/2023.2/../x.1"] {
             assert!(text.parse::<Name>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_one_database_clears_away_is_not_the_directory_of_another_in_the_same_hop() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = PointFiles::at(Utf8Path::from_path(directory.path()).expect("UTF-8"));
+        let name = |text: &str| text.parse::<Name>().expect("valid");
+        let (one, two) =
+            (name("20261122-031502-7f3a/2023.2/keystone.main.1"), name("20261122-031502-7f3a/2023.2/placement.main.1"));
+        let made = files.make(&one).expect("made");
+        files.clear(&two).expect("nothing to clear");
+        assert!(made.is_dir());
+        files.delete(&two).expect("nothing to delete");
+        assert!(!made.exists(), "the last one takes the empty directory away");
     }
 }

@@ -57,12 +57,12 @@ pub async fn save(
 ) -> Result<Point, RestoreError> {
     let files = PointFiles::at(&setting.directory);
     files.discard_others(&order.name)?;
-    files.delete(&order.name)?;
+    files.clear(&order.name)?;
     files.make(&order.name)?;
     let saved = take(order, url, setting, &files, tell).await;
     if saved.is_err() {
         // The cause is told; that a half file could not be removed as well is not.
-        let _ = files.delete(&order.name);
+        let _ = files.clear(&order.name);
     }
     saved
 }
