@@ -4,93 +4,14 @@ use camino::Utf8PathBuf;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::examples::{
+    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, EXAMPLES, INIT_EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
+    PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES,
+    VERIFY_EXAMPLES,
+};
 use super::exit::Exit;
-use crate::model::{RunId, Service, StepId};
+use crate::model::{RunId, Service, Slot, StepId};
 use crate::report::ColorChoice;
-
-/// What everybody does, in the order they do it.
-const EXAMPLES: &str = "\
-Examples:
-  leapfrog detect                               where do the databases stand?
-  leapfrog plan --from 2023.1 --to 2024.2       what would be done, and why?
-  leapfrog pull --from 2023.1 --to 2024.2       get the images beforehand
-  leapfrog --from 2023.1 --to 2024.2            do it; after an interruption: go on with it
-  leapfrog --from auto --to +1 --yes -o jsonl   the next release, driven by a program";
-
-const PLAN_EXAMPLES: &str = "\
-Examples:
-  leapfrog plan --from 2023.1 --to 2024.2
-  leapfrog plan --from auto --to +1 --only nova,placement
-  leapfrog plan --from antelope --to caracal -o json > plan.json";
-
-const DETECT_EXAMPLES: &str = "\
-Examples:
-  leapfrog detect
-  leapfrog detect --only nova,placement -o json";
-
-const PULL_EXAMPLES: &str = "\
-Examples:
-  leapfrog pull --from 2023.1 --to 2024.2
-  leapfrog pull --from auto --to +1 --only nova";
-
-const VERIFY_EXAMPLES: &str = "\
-Examples:
-  leapfrog verify
-  leapfrog verify --at 2023.1 --only cinder,nova
-  leapfrog verify --checks -o json
-
-Exit codes: 0 proved, 4 not proved, 3 could not look at everything.";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  leapfrog status
-  leapfrog status 20261122-031502-7f3a";
-
-const LOGS_EXAMPLES: &str = "\
-Examples:
-  leapfrog logs 2023.2/nova/db-sync@cell1
-  leapfrog logs nova/api-db-sync --run 20261122-031502-7f3a";
-
-const RESTORE_EXAMPLES: &str = "\
-Examples:
-  leapfrog restore --list
-  leapfrog restore --to 2023.2                  as it was when 2023.2 began
-  leapfrog restore --to 2023.2 --service nova,placement";
-
-const RESOLVE_EXAMPLES: &str = "\
-Examples:
-  leapfrog resolve 2023.2/trove/load-defaults --as done --note 'all 14 rows are there'
-  leapfrog resolve trove/load-defaults --as failed -o json
-
-Exit codes: 0 recorded, 2 no such step, 3 the step is not in doubt or the databases do not show that it
-is done, 6 another leapfrog works on this cloud.";
-
-const SWEEP_EXAMPLES: &str = "\
-Examples:
-  leapfrog sweep --dry-run
-  leapfrog sweep";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  leapfrog catalog check my-catalog
-  leapfrog catalog check my-catalog -o json";
-
-const SCHEMA_EXAMPLES: &str = "\
-Documents:
-  cloud     the cloud file, leapfrog.yaml
-  release   a release of the catalogue
-  playbook  a playbook of the catalogue
-  plan      what `leapfrog plan --output json` prints
-  verify    what `leapfrog verify --output json` prints
-  events    a line of `--output jsonl`
-
-Examples:
-  leapfrog schema cloud > cloud.json            for the editor that leapfrog.yaml is written in
-  leapfrog schema events                        for the program that reads --output jsonl";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  leapfrog completions bash > /etc/bash_completion.d/leapfrog";
 
 /// The heading of the options that every command has.
 const COMMON: &str = "Options of every command";
@@ -235,6 +156,46 @@ pub struct Selection {
     pub no_skip: bool,
 }
 
+/// What to write a cloud file from.
+#[derive(Debug, Clone, Args)]
+pub struct InitArguments {
+    /// Where the configuration is: this directory stands for /
+    #[arg(long, value_name = "DIR", default_value = "/", value_parser = path())]
+    pub root: Utf8PathBuf,
+
+    /// kolla-ansible's directory, such as /etc/kolla; default: etc/kolla below --root, if services are in it
+    #[arg(long, value_name = "DIR", conflicts_with = "from_etc", value_parser = path())]
+    pub from_kolla: Option<Utf8PathBuf>,
+
+    /// /etc/SERVICE below --root, even if there is an etc/kolla
+    #[arg(long)]
+    pub from_etc: bool,
+
+    /// The cloud's name; default: this machine's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Slot>,
+
+    /// Where each release's images are, such as registry.example:5000/openstack:{series}
+    #[arg(long, value_name = "PATTERN")]
+    pub images: Option<String>,
+
+    /// Only these services, separated by commas
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    pub only: Vec<Service>,
+
+    /// Write passwords into the cloud file, for only you to read; default: it refers to the services' own files
+    #[arg(long)]
+    pub with_secrets: bool,
+
+    /// Write over a cloud file that is there
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
 /// What to prove.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArguments {
@@ -364,6 +325,9 @@ pub enum Prefetch {
 /// What to do besides leaping.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a cloud file from the configuration of the services on this machine
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArguments),
     /// Show at which release each database stands
     #[command(after_help = DETECT_EXAMPLES)]
     Detect {

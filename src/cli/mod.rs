@@ -5,10 +5,12 @@
 
 mod arguments;
 mod catalogue;
+mod examples;
 mod exit;
 mod guard;
 mod heartbeats;
 pub mod images;
+mod init;
 mod leap;
 mod look;
 mod mapped;
@@ -74,6 +76,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
                 Ok(Exit::Usage)
             }
         },
+        (Some(Command::Init(arguments)), _) => init::init(&common, &arguments, show),
         (Some(Command::Plan { selection, no_skip }), _) => {
             preflight::plan(&common, &Selection { no_skip, ..selection }, show).await
         }
