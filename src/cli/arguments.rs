@@ -5,8 +5,8 @@ use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::examples::{
-    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, EXAMPLES, INIT_EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
-    PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES,
+    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, INIT_EXAMPLES, LOGS_EXAMPLES,
+    PLAN_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES,
     VERIFY_EXAMPLES,
 };
 use super::exit::Exit;
@@ -24,7 +24,7 @@ const COMMON: &str = "Options of every command";
 #[derive(Debug, Parser)]
 #[command(
     name = "leapfrog",
-    version,
+    version = super::version::LONG,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     max_term_width = 100,
@@ -196,6 +196,22 @@ pub struct InitArguments {
     pub yes: bool,
 }
 
+/// Which leap to be ready for.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArguments {
+    /// Where the databases stand: 2023.1, antelope, or auto to find out
+    #[arg(long, value_name = "SERIES", requires = "to", allow_negative_numbers = true)]
+    pub from: Option<String>,
+
+    /// Where they shall stand; with both the leap's images are looked up at their registry
+    #[arg(long, value_name = "SERIES", requires = "from", allow_negative_numbers = true)]
+    pub to: Option<String>,
+
+    /// Only these services, separated by commas
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    pub only: Vec<Service>,
+}
+
 /// What to prove.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArguments {
@@ -328,6 +344,9 @@ pub enum Command {
     /// Write a cloud file from the configuration of the services on this machine
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
+    /// Look whether everything is here that a leap needs, changing nothing
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
     /// Show at which release each database stands
     #[command(after_help = DETECT_EXAMPLES)]
     Detect {
@@ -398,9 +417,16 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document: cloud, release, playbook, plan, verify or events
+        /// Of which document: cloud, release, playbook, plan, verify, doctor or events
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
+    },
+    /// Write the man pages
+    #[command(hide = true)]
+    Man {
+        /// The directory that they are written into
+        #[arg(value_name = "DIR", value_parser = path())]
+        directory: Utf8PathBuf,
     },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -445,6 +471,8 @@ pub enum Document {
     Plan,
     /// What `leapfrog verify --output json` prints.
     Verify,
+    /// What `leapfrog doctor --output json` prints.
+    Doctor,
     /// A line of `--output jsonl`.
     Events,
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod catalogue;
+mod doctor;
 mod examples;
 mod exit;
 mod guard;
@@ -13,6 +14,7 @@ pub mod images;
 mod init;
 mod leap;
 mod look;
+mod man;
 mod mapped;
 mod outage;
 mod points;
@@ -26,6 +28,7 @@ mod stop;
 mod sweep;
 mod telling;
 mod verify;
+mod version;
 mod world;
 
 use std::process::ExitCode;
@@ -77,6 +80,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
             }
         },
         (Some(Command::Init(arguments)), _) => init::init(&common, &arguments, show),
+        (Some(Command::Doctor(arguments)), _) => doctor::doctor(&common, &arguments, show).await,
         (Some(Command::Plan { selection, no_skip }), _) => {
             preflight::plan(&common, &Selection { no_skip, ..selection }, show).await
         }
@@ -98,6 +102,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
             catalogue::check(&directory, show)
         }
         (Some(Command::Schema { document }), _) => schema::show(document, show),
+        (Some(Command::Man { directory }), _) => man::write(&directory, show),
         (Some(Command::Completions { shell }), _) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "leapfrog", &mut script);

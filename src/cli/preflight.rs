@@ -104,7 +104,13 @@ pub(super) async fn bring(
 
 /// What executes the commands of a cloud.
 pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
-    let runner = containers::Containers::connect(containers::ContainerSettings {
+    let runner = engine(world).map_err(|error| Stop::refused(vec![refusal(error)]))?;
+    Ok(Arc::new(runner))
+}
+
+/// The container engine of a cloud.
+pub(super) fn engine(world: &World) -> Result<containers::Containers, RunnerError> {
+    containers::Containers::connect(containers::ContainerSettings {
         socket: world.cloud.runner.socket.clone(),
         network: world.cloud.runner.network.clone(),
         user: world.cloud.runner.user.clone(),
@@ -115,8 +121,7 @@ pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
         cloud: world.cloud.name.clone(),
         outage: Some(world.cloud.limits.outage),
         ..containers::ContainerSettings::default()
-    });
-    Ok(Arc::new(runner.map_err(|error| Stop::refused(vec![refusal(error)]))?))
+    })
 }
 
 /// Finds out who executes and what every image of the plan is, without pulling any.
