@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TESTBED := tests/testbed/testbed
 # The tests that need real databases, containers, a registry and images. They are ignored in plain `cargo test`.
-REAL := --test databases --test containers --test local --test leap
+REAL := --test contact --test databases --test containers --test local --test leap
 
 # How many damaged texts `make fuzz` reads, and from which seed.
 FUZZ_INPUTS ?= 10000000
@@ -31,7 +31,7 @@ lint:
 quick:
 	$(CARGO) test --locked
 
-## Ten million damaged outputs, journals, names and documents through whatever reads them; minutes on one core.
+## Ten million damaged outputs, journals, names, documents and configurations through whatever reads them; minutes on one core.
 ## Only leapfrog itself is optimized for it, with its checks for overflow on.
 fuzz:
 	CARGO_PROFILE_DEV_OPT_LEVEL=3 LEAPFROG_FUZZ_INPUTS=$(FUZZ_INPUTS) LEAPFROG_FUZZ_SEED=$(FUZZ_SEED) \

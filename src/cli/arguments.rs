@@ -5,12 +5,12 @@ use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::examples::{
-    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, ENV_EXAMPLES, EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
-    PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES,
-    VERIFY_EXAMPLES,
+    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, DOCTOR_EXAMPLES, ENV_EXAMPLES, EXAMPLES, INIT_EXAMPLES,
+    LOGS_EXAMPLES, PLAN_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES,
+    SWEEP_EXAMPLES, VERIFY_EXAMPLES,
 };
 use super::exit::Exit;
-use crate::model::{RunId, Service, StepId};
+use crate::model::{RunId, Service, Slot, StepId};
 use crate::report::ColorChoice;
 
 /// The heading of the options that every command has.
@@ -24,7 +24,7 @@ const COMMON: &str = "Options of every command";
 #[derive(Debug, Parser)]
 #[command(
     name = "leapfrog",
-    version,
+    version = super::version::LONG,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     max_term_width = 100,
@@ -156,6 +156,62 @@ pub struct Selection {
     pub no_skip: bool,
 }
 
+/// What to write a cloud file from.
+#[derive(Debug, Clone, Args)]
+pub struct InitArguments {
+    /// Where the configuration is: this directory stands for /
+    #[arg(long, value_name = "DIR", default_value = "/", value_parser = path())]
+    pub root: Utf8PathBuf,
+
+    /// kolla-ansible's directory, such as /etc/kolla; default: etc/kolla below --root, if services are in it
+    #[arg(long, value_name = "DIR", conflicts_with = "from_etc", value_parser = path())]
+    pub from_kolla: Option<Utf8PathBuf>,
+
+    /// /etc/SERVICE below --root, even if there is an etc/kolla
+    #[arg(long)]
+    pub from_etc: bool,
+
+    /// The cloud's name; default: this machine's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Slot>,
+
+    /// Where each release's images are, such as registry.example:5000/openstack:{series}
+    #[arg(long, value_name = "PATTERN")]
+    pub images: Option<String>,
+
+    /// Only these services, separated by commas
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    pub only: Vec<Service>,
+
+    /// Write passwords into the cloud file, for only you to read; default: it refers to the services' own files
+    #[arg(long)]
+    pub with_secrets: bool,
+
+    /// Write over a cloud file that is there
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Which leap to be ready for.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArguments {
+    /// Where the databases stand: 2023.1, antelope, or auto to find out
+    #[arg(long, value_name = "SERIES", requires = "to", allow_negative_numbers = true)]
+    pub from: Option<String>,
+
+    /// Where they shall stand; with both the leap's images are looked up at their registry
+    #[arg(long, value_name = "SERIES", requires = "from", allow_negative_numbers = true)]
+    pub to: Option<String>,
+
+    /// Only these services, separated by commas
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    pub only: Vec<Service>,
+}
+
 /// What to prove.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArguments {
@@ -285,6 +341,12 @@ pub enum Prefetch {
 /// What to do besides leaping.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a cloud file from the configuration of the services on this machine
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArguments),
+    /// Look whether everything is here that a leap needs, changing nothing
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
     /// Show at which release each database stands
     #[command(after_help = DETECT_EXAMPLES)]
     Detect {
@@ -362,7 +424,7 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document: cloud, release, playbook, plan, verify or events
+        /// Of which document: cloud, release, playbook, plan, verify, doctor or events
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
@@ -376,6 +438,13 @@ pub enum Command {
     #[command(hide = true, name = crate::runner::local::BECOME)]
     BecomeTask {
         /// The task's directory.
+        directory: Utf8PathBuf,
+    },
+    /// Write the man pages
+    #[command(hide = true)]
+    Man {
+        /// The directory that they are written into
+        #[arg(value_name = "DIR", value_parser = path())]
         directory: Utf8PathBuf,
     },
     /// Print a completion script for a shell
@@ -444,6 +513,8 @@ pub enum Document {
     Plan,
     /// What `leapfrog verify --output json` prints.
     Verify,
+    /// What `leapfrog doctor --output json` prints.
+    Doctor,
     /// A line of `--output jsonl`.
     Events,
 }

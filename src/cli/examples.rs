@@ -3,11 +3,30 @@
 /// What everybody does, in the order they do it.
 pub(super) const EXAMPLES: &str = "\
 Examples:
+  leapfrog init                                 write leapfrog.yaml from the services' configuration
+  leapfrog doctor                               is everything here that a leap needs?
   leapfrog detect                               where do the databases stand?
   leapfrog plan --from 2023.1 --to 2024.2       what would be done, and why?
   leapfrog pull --from 2023.1 --to 2024.2       get images or environments beforehand
   leapfrog --from 2023.1 --to 2024.2            do it; after an interruption: go on with it
   leapfrog --from auto --to +1 --yes -o jsonl   the next release, driven by a program";
+
+pub(super) const INIT_EXAMPLES: &str = "\
+Examples:
+  leapfrog init                                 from /etc, or from /etc/kolla if that is there
+  leapfrog init --root /mnt/controller1 --name production
+  leapfrog init --from-kolla ./kolla -c clouds/test.yaml
+  leapfrog init --images 'registry.example:5000/openstack:{series}' --yes
+
+Exit codes: 0 written, 2 something cannot be read or understood, and nothing was written.";
+
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  leapfrog doctor                               without a cloud file, too
+  leapfrog doctor --from 2023.1 --to 2024.2     asks the registry for that leap's images
+  leapfrog doctor -o json
+
+Exit codes: 0 nothing is in the way (warnings may be), 3 something would be refused.";
 
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -82,6 +101,7 @@ Documents:
   playbook  a playbook of the catalogue
   plan      what `leapfrog plan --output json` prints
   verify    what `leapfrog verify --output json` prints
+  doctor    what `leapfrog doctor --output json` prints
   events    a line of `--output jsonl`
 
 Examples:

@@ -12,24 +12,13 @@ use crate::catalog::{Catalog, Environment, Release};
 use crate::cloud::{self, LocalSettings, PackageSource, RunnerSettings};
 use crate::model::{ImageReference, Service};
 use crate::runner::local::{self, Recipe, Source};
-use crate::runner::{Runner, containers};
+use crate::runner::{Runner, RunnerError, containers};
 
 /// What executes the commands of a cloud. Nothing is asked of it yet.
 pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
     match &world.cloud.runner {
         RunnerSettings::Containers(settings) => {
-            let runner = containers::Containers::connect(containers::ContainerSettings {
-                socket: settings.socket.clone(),
-                network: settings.network.clone(),
-                user: settings.user.clone(),
-                pull: match settings.pull {
-                    cloud::Pull::Auto => containers::Pull::Auto,
-                    cloud::Pull::Never => containers::Pull::Never,
-                },
-                cloud: world.cloud.name.clone(),
-                outage: Some(world.cloud.limits.outage),
-                ..containers::ContainerSettings::default()
-            });
+            let runner = engine(world, settings);
             Ok(Arc::new(runner.map_err(|error| Stop::refused(vec![refusal(error)]))?))
         }
         RunnerSettings::Local(settings) => {
@@ -38,6 +27,25 @@ pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
             Ok(Arc::new(local::Local::new(settings)))
         }
     }
+}
+
+/// The container engine of a cloud.
+pub(super) fn engine(
+    world: &World,
+    settings: &cloud::ContainerSettings,
+) -> Result<containers::Containers, RunnerError> {
+    containers::Containers::connect(containers::ContainerSettings {
+        socket: settings.socket.clone(),
+        network: settings.network.clone(),
+        user: settings.user.clone(),
+        pull: match settings.pull {
+            cloud::Pull::Auto => containers::Pull::Auto,
+            cloud::Pull::Never => containers::Pull::Never,
+        },
+        cloud: world.cloud.name.clone(),
+        outage: Some(world.cloud.limits.outage),
+        ..containers::ContainerSettings::default()
+    })
 }
 
 /// How environments for `services` are made and used, with a recipe for each release that has one. Tasks lie below the

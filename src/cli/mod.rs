@@ -5,6 +5,7 @@
 
 mod arguments;
 mod catalogue;
+mod doctor;
 mod environments;
 mod examples;
 mod executor;
@@ -12,8 +13,10 @@ mod exit;
 mod guard;
 mod heartbeats;
 pub mod images;
+mod init;
 mod leap;
 mod look;
+mod man;
 mod mapped;
 mod outage;
 mod points;
@@ -27,6 +30,7 @@ mod stop;
 mod sweep;
 mod telling;
 mod verify;
+mod version;
 mod world;
 
 use std::process::ExitCode;
@@ -99,6 +103,8 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
                 Ok(Exit::Usage)
             }
         },
+        (Some(Command::Init(arguments)), _) => init::init(&common, &arguments, show),
+        (Some(Command::Doctor(arguments)), _) => doctor::doctor(&common, &arguments, show).await,
         (Some(Command::Plan { selection, no_skip }), _) => {
             preflight::plan(&common, &Selection { no_skip, ..selection }, show).await
         }
@@ -124,6 +130,7 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
             Err(Stop::internal(anyhow::anyhow!("a task's process begins before everything else")))
         }
         (Some(Command::Schema { document }), _) => schema::show(document, show),
+        (Some(Command::Man { directory }), _) => man::write(&directory, show),
         (Some(Command::Completions { shell }), _) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "leapfrog", &mut script);

@@ -144,7 +144,7 @@ pub(super) async fn can_be_taken(world: &World, plan: &Plan, state: &RunState) -
     if databases.is_empty() {
         return Ok(());
     }
-    let lacks = restore::lacks(&databases, proof, &setting(world)).await;
+    let lacks = restore::lacks(&databases, proof, &setting(world), restore::Way::Try).await;
     let refusals = lacks.into_iter().map(|lack| {
         let names: Vec<String> = lack.databases.iter().map(ToString::to_string).collect();
         let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };

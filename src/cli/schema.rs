@@ -11,6 +11,7 @@ pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
         ("cloud", crate::cloud::schema().to_value()),
         ("plan", schemars::schema_for!(crate::plan::Plan).to_value()),
         ("verify", schemars::schema_for!(crate::plan::proof::Proof).to_value()),
+        ("doctor", schemars::schema_for!(super::doctor::Report).to_value()),
         ("events", crate::report::jsonl::schema().to_value()),
     ];
     documents.extend(crate::catalog::schemas());
@@ -25,6 +26,7 @@ pub(super) fn show(document: Document, show: &Show) -> Result<Exit, Stop> {
         Document::Playbook => "playbook",
         Document::Plan => "plan",
         Document::Verify => "verify",
+        Document::Doctor => "doctor",
         Document::Events => "events",
     };
     let found = documents().into_iter().find(|(known, _)| *known == name);

@@ -81,7 +81,11 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
 }
 
 /// The release that the databases show.
-fn shown(world: &World, services: &BTreeSet<Service>, observation: &Observation) -> Option<crate::model::Series> {
+pub(super) fn shown(
+    world: &World,
+    services: &BTreeSet<Service>,
+    observation: &Observation,
+) -> Option<crate::model::Series> {
     let playbooks: Vec<&Playbook> = world.playbooks();
     let releases: Vec<&Release> = world.catalog.releases().collect();
     let ids = world.cloud.databases.keys().filter(|id| services.contains(&id.service)).cloned();

@@ -5,15 +5,17 @@ use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::document::Access;
+use super::document::{Access, UrlFrom};
 use super::resolve::{Flaw, Resolver};
 use crate::model::{ConnectionUrl, ConnectionUrlError, Engine, Secret};
+use crate::oslo::{Configuration, Name, OsloError};
 
 /// Where a text comes from.
 enum Origin<'a> {
     Document(&'a Secret),
     Variable(&'a str),
     File(&'a Utf8Path),
+    Configuration(&'a UrlFrom),
 }
 
 impl Resolver<'_> {
@@ -23,21 +25,31 @@ impl Resolver<'_> {
             access.url.as_ref().map(|url| ("url", Origin::Document(&url.0))),
             access.url_env.as_ref().map(|name| ("url_env", Origin::Variable(name))),
             access.url_file.as_ref().map(|file| ("url_file", Origin::File(file))),
+            access.url_from.as_ref().map(|from| ("url_from", Origin::Configuration(from))),
         ];
         let mut origins = origins.into_iter().flatten();
         let (Some((key, origin)), None) = (origins.next(), origins.next()) else {
-            self.flaw(path, "exactly one of `url`, `url_env` and `url_file` has to say where the database is", "");
+            let message = "exactly one of `url`, `url_env`, `url_file` and `url_from` has to say where the database is";
+            self.flaw(path, message, "");
             return None;
         };
         let place = format!("{path}/{key}");
-        let text = self.fetch(&place, &origin);
+        let (text, source) = match &origin {
+            Origin::Configuration(from) => self.configured(&place, from).unzip(),
+            _ => (self.fetch(&place, &origin), None),
+        };
         let url = text.and_then(|text| match text.expose().parse::<ConnectionUrl>() {
             Ok(url) => Some(url),
             Err(error) => {
-                self.flaw(&place, explain(&error), "");
+                let source = source.map(|place| format!("{place}: ")).unwrap_or_default();
+                self.flaw(&place, source + &explain(&error), "");
                 None
             }
         });
+        let url = match (&origin, url) {
+            (Origin::Configuration(UrlFrom { database: Some(name), .. }), Some(url)) => Some(url.with_name(name)),
+            (_, url) => url,
+        };
         if let (Some(url), Origin::Document(_)) = (&url, &origin)
             && url.password().is_some()
         {
@@ -110,12 +122,63 @@ impl Resolver<'_> {
                 let line = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
                 (Secret::new(line.unwrap_or(&text)), format!("the file {file}"))
             }
+            Origin::Configuration(from) => return self.configured(place, from).map(|(text, _)| text),
         };
         if text.expose().is_empty() {
             self.flaw(place, format!("{what} is empty"), "");
             return None;
         }
         Some(text)
+    }
+
+    /// The URL that a service's own configuration holds, and the file and line where.
+    fn configured(&mut self, place: &str, from: &UrlFrom) -> Option<(Secret, String)> {
+        if from.files.is_empty() {
+            self.flaw(format!("{place}/files"), "no file is named", "name the service's configuration file");
+            return None;
+        }
+        if from.database.as_ref().is_some_and(|name| name.is_empty() || name.contains('/')) {
+            self.flaw(format!("{place}/database"), "this is not a name of a database", "");
+            return None;
+        }
+        let files: Vec<Utf8PathBuf> = from.files.iter().map(|file| self.directory().join(file)).collect();
+        let name =
+            Name::new(from.section.as_deref().unwrap_or("database"), from.option.as_deref().unwrap_or("connection"));
+        let tell = |resolver: &mut Self, error: &OsloError| {
+            resolver.flaw(format!("{place}/files"), error.to_string(), error.advice());
+        };
+        let configuration = match Configuration::read(&files) {
+            Ok(configuration) => configuration,
+            Err(errors) => {
+                errors.iter().for_each(|error| tell(self, error));
+                return None;
+            }
+        };
+        let setting = match configuration.value(std::slice::from_ref(&name)) {
+            Ok(Some(setting)) => setting,
+            Ok(None) => {
+                let read: Vec<&str> = configuration.files().map(Utf8Path::as_str).collect();
+                let message = format!("{name} is set in none of {}", read.join(", "));
+                self.flaw(
+                    place,
+                    message,
+                    "name the section and the option that hold the URL, or run `leapfrog init` again",
+                );
+                return None;
+            }
+            Err(error) => {
+                tell(self, &error);
+                return None;
+            }
+        };
+        if setting.value.expose().trim().is_empty() {
+            let advice = "write the database's URL there: the service needs it as well";
+            self.flaw(place, format!("{}: {name} is empty", setting.place()), advice);
+            return None;
+        }
+        self.doubt_readers(place, setting.file.clone());
+        let at = setting.place();
+        Some((setting.value, at))
     }
 
     /// A file with a password in it that everybody can read.

@@ -227,6 +227,8 @@ pub(super) struct Override {
     /// The file that holds the URL, relative to this file.
     #[schemars(with = "Option<String>")]
     pub(super) url_file: Option<Utf8PathBuf>,
+    /// The service's own configuration, which holds the URL.
+    pub(super) url_from: Option<UrlFrom>,
     /// The user, in the place of the mapping's.
     pub(super) user: Option<String>,
     /// The environment variable that holds the password.
@@ -247,7 +249,7 @@ pub(super) enum StoredUrlPolicy {
     Trust,
 }
 
-/// Where a database is and how to get in: exactly one of `url`, `url_env` and `url_file`; at most one
+/// Where a database is and how to get in: exactly one of `url`, `url_env`, `url_file` and `url_from`; at most one
 /// of `password_env` and `password_file`, and then no password in the URL.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -259,11 +261,29 @@ pub(super) struct Access {
     /// The file that holds the URL, relative to this file.
     #[schemars(with = "Option<String>")]
     pub(super) url_file: Option<Utf8PathBuf>,
+    /// The service's own configuration, which holds the URL.
+    pub(super) url_from: Option<UrlFrom>,
     /// The environment variable that holds the password.
     pub(super) password_env: Option<String>,
     /// The file that holds the password, relative to this file.
     #[schemars(with = "Option<String>")]
     pub(super) password_file: Option<Utf8PathBuf>,
+}
+
+/// The service's own configuration (oslo.config), read each time and never copied.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UrlFrom {
+    /// Its files in the order in which the service reads them: what comes later wins. A path that ends in `/` is a
+    /// directory: every `*.conf` in it, nothing where it does not exist. Relative to this file.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(super) files: Vec<Utf8PathBuf>,
+    /// The section of the option; absent: `database`.
+    pub(super) section: Option<String>,
+    /// The option that holds the URL; absent: `connection`.
+    pub(super) option: Option<String>,
+    /// The name of another database on the same server, with the same login; absent: the URL's.
+    pub(super) database: Option<String>,
 }
 
 /// The way back: which restore points are taken, where they are kept, how they are proved.

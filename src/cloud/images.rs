@@ -5,6 +5,18 @@ use std::fmt;
 
 use crate::model::{ImageError, ImageReference, Series, Service};
 
+/// The pattern of a cloud file that nobody has told where its images are. `.invalid` is no host's name (RFC 2606).
+pub const UNNAMED: &str = "registry.invalid/name-your-images:{series}";
+
+/// Looks whether a text can be a pattern for all services.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_pattern(text: &str) -> Result<(), PatternError> {
+    let service = "barbican".parse().map_err(|_| PatternError::NoRelease)?;
+    ImagePattern::new(text, &service).map(drop)
+}
+
 /// An image reference with placeholders: `{series}`, `{codename}` and `{service}`. A pattern that was
 /// read makes a valid reference and another one for each release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +24,7 @@ pub(super) struct ImagePattern(String);
 
 /// A text that is no image pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PatternError {
+pub enum PatternError {
     /// A placeholder that does not exist.
     #[error("`{{{0}}}` is no placeholder: there are {{series}}, {{codename}} and {{service}}")]
     Placeholder(String),
@@ -33,6 +45,13 @@ pub enum NoImage {
     /// Neither a pattern of its own nor a default.
     #[error("find an image for {0}: the cloud file has no pattern for it under runner.containers.images")]
     Pattern(Service),
+    /// The pattern is the one that `leapfrog init` writes where it knows none.
+    #[error(
+        "find an image for {0}: the cloud file does not say yet where images are. Write it under runner.containers.images, \
+         like quay.io/openstack.kolla/nova-api:{{series}}-ubuntu-jammy for a service or \
+         registry.example:5000/openstack:{{series}} for all"
+    )]
+    Unnamed(Service),
     /// The release's codename does not fit into an image reference.
     #[error("find an image for {service}")]
     Reference {
@@ -93,6 +112,9 @@ impl Images {
     pub(super) fn image(&self, service: &Service, series: &Series, codename: &str) -> Result<ImageReference, NoImage> {
         let pattern = self.services.get(service).or(self.default.as_ref());
         let pattern = pattern.ok_or_else(|| NoImage::Pattern(service.clone()))?;
+        if pattern.0 == UNNAMED {
+            return Err(NoImage::Unnamed(service.clone()));
+        }
         let reference = pattern.fill(service, series.as_str(), codename).parse();
         reference.map_err(|source| NoImage::Reference { service: service.clone(), source })
     }
@@ -116,7 +138,11 @@ mod tests {
         let wrong = images.image(&nova, &"2023.1".parse().expect("valid"), "ante lope");
         assert!(matches!(wrong, Err(NoImage::Reference { .. })));
         let none = Images::default().image(&nova, &"2023.1".parse().expect("valid"), "antelope");
-        assert_eq!(none, Err(NoImage::Pattern(nova)));
+        assert_eq!(none, Err(NoImage::Pattern(nova.clone())));
+        let unnamed = ImagePattern::new(UNNAMED, &nova).expect("valid");
+        let images = Images { default: Some(unnamed), services: BTreeMap::new() };
+        let none = images.image(&nova, &"2023.1".parse().expect("valid"), "antelope").expect_err("no image");
+        assert!(none.to_string().contains("does not say yet where images are"), "{none}");
     }
 
     #[test]

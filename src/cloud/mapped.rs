@@ -60,7 +60,8 @@ impl Resolver<'_> {
     }
 
     fn replacement(&mut self, path: &str, given: &Override) -> Option<AccessOverride> {
-        let has_url = given.url.is_some() || given.url_env.is_some() || given.url_file.is_some();
+        let has_url =
+            given.url.is_some() || given.url_env.is_some() || given.url_file.is_some() || given.url_from.is_some();
         if has_url {
             if given.user.is_some() {
                 self.flaw(format!("{path}/user"), "the URL names the user", "leave one of the two out");
@@ -69,6 +70,7 @@ impl Resolver<'_> {
                 url: given.url.clone(),
                 url_env: given.url_env.clone(),
                 url_file: given.url_file.clone(),
+                url_from: given.url_from.clone(),
                 password_env: given.password_env.clone(),
                 password_file: given.password_file.clone(),
             };

@@ -38,6 +38,10 @@ const WORDS: &[&str] = &[
     "url",
     "url_env",
     "url_file",
+    "url_from",
+    "files",
+    "section",
+    "option",
     "password_env",
     "password_file",
     "limits",
@@ -112,6 +116,9 @@ fn is_plain(path: &[&str]) -> bool {
         ["services", _, "stored_urls"] => true,
         // The operator's commands may hold anything.
         ["restore_points", key] => key != "commands",
+        ["services", .., "url_from", last] | ["services", .., "url_from", last, _] => {
+            matches!(last, "files" | "section" | "option" | "database")
+        }
         ["services", .., last] => matches!(last, "url_env" | "url_file" | "password_env" | "password_file"),
         _ => false,
     }

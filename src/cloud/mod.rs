@@ -9,6 +9,8 @@
 //! [`ConnectionUrl`](crate::model::ConnectionUrl) from the moment they are read, neither of which shows
 //! them. Mistakes are shown with the lines around them: these lines are masked first.
 //!
+//! A URL may stand in the service's own configuration (`url_from`): [`oslo`](crate::oslo) reads it there each time.
+//!
 //! This module runs nothing, connects to nothing and prints nothing.
 
 mod access;
@@ -33,7 +35,7 @@ use crate::catalog::Playbook;
 use crate::document::{Attempt, Mistake, Source};
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, MappedDatabases, Series, Service};
 
-pub use images::NoImage;
+pub use images::{NoImage, PatternError, UNNAMED, check_pattern};
 pub use mistake::CloudError;
 pub use settings::{
     ConstraintsPattern, ContainerSettings, Limits, LocalSettings, PackageSource, Prefetch, Pull, RestorePoints,
@@ -85,13 +87,29 @@ impl Cloud {
         let surroundings = Surroundings { file: path, playbooks, env };
         let source = std::fs::read(path).map_err(|error| {
             let mistake = Mistake::of_file(path, format!("the cloud file cannot be read: {error}"));
-            mistake.with_help("name the file that describes your cloud with --config, or write one")
+            mistake
+                .with_help("`leapfrog init` writes one from your services' configuration; or name yours with --config")
         });
         let source = source.and_then(|bytes| Source::from_bytes(path, bytes));
         source
             .map_err(|mistake| vec![mistake])
             .and_then(|source| Self::from_source(&source, &surroundings))
             .map_err(|mistakes| CloudError { mistakes })
+    }
+
+    /// Checks a text that is to become the cloud file at `path`: [`Cloud::read`] would say the same of it.
+    ///
+    /// # Errors
+    ///
+    /// It has mistakes.
+    pub fn check(
+        path: &Utf8Path,
+        text: &str,
+        playbooks: &[&Playbook],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, CloudError> {
+        let surroundings = Surroundings { file: path, playbooks, env };
+        Self::from_source(&Source::new(path, text), &surroundings).map_err(|mistakes| CloudError { mistakes })
     }
 
     fn from_source(source: &Source, surroundings: &Surroundings<'_>) -> Result<Self, Vec<Mistake>> {

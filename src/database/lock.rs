@@ -54,7 +54,7 @@ impl Holder {
     }
 
     /// Reads a [`Holder::line`] that stands anywhere in `text`.
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         let line = &text[text.find("leapfrog ")? + "leapfrog ".len()..];
         let (who, since) = line.split_once(" since ")?;
         let (pid, host) = who.split_once('@')?;
@@ -221,7 +221,7 @@ impl DatabaseLock {
 
 /// The name of a database's lock: names are at most 64 characters, and one list serves all databases of
 /// a server.
-fn name_of(database: &str) -> String {
+pub(super) fn name_of(database: &str) -> String {
     let digest = Sha256::digest(database.as_bytes());
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("leapfrog:{hex}")
@@ -241,6 +241,15 @@ async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder)
         let session = cell(1).and_then(|id| id.parse().ok());
         return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, asking: false });
     }
+    let (holder, session) = holder_mysql(&mut connection, &name).await?;
+    Err(LockError::Held { holder, session })
+}
+
+/// Who holds the lock `name`, as far as it can be seen.
+pub(super) async fn holder_mysql(
+    connection: &mut Connection,
+    name: &str,
+) -> Result<(Option<Holder>, String), QueryError> {
     let query =
         format!("SELECT ID, USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK('{name}')");
     let mut session = "a session that this user may not see".to_owned();
@@ -257,11 +266,11 @@ async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder)
             host.unwrap_or_default()
         );
         if let Some(holder) = cells.next().as_deref().and_then(Holder::read) {
-            return Err(LockError::Held { holder: Some(holder), session });
+            return Ok((Some(holder), session));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err(LockError::Held { holder: None, session })
+    Ok((None, session))
 }
 
 async fn lock_postgresql(mut connection: Connection, holder: &Holder) -> Result<DatabaseLock, LockError> {
@@ -271,30 +280,44 @@ async fn lock_postgresql(mut connection: Connection, holder: &Holder) -> Result<
     connection.rows(&format!("SET application_name = '{name}'")).await?;
     let got = connection.rows(&format!("SELECT pg_try_advisory_lock({KEY})::int, pg_backend_pid()")).await?;
     let cell = |index: usize| got.first().and_then(|row| row.get(index).cloned().flatten());
-    let held = format!(
-        "FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted \
-         AND l.classid = {} AND l.objid = {} AND l.objsubid = 1 \
-         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        KEY >> 32,
-        KEY & 0xffff_ffff
-    );
+    let held = held_postgresql();
     if cell(0).as_deref() == Some("1") {
         let watch = format!("SELECT count(*) {held} AND l.pid = pg_backend_pid()");
         let session = cell(1).and_then(|id| id.parse().ok());
         return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, asking: false });
     }
-    let rows =
-        connection.rows(&format!("SELECT a.pid, a.usename, a.client_addr::text, a.application_name {held}")).await?;
-    let mut cells = rows.into_iter().next().unwrap_or_default().into_iter().map(Option::unwrap_or_default);
-    let (id, user, host) = (cells.next(), cells.next(), cells.next());
-    let session =
-        format!("session {} of {} from {}", id.unwrap_or_default(), user.unwrap_or_default(), host.unwrap_or_default());
-    let holder = cells.next().as_deref().and_then(Holder::read);
+    let (holder, session) = holder_postgresql(&mut connection).await?.unwrap_or_default();
     Err(LockError::Held { holder, session })
 }
 
+/// Where the holder of the lock stands.
+fn held_postgresql() -> String {
+    format!(
+        "FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted \
+         AND l.classid = {} AND l.objid = {} AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        KEY >> 32,
+        KEY & 0xffff_ffff
+    )
+}
+
+/// Who holds the lock, if somebody does.
+pub(super) async fn holder_postgresql(
+    connection: &mut Connection,
+) -> Result<Option<(Option<Holder>, String)>, QueryError> {
+    let held = held_postgresql();
+    let rows =
+        connection.rows(&format!("SELECT a.pid, a.usename, a.client_addr::text, a.application_name {held}")).await?;
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let mut cells = row.into_iter().map(Option::unwrap_or_default);
+    let (id, user, host) = (cells.next(), cells.next(), cells.next());
+    let session =
+        format!("session {} of {} from {}", id.unwrap_or_default(), user.unwrap_or_default(), host.unwrap_or_default());
+    Ok(Some((cells.next().as_deref().and_then(Holder::read), session)))
+}
+
 /// Where the lock of an SQLite file is.
-fn lock_path(database: &str) -> PathBuf {
+pub(super) fn lock_path(database: &str) -> PathBuf {
     let mut path = Path::new(database).as_os_str().to_owned();
     path.push(".leapfrog-lock");
     path.into()

@@ -9,6 +9,7 @@
 //!
 //! Nothing here knows releases, services or terminals.
 
+mod asked;
 mod classify;
 mod clear;
 mod connect;
@@ -19,6 +20,7 @@ mod lock;
 mod scratch;
 mod sessions;
 
+pub use asked::Right;
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
 pub use fingerprint::{Depth, Fingerprint, TablePrint};

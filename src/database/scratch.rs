@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::asked::Right;
 use super::connect::{ConnectError, Purpose, connect, connect_for};
 use super::connection::{Connection, QueryError};
 use super::fingerprint::quoted;
@@ -86,6 +87,41 @@ impl Scratch {
         made.map(|()| scratch)
     }
 
+    /// Whether a scratch database could be made beside `url`, as far as grants tell. Nothing is made.
+    ///
+    /// # Errors
+    /// As [`Scratch::make`] would have them.
+    pub async fn could_be_made(url: &ConnectionUrl, timeout: Duration) -> Result<(), ScratchError> {
+        let scratch = Self { beside: url.clone(), url: url.clone().with_name(scratch_name(url)), timeout };
+        let mut connection = connect(url, timeout).await?;
+        let asked = scratch.ask(&mut connection).await;
+        connection.close().await;
+        asked
+    }
+
+    async fn ask(&self, connection: &mut Connection) -> Result<(), ScratchError> {
+        if self.exists(connection).await? {
+            self.is_ours().await?;
+        }
+        if connection.may_make(self.url.name()).await? != Right::Lacking {
+            return Ok(());
+        }
+        let source = QueryError::Privilege { source: "the user's grants do not let it".into() };
+        Err(ScratchError::Privilege { mend: mend(connection).await, source })
+    }
+
+    /// That a database of the scratch one's name is leapfrog's.
+    async fn is_ours(&self) -> Result<(), ScratchError> {
+        let mut old = connect(&self.url, self.timeout).await?;
+        let tables = old.tables().await;
+        let marked = old.rows(&format!("SELECT 1 FROM {MARKER}")).await;
+        old.close().await;
+        if tables? > 0 && marked.is_err() {
+            return Err(ScratchError::Foreign { name: self.url.name().to_owned() });
+        }
+        Ok(())
+    }
+
     /// Where it is.
     pub fn url(&self) -> &ConnectionUrl {
         &self.url
@@ -113,13 +149,7 @@ impl Scratch {
     async fn make_by(&self, connection: &mut Connection) -> Result<(), ScratchError> {
         let name = self.url.name();
         if self.exists(connection).await? {
-            let mut old = connect(&self.url, self.timeout).await?;
-            let tables = old.tables().await;
-            let marked = old.rows(&format!("SELECT 1 FROM {MARKER}")).await;
-            old.close().await;
-            if tables? > 0 && marked.is_err() {
-                return Err(ScratchError::Foreign { name: name.to_owned() });
-            }
+            self.is_ours().await?;
             connection.rows(&self.drop_statement(connection)).await?;
         }
         let create = match connection.engine() {

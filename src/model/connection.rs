@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::Secret;
 
@@ -56,6 +55,12 @@ pub enum ConnectionUrlError {
     /// Not a URL at all.
     #[error("the text is not a URL ({0}): write it like mysql+pymysql://user@host:3306/database")]
     Malformed(url::ParseError),
+    /// A blank, a line feed or a control character.
+    #[error("there is a blank or a line feed in the URL: it must be one word")]
+    Blank,
+    /// An `@` in the user or the password.
+    #[error("there is an `@` too many in the URL: in a user or password write it as %40")]
+    At,
     /// An engine that leapfrog does not know.
     #[error(
         "the engine `{scheme}` is not supported: use mysql, mysql+pymysql, postgresql, postgresql+psycopg2 or sqlite"
@@ -246,8 +251,9 @@ impl FromStr for ConnectionUrl {
     type Err = ConnectionUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text.trim()).map_err(ConnectionUrlError::Malformed)?;
-        let scheme = url.scheme().to_owned();
+        let text = text.trim();
+        let parts = Parts::of(text)?;
+        let scheme = parts.scheme.to_ascii_lowercase();
         let engine = match scheme.as_str() {
             "mysql" | "mysql+pymysql" | "mysql+mysqldb" | "mariadb" | "mariadb+pymysql" => Engine::Mysql,
             "postgres" | "postgresql" | "postgresql+psycopg2" => Engine::Postgresql,
@@ -261,10 +267,11 @@ impl FromStr for ConnectionUrl {
                 .map_err(|_| ConnectionUrlError::Encoding)
         };
         if engine == Engine::Sqlite {
-            let path = decode(url.path())?;
             // SQLAlchemy: three slashes and a relative path, or four and an absolute one.
-            let name = path.strip_prefix('/').filter(|path| path.starts_with('/'));
-            let name = name.ok_or(ConnectionUrlError::RelativeFile)?.to_owned();
+            let name = decode(parts.path.unwrap_or_default())?;
+            if !name.starts_with('/') {
+                return Err(ConnectionUrlError::RelativeFile);
+            }
             return Ok(Self {
                 engine,
                 scheme,
@@ -276,18 +283,86 @@ impl FromStr for ConnectionUrl {
                 query: None,
             });
         }
-        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = Some(parts.host).filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| ConnectionUrlError::NoHost { scheme: scheme.clone() })?.to_owned();
-        let name = decode(url.path().trim_start_matches('/'))?;
+        let port = parts.port.filter(|port| !port.is_empty()).map(str::parse).transpose();
+        let port = port.map_err(|_| ConnectionUrlError::Malformed(url::ParseError::InvalidPort))?;
+        let name = decode(parts.path.unwrap_or_default())?;
         if name.is_empty() {
             return Err(ConnectionUrlError::NoDatabase);
         }
         if name.contains('/') {
             return Err(ConnectionUrlError::NestedDatabase);
         }
-        let user = if url.username().is_empty() { None } else { Some(decode(url.username())?) };
-        let password = url.password().map(decode).transpose()?.map(Secret::new);
-        Ok(Self { engine, scheme, user, password, host, port: url.port(), name, query: url.query().map(Secret::new) })
+        let user = parts.user.filter(|user| !user.is_empty()).map(decode).transpose()?;
+        let password = parts.password.map(decode).transpose()?.map(Secret::new);
+        Ok(Self { engine, scheme, user, password, host, port, name, query: parts.query.map(Secret::new) })
+    }
+}
+
+/// A URL in the parts that SQLAlchemy makes of it (`engine/url.py`, `_parse_url`), not yet decoded. Those of RFC 3986
+/// differ: there a `#`, `?` or `/` in a password ends it.
+struct Parts<'a> {
+    scheme: &'a str,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    /// With brackets around an IPv6 address.
+    host: &'a str,
+    port: Option<&'a str>,
+    /// What follows the first slash after the host.
+    path: Option<&'a str>,
+    query: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Result<Self, ConnectionUrlError> {
+        let malformed = ConnectionUrlError::Malformed;
+        // A line feed or a blank in a URL is a mistake of whoever wrote it; a path may have blanks.
+        let file = text.starts_with("sqlite:");
+        if text.contains(|c: char| c.is_control() || c.is_whitespace() && !file) {
+            return Err(ConnectionUrlError::Blank);
+        }
+        let (scheme, rest) = text.split_once("://").ok_or(malformed(url::ParseError::RelativeUrlWithoutBase))?;
+        let named = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+_-.".contains(c));
+        if !named {
+            return Err(malformed(url::ParseError::RelativeUrlWithoutBase));
+        }
+        // The user ends at the first colon or slash, the password at the first `@`.
+        let end = rest.find([':', '/', '@']).unwrap_or(rest.len());
+        let (user, password, rest) = match rest[end..].chars().next() {
+            Some('@') => (Some(&rest[..end]), None, &rest[end + 1..]),
+            Some(':') => match rest[end + 1..].split_once('@') {
+                Some((password, after)) => (Some(&rest[..end]), Some(password), after),
+                None => (None, None, rest),
+            },
+            _ => (None, None, rest),
+        };
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query)),
+            None => (rest, None),
+        };
+        let (server, path) = match rest.split_once('/') {
+            Some((server, path)) => (server, Some(path)),
+            None => (rest, None),
+        };
+        let bracket = server.strip_prefix('[').and_then(|rest| rest.find(']')).map(|at| at + 2);
+        let colon = match bracket {
+            Some(end) => Some(end).filter(|end| *end < server.len()),
+            None => server.find(':'),
+        };
+        let (host, port) = match colon {
+            Some(at) => {
+                (&server[..at], Some(server[at..].strip_prefix(':').ok_or(malformed(url::ParseError::InvalidPort))?))
+            }
+            None => (server, None),
+        };
+        if host.contains(['[', ']']) && bracket.is_none() || host == "[]" {
+            return Err(malformed(url::ParseError::InvalidIpv6Address));
+        }
+        if host.contains('@') {
+            return Err(ConnectionUrlError::At);
+        }
+        Ok(Self { scheme, user, password, host, port, path, query })
     }
 }
 
@@ -354,11 +429,34 @@ mod tests {
             ("mysql://u@h/a/b", "more than a database"),
             ("mysql://%ff@h/a", "not UTF-8"),
             ("sqlite:///relative.db", "not absolute"),
+            ("mysql://u@h/d and more", "one word"),
+            ("mysql://u:p@ss@h/d", "%40"),
+            ("mysql://u@h:33o6/d", "port"),
+            ("mysql://u@[::1/d", "IPv6"),
+            ("://u@h/d", "not a URL"),
         ];
         for (text, expected) in cases {
             let message = text.parse::<ConnectionUrl>().expect_err(text).to_string();
             assert!(message.contains(expected), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn a_password_ends_where_the_services_let_it_end() {
+        for (text, password) in [
+            ("mysql+pymysql://nova:pa#ss@h/nova", "pa#ss"),
+            ("mysql+pymysql://nova:p/a?s:s@h/nova", "p/a?s:s"),
+            ("mysql+pymysql://nova:p%40%23@h/nova?charset=utf8", "p@#"),
+            ("mysql+pymysql://nova:a+b@h/nova", "a+b"),
+            ("mysql+pymysql://nova:@h/nova", ""),
+        ] {
+            let url = parse(text);
+            let parts = (url.user(), url.host(), url.name(), url.password().map(Secret::expose));
+            assert_eq!(parts, (Some("nova"), "h", "nova", Some(password)), "{text}");
+        }
+        let url = parse("mysql://u:p@[2001:db8::1]:3307/d?ssl_ca=/a#b");
+        assert_eq!((url.host(), url.port(), url.name()), ("[2001:db8::1]", 3307, "d"));
+        assert_eq!(url.parameter("ssl_ca").as_ref().map(Secret::expose), Some("/a#b"));
     }
 
     #[test]

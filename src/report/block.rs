@@ -59,7 +59,7 @@ impl Paper {
     }
 
     /// `text` wrapped behind `first`, later lines under its start; `first` has no ink.
-    pub(super) fn hang(self, first: &str, text: &str) -> Vec<String> {
+    pub fn hang(self, first: &str, text: &str) -> Vec<String> {
         let indent = width(first);
         let lines = wrap(text, self.columns.saturating_sub(indent));
         let lines = lines.into_iter().enumerate();

@@ -241,6 +241,27 @@ pub(super) fn seconds_between(from: jiff::Timestamp, to: jiff::Timestamp) -> f64
     to.duration_since(from).as_secs_f64().max(0.0)
 }
 
+/// Rows as a table of words: as wide as its widest cells, two blanks between columns, none at the end of a line.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(self::width(cell));
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width - self::width(cell) + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,7 @@ pub use client::Client;
 pub use error::RestoreError;
 pub use point::{Means, Name, Point, PointFiles};
 pub use private::PrivateFile;
-pub use ready::{Lack, lacks};
+pub use ready::{Lack, Way, lacks};
 pub use save::{Order, save};
 pub use snapshot::Snapshots;
 pub use sweep::{kept, remove};

@@ -23,11 +23,25 @@ pub struct Lack {
     pub error: RestoreError,
 }
 
-/// Every reason why restore points of these databases could not be taken now. A scratch database is made and
-/// dropped again beside each of them, for a privilege is proved by using it. A database that cannot be reached
-/// is somebody else's to tell.
-pub async fn lacks(databases: &BTreeMap<DatabaseId, ConnectionUrl>, proof: PointProof, setting: &Setting) -> Vec<Lack> {
-    let looks = databases.iter().map(|(id, url)| async move { (id, look(url, proof, setting).await) });
+/// How it is found out whether something can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By doing it, and undoing it.
+    Try,
+    /// By asking; nothing is changed.
+    Ask,
+}
+
+/// Every reason why restore points of these databases could not be taken now. Where it is tried, a scratch database
+/// is made and dropped again beside each of them, for a privilege is proved by using it. A database that cannot be
+/// reached is somebody else's to tell.
+pub async fn lacks(
+    databases: &BTreeMap<DatabaseId, ConnectionUrl>,
+    proof: PointProof,
+    setting: &Setting,
+    way: Way,
+) -> Vec<Lack> {
+    let looks = databases.iter().map(|(id, url)| async move { (id, look(url, proof, setting, way).await) });
     let looks: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     let mut lacks: BTreeMap<String, Lack> = BTreeMap::new();
     let mut sizes: BTreeMap<bool, u64> = BTreeMap::new();
@@ -45,8 +59,13 @@ pub async fn lacks(databases: &BTreeMap<DatabaseId, ConnectionUrl>, proof: Point
     let mut lacks: Vec<Lack> = lacks.into_values().collect();
     if setting.snapshots.is_none() {
         let need = sizes.iter().map(|(sqlite, size)| needed(*sqlite, *size)).sum();
-        let files = std::fs::DirBuilder::new();
-        if let Err(error) = make(files, &setting.directory).and_then(|()| enough(&setting.directory, need)) {
+        let room = match way {
+            Way::Try => {
+                make(std::fs::DirBuilder::new(), &setting.directory).and_then(|()| enough(&setting.directory, need))
+            }
+            Way::Ask => could_be_made(&setting.directory).and_then(|there| enough(there, need)),
+        };
+        if let Err(error) = room {
             lacks.push(Lack { databases: Vec::new(), error });
         }
     }
@@ -62,8 +81,17 @@ fn make(mut builder: std::fs::DirBuilder, directory: &Utf8Path) -> Result<(), Re
     made.map_err(|error| RestoreError::disk("make the directory", directory, error))
 }
 
+/// The part of the path that is there, if what is missing of it could be made.
+fn could_be_made(directory: &Utf8Path) -> Result<&Utf8Path, RestoreError> {
+    let there = directory.ancestors().find(|part| part.exists()).unwrap_or(Utf8Path::new("."));
+    let there = if there.as_str().is_empty() { Utf8Path::new(".") } else { there };
+    let writable = rustix::fs::access(there.as_std_path(), rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
+    writable.map_err(|error| RestoreError::disk("write to", there, error.into()))?;
+    Ok(there)
+}
+
 /// The size of a database, if all is there for a restore point of it.
-async fn look(url: &ConnectionUrl, proof: PointProof, setting: &Setting) -> Result<u64, RestoreError> {
+async fn look(url: &ConnectionUrl, proof: PointProof, setting: &Setting, way: Way) -> Result<u64, RestoreError> {
     let mut connection = connect(url, setting.timeout).await?;
     let looked = async {
         let version = connection.version().await?;
@@ -76,7 +104,10 @@ async fn look(url: &ConnectionUrl, proof: PointProof, setting: &Setting) -> Resu
     if url.engine() != Engine::Sqlite && setting.snapshots.is_none() {
         Client::find(url.engine(), &version)?;
         if proof != PointProof::Off {
-            Scratch::make(url, setting.timeout).await?.drop().await?;
+            match way {
+                Way::Try => Scratch::make(url, setting.timeout).await?.drop().await?,
+                Way::Ask => Scratch::could_be_made(url, setting.timeout).await?,
+            }
         }
     }
     Ok(size)

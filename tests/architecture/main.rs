@@ -25,7 +25,9 @@ const TABLE: &[Row] = &[
     Row { module: "model", imports: &[], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process"] },
     Row { module: "document", imports: &[], forbidden: &["tokio", "std::net", "std::process"] },
     Row { module: "catalog", imports: &["model", "document"], forbidden: &["tokio", "std::net", "std::process"] },
-    Row { module: "cloud", imports: &["model", "catalog", "document"], forbidden: &["tokio", "std::net", "std::process"] },
+    Row { module: "oslo", imports: &["model"], forbidden: &["tokio", "std::net", "std::env", "std::process"] },
+    Row { module: "cloud", imports: &["model", "catalog", "document", "oslo"], forbidden: &["tokio", "std::net", "std::process"] },
+    Row { module: "contact", imports: &["model", "catalog", "cloud", "oslo"], forbidden: &["tokio", "std::net", "std::env", "std::process"] },
     Row { module: "migrations", imports: &["model"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "plan", imports: &["model", "catalog", "journal", "migrations"], forbidden: &["tokio", "std::fs", "std::net", "std::env", "std::process", "std::time", "jiff"] },
     Row { module: "journal", imports: &["model"], forbidden: &["tokio", "std::net", "std::process"] },
@@ -36,7 +38,7 @@ const TABLE: &[Row] = &[
     Row { module: "restore", imports: &["model", "database", "observe"], forbidden: &[] },
     Row { module: "conduct", imports: &["model", "catalog", "journal", "plan", "runner", "readers"], forbidden: &["std::net", "std::process"] },
     Row { module: "report", imports: &["model", "journal", "plan"], forbidden: &["tokio", "std::net", "std::process"] },
-    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "migrations", "plan", "journal", "runner", "database", "observe", "restore", "conduct", "readers", "report"], forbidden: &[] },
+    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "oslo", "contact", "migrations", "plan", "journal", "runner", "database", "observe", "restore", "conduct", "readers", "report"], forbidden: &[] },
     Row { module: "main", imports: &[], forbidden: &[] },
 ];
 

@@ -7,8 +7,10 @@
 mod arguments;
 mod cloud_file;
 mod data;
+mod doctor;
 mod lab;
 mod mapped;
+mod packaging;
 mod pages;
 mod refusals;
 mod resolve;

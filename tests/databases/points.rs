@@ -6,7 +6,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use leapfrog::database::{Depth, Fingerprint, chain, connect, scratch_name};
 use leapfrog::model::{ConnectionUrl, PointProof};
-use leapfrog::restore::{Means, Name, Order, Point, RestoreError, Setting, Snapshots, bring_back, lacks, save};
+use leapfrog::restore::{Means, Name, Order, Point, RestoreError, Setting, Snapshots, Way, bring_back, lacks, save};
 use tempfile::TempDir;
 
 use super::mariadb::{Database, Server};
@@ -189,16 +189,23 @@ fn on_mariadb_a_missing_privilege_is_said_beforehand_with_what_mends_it() {
     wait(run(&allowed, &["CREATE TABLE a (b INT)"]));
     let place = Place::new();
     let databases = [("keystone".parse().expect("valid"), allowed.clone())].into();
-    let lacking = wait(lacks(&databases, PointProof::Full, &place.setting));
+    let lacking = wait(lacks(&databases, PointProof::Full, &place.setting, Way::Try));
     let [lack] = &lacking[..] else { panic!("{lacking:?}") };
     let advice = lack.error.advice();
+    // Who only asks hears the same.
+    let asked = wait(lacks(&databases, PointProof::Full, &place.setting, Way::Ask));
+    assert!(matches!(&asked[..], [lack] if lack.error.advice() == advice), "{asked:?}");
     let grant = format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%';", database.name);
     assert!(advice.contains(&grant), "{advice}");
-    assert!(wait(lacks(&databases, PointProof::Off, &place.setting)).is_empty(), "without proof none is needed");
+    assert!(
+        wait(lacks(&databases, PointProof::Off, &place.setting, Way::Try)).is_empty(),
+        "without proof none is needed"
+    );
     let point = place.save(&allowed, PointProof::Off).expect("saved");
     assert_eq!(point.proof, PointProof::Off);
     database.grant("ALL ON `leapfrog\\_scratch\\_%`.*");
-    assert!(wait(lacks(&databases, PointProof::Full, &place.setting)).is_empty());
+    assert!(wait(lacks(&databases, PointProof::Full, &place.setting, Way::Try)).is_empty());
+    assert!(wait(lacks(&databases, PointProof::Full, &place.setting, Way::Ask)).is_empty());
     // Somebody else's database of that name is left alone.
     let scratch = scratch_name(&allowed);
     database.run(&[&format!("CREATE DATABASE {scratch}"), &format!("CREATE TABLE {scratch}.theirs (a INT)")]);

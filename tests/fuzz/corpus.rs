@@ -10,6 +10,7 @@ pub(crate) struct Corpus {
     pub(crate) records: Vec<Vec<u8>>,
     pub(crate) names: Vec<Vec<u8>>,
     pub(crate) documents: Vec<Vec<u8>>,
+    pub(crate) configurations: Vec<Vec<u8>>,
 }
 
 const NAMES: [&str; 22] = [
@@ -55,6 +56,7 @@ impl Corpus {
             records: records.map(String::into_bytes).collect(),
             names: NAMES.iter().map(|name| name.as_bytes().to_vec()).collect(),
             documents: files(&root.join("playbooks")),
+            configurations: files(&root.join("tests/contact/samples")).into_iter().map(configured).collect(),
         }
     }
 }
@@ -65,4 +67,17 @@ fn files(directory: &Path) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = entries.filter(|path| path.is_file()).collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).expect("a file")).collect()
+}
+
+/// A service's sample configuration whose options say something, and lead to each other.
+fn configured(sample: Vec<u8>) -> Vec<u8> {
+    let text = String::from_utf8(sample).expect("UTF-8");
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for line in &mut lines {
+        if line.starts_with("#connection = ") {
+            *line = "connection = mysql+pymysql://nova:Secret99@${DEFAULT.host}/$name\n  ?a=$$b\nname = '$other'\nother = nova".into();
+        }
+    }
+    lines.push("[DEFAULT]\nhost = 10.0.0.5\ndebug: \"$host\"".into());
+    lines.join("\n").into_bytes()
 }

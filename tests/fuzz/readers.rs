@@ -9,6 +9,7 @@ use leapfrog::catalog::{OutputFormat, Playbook};
 use leapfrog::document::{Document, Source};
 use leapfrog::journal::{self, MigrationCount};
 use leapfrog::model::{ConnectionUrl, DatabaseId, Digest, ImageReference, RunId, Series, StepId, Stream};
+use leapfrog::oslo::{Configuration, Name};
 use leapfrog::readers::{CheckReader, CountReader, ExceptionReader};
 use leapfrog::runner::lines::Lines;
 
@@ -158,4 +159,31 @@ pub(crate) fn document(bytes: Vec<u8>) -> bool {
             false
         }
     }
+}
+
+/// A service's configuration: what is read is written there, what is not is told with a line, and neither is shown.
+pub(crate) fn configuration(bytes: &[u8]) -> bool {
+    let mut read = Configuration::default();
+    if let Err(error) = read.take(Utf8Path::new("nova.conf"), bytes) {
+        let told = error.to_string();
+        assert!(told.starts_with("nova.conf:") && !told.contains("Secret99"), "{told}");
+        return false;
+    }
+    let text = String::from_utf8(bytes.to_vec()).expect("only UTF-8 is read");
+    for (group, option) in
+        [("database", "connection"), ("api_database", "connection"), ("DEFAULT", "debug"), ("DEFAULT", "host")]
+    {
+        let name = Name::new(group, option);
+        let Some(written) = read.written(std::slice::from_ref(&name)) else { continue };
+        let ends = written.line..=text.matches(['\n', '\r']).count() + 1;
+        assert!(!ends.is_empty(), "line {} of {text:?}", written.line);
+        for line in written.value.expose().split('\n') {
+            assert!(text.contains(line), "{line:?} was made up");
+        }
+        match read.value(&[name]) {
+            Ok(value) => assert!(value.is_some_and(|value| value.value.expose().len() <= 1 << 20)),
+            Err(error) => assert!(!error.to_string().contains("Secret99") && !error.advice().is_empty(), "{error}"),
+        }
+    }
+    true
 }

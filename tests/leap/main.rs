@@ -4,6 +4,7 @@
 mod bed;
 // The longest first: tests begin in the order of their names.
 mod complete;
+mod contact;
 mod failing;
 mod others;
 mod outages;

@@ -46,6 +46,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::{OnceCell, mpsc};
 
 use self::trouble::Address;
+pub use self::written::Storage;
 use super::{
     Exit, FetchProgress, FoundTask, OutputLine, PinnedImage, ReadFiles, ReadRequest, Runner, RunnerError,
     RunnerIdentity, Task, TaskHandle,

@@ -20,7 +20,26 @@ const HEADER: usize = 512;
 /// image's: fuse-overlayfs took 7 s for 600 MB (Docker Engine 20.10).
 const LISTING: [&str; 5] = ["overlay2", "overlay", "overlayfs", "btrfs", "zfs"];
 
+/// Where an engine keeps images and containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// The storage driver's name, such as `overlay2`.
+    pub driver: String,
+    /// Whether it knows what a container changed without comparing every file.
+    pub lists_changes: bool,
+    /// The directory on the engine's machine.
+    pub directory: Option<Utf8PathBuf>,
+}
+
 impl Containers {
+    /// Where the engine keeps images and containers; nothing if it does not say.
+    pub async fn storage(&self) -> Option<Storage> {
+        let info = self.client.info().await.ok()?;
+        let driver = info.driver?;
+        let lists_changes = LISTING.contains(&driver.as_str());
+        Some(Storage { driver, lists_changes, directory: info.docker_root_dir.map(Utf8PathBuf::from) })
+    }
+
     /// Whether the engine can tell quickly what a container changed.
     pub(super) async fn lists_changes(&self) -> bool {
         let asked = self.lists_changes.get_or_try_init(|| async {
