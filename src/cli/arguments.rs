@@ -2,15 +2,12 @@
 
 use camino::Utf8PathBuf;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
-use super::examples::{
-    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, DOCTOR_EXAMPLES, ENV_EXAMPLES, EXAMPLES, INIT_EXAMPLES,
-    LOGS_EXAMPLES, PLAN_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES,
-    SWEEP_EXAMPLES, VERIFY_EXAMPLES,
-};
+use super::commands::Command;
+use super::examples::EXAMPLES;
 use super::exit::Exit;
-use crate::model::{RunId, Service, Slot, StepId};
+use crate::model::{Service, Slot, StepId};
 use crate::report::ColorChoice;
 
 /// The heading of the options that every command has.
@@ -47,7 +44,7 @@ pub struct Arguments {
 }
 
 /// A path, which is never empty.
-fn path() -> impl TypedValueParser<Value = Utf8PathBuf> {
+pub(super) fn path() -> impl TypedValueParser<Value = Utf8PathBuf> {
     NonEmptyStringValueParser::new().map(Utf8PathBuf::from)
 }
 
@@ -336,187 +333,6 @@ pub enum Prefetch {
     Next,
     /// All of them before the first database is touched.
     All,
-}
-
-/// What to do besides leaping.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Write a cloud file from the configuration of the services on this machine
-    #[command(after_help = INIT_EXAMPLES)]
-    Init(InitArguments),
-    /// Look whether everything is here that a leap needs, changing nothing
-    #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor(DoctorArguments),
-    /// Show at which release each database stands
-    #[command(after_help = DETECT_EXAMPLES)]
-    Detect {
-        /// Only these services, separated by commas
-        #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
-        only: Vec<Service>,
-    },
-    /// Show what a leap would do and why, touching nothing
-    #[command(after_help = PLAN_EXAMPLES)]
-    Plan {
-        /// Which leap.
-        #[command(flatten)]
-        selection: Selection,
-        /// Run schema migrations even where the databases show that nothing is to do
-        #[arg(long)]
-        no_skip: bool,
-    },
-    /// Get and check every image or environment of a leap beforehand, touching no database
-    #[command(after_help = PULL_EXAMPLES)]
-    Pull(Selection),
-    /// Prove that the databases stand complete at a release, changing nothing
-    #[command(after_help = VERIFY_EXAMPLES)]
-    Verify(VerifyArguments),
-    /// Show how far a run is: the latest, or RUN
-    #[command(after_help = STATUS_EXAMPLES)]
-    Status {
-        /// Which run, as `leapfrog runs` lists it; default: the latest
-        run: Option<RunId>,
-    },
-    /// Show what a step's commands printed
-    #[command(after_help = LOGS_EXAMPLES)]
-    Logs {
-        /// Which step, such as 2023.2/nova/db-sync@cell1; a part of it is enough if it fits one step
-        step: String,
-        /// Which run, as `leapfrog runs` lists it; default: the latest
-        #[arg(long)]
-        run: Option<RunId>,
-    },
-    /// List the runs on this cloud, the oldest first
-    Runs,
-    /// Bring databases back to where they stood before a release, or list the restore points
-    #[command(after_help = RESTORE_EXAMPLES)]
-    Restore(RestoreArguments),
-    /// Say how a step ended that must not be run twice and whose end nobody saw
-    #[command(after_help = RESOLVE_EXAMPLES)]
-    Resolve(ResolveArguments),
-    /// Remove what finished steps left over; what runs or is still to be read stays
-    #[command(after_help = SWEEP_EXAMPLES)]
-    Sweep {
-        /// Only list them
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// List or remove the Python environments on this machine (runner: local)
-    #[command(after_help = ENV_EXAMPLES)]
-    Env {
-        /// What to do.
-        #[command(subcommand)]
-        command: EnvCommand,
-    },
-    /// List the releases that leapfrog knows
-    Releases,
-    /// List the playbooks, or show one: how a service is taken through a release
-    Playbooks {
-        /// What to show.
-        #[command(subcommand)]
-        command: Option<PlaybooksCommand>,
-    },
-    /// Check a catalogue of your own
-    Catalog {
-        /// What to do.
-        #[command(subcommand)]
-        command: CatalogCommand,
-    },
-    /// Print a JSON Schema, for editors and for tools
-    #[command(after_help = SCHEMA_EXAMPLES)]
-    Schema {
-        /// Of which document: cloud, release, playbook, plan, verify, doctor or events
-        #[arg(value_enum, hide_possible_values = true)]
-        document: Document,
-    },
-    /// Begin the command of a task and write down how it ends; leapfrog calls itself with it
-    #[command(hide = true, name = crate::runner::local::SUPERVISE)]
-    SuperviseTask {
-        /// The task's directory.
-        directory: Utf8PathBuf,
-    },
-    /// Become the command of a task; leapfrog calls itself with it
-    #[command(hide = true, name = crate::runner::local::BECOME)]
-    BecomeTask {
-        /// The task's directory.
-        directory: Utf8PathBuf,
-    },
-    /// Write the man pages
-    #[command(hide = true)]
-    Man {
-        /// The directory that they are written into
-        #[arg(value_name = "DIR", value_parser = path())]
-        directory: Utf8PathBuf,
-    },
-    /// Print a completion script for a shell
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
-    Completions {
-        /// For which shell
-        shell: clap_complete::Shell,
-    },
-}
-
-/// What to do with environments.
-#[derive(Debug, Subcommand)]
-pub enum EnvCommand {
-    /// List them: what each is for, its lock, size and interpreter, and whether it can be used
-    List {
-        /// Where they are; default: as the cloud file says, or the user's cache
-        #[arg(long, value_name = "DIR", value_parser = path())]
-        directory: Option<Utf8PathBuf>,
-    },
-    /// Remove some; what a leapfrog makes or runs a command in stays
-    Remove {
-        /// Which: a release, or the beginning of a digest
-        #[arg(value_name = "SERIES|DIGEST", required_unless_present = "unused", conflicts_with = "unused")]
-        which: Option<String>,
-        /// Those that were not used for 30 days, and those that cannot be used
-        #[arg(long)]
-        unused: bool,
-        /// Where they are; default: as the cloud file says, or the user's cache
-        #[arg(long, value_name = "DIR", value_parser = path())]
-        directory: Option<Utf8PathBuf>,
-    },
-}
-
-/// What to do with playbooks.
-#[derive(Debug, Subcommand)]
-pub enum PlaybooksCommand {
-    /// Show how a service is taken through a release
-    Show {
-        /// Which service, such as nova
-        service: Service,
-    },
-}
-
-/// What to do with a catalogue.
-#[derive(Debug, Subcommand)]
-pub enum CatalogCommand {
-    /// Report every mistake in every file of DIR
-    #[command(after_help = CHECK_EXAMPLES)]
-    Check {
-        /// The directory with the directories `releases` and `playbooks`
-        #[arg(value_name = "DIR")]
-        directory: Utf8PathBuf,
-    },
-}
-
-/// Documents that have a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Document {
-    /// The cloud file.
-    Cloud,
-    /// A release of the catalogue.
-    Release,
-    /// A playbook of the catalogue.
-    Playbook,
-    /// What `leapfrog plan --output json` prints.
-    Plan,
-    /// What `leapfrog verify --output json` prints.
-    Verify,
-    /// What `leapfrog doctor --output json` prints.
-    Doctor,
-    /// A line of `--output jsonl`.
-    Events,
 }
 
 /// A part of a step's name.

@@ -5,7 +5,8 @@ use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::arguments::{Common, EnvCommand, Output};
+use super::arguments::{Common, Output};
+use super::commands::EnvCommand;
 use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod catalogue;
+mod commands;
 mod doctor;
 mod environments;
 mod examples;
@@ -38,7 +39,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub use arguments::Arguments;
-use arguments::{CatalogCommand, Command, PlaybooksCommand, Selection};
+use arguments::Selection;
+use commands::{CatalogCommand, Command, PlaybooksCommand};
 pub use exit::Exit;
 pub use schema::documents;
 use stop::Stop;

@@ -1,6 +1,6 @@
 //! `leapfrog schema`: the JSON Schemas of what leapfrog reads and writes.
 
-use super::arguments::Document;
+use super::commands::Document;
 use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
