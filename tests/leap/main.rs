@@ -1,11 +1,16 @@
 //! The real leap: real releases in real images from a real registry, real `*-manage` commands, a real
 //! MariaDB with work pending. `make test` brings the test bed up and runs this.
 
-mod bed;
 // The longest first: tests begin in the order of their names.
+mod back;
+mod bed;
+mod clock;
 mod complete;
 mod contact;
+mod dumps;
 mod failing;
+mod failover;
+mod once;
 mod others;
 mod outages;
 mod proofs;

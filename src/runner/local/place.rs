@@ -151,7 +151,7 @@ impl Place {
 
     fn end(&self) -> Option<Exit> {
         let Ended { code, out_of_memory } = read(&self.path("exit.json"))?;
-        Some(Exit { code, out_of_memory })
+        Some(Exit { code, out_of_memory, engine_left: false })
     }
 
     /// What is known of the task now.
@@ -275,7 +275,7 @@ mod tests {
         place.put_command(&gone).expect("written");
         assert_eq!(place.state(), State::Unseen, "both are gone and nobody saw how it ended");
         place.put_end(Ended { code: 3, out_of_memory: false }).expect("written");
-        assert_eq!(place.state(), State::Ended(Exit { code: 3, out_of_memory: false }));
+        assert_eq!(place.state(), State::Ended(Exit { code: 3, out_of_memory: false, engine_left: false }));
     }
 
     #[test]
