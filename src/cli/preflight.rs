@@ -112,7 +112,8 @@ pub(super) fn runner(world: &World) -> Result<Arc<dyn Runner>, Stop> {
 pub(super) fn engine(world: &World) -> Result<containers::Containers, RunnerError> {
     containers::Containers::connect(containers::ContainerSettings {
         socket: world.cloud.runner.socket.clone(),
-        network: world.cloud.runner.network.clone(),
+        // The engine's own default is a network of its own, where 127.0.0.1 is another machine.
+        network: Some(world.cloud.runner.network.clone().unwrap_or_else(|| "host".to_owned())),
         user: world.cloud.runner.user.clone(),
         pull: match world.cloud.runner.pull {
             crate::cloud::Pull::Auto => containers::Pull::Auto,
