@@ -9,7 +9,7 @@ REAL := --test contact --test databases --test containers --test local --test le
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume bench-restore torture testbed testbed-down schemas clean
+.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume bench-restore torture testbed testbed-down schemas deb deb-check clean
 
 all: build
 
@@ -77,6 +77,14 @@ testbed-down:
 ## Writes the JSON Schemas anew; look at the changes before you commit them.
 schemas:
 	LEAPFROG_UPDATE=1 $(CARGO) test --locked --test schemas
+
+## A Debian package of a release build, in target/debian: the program, man pages, completions, documents, a unit.
+deb: release
+	packaging/deb
+
+## Installs that package into a directory of its own and looks at everything in it.
+deb-check: release
+	packaging/check "$$(packaging/deb)"
 
 clean:
 	$(CARGO) clean

@@ -36,7 +36,8 @@ pub(super) fn engine(
 ) -> Result<containers::Containers, RunnerError> {
     containers::Containers::connect(containers::ContainerSettings {
         socket: settings.socket.clone(),
-        network: settings.network.clone(),
+        // The engine's own default is a network of its own, where 127.0.0.1 is another machine.
+        network: Some(settings.network.clone().unwrap_or_else(|| "host".to_owned())),
         user: settings.user.clone(),
         pull: match settings.pull {
             cloud::Pull::Auto => containers::Pull::Auto,

@@ -99,7 +99,7 @@ pub(super) struct ContainersSection {
     pub(super) socket: Option<String>,
     /// The network containers join; it must reach the databases. Absent: `host`.
     pub(super) network: Option<String>,
-    /// The user commands run as; absent: root (`0`).
+    /// The user commands run as; absent: the image's own.
     pub(super) user: Option<String>,
     /// Whether images are pulled.
     #[serde(default)]

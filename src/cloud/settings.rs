@@ -92,7 +92,7 @@ pub struct ContainerSettings {
     pub socket: Option<String>,
     /// The network containers join; absent: the host's.
     pub network: Option<String>,
-    /// The user commands run as; absent: root.
+    /// The user commands run as; absent: the image's own.
     pub user: Option<String>,
     /// Whether images are pulled.
     pub pull: Pull,
