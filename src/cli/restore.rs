@@ -265,9 +265,11 @@ async fn go_back(world: &World, journey: &Journey, host: &str, show: &Show) -> R
     })
 }
 
-/// That no restore of the operator's was cut off: its databases stand nowhere, whatever their heads say.
-pub(super) fn nothing_half_restored(run: &RunId, state: &RunState, options: &str) -> Result<(), Stop> {
-    let Some(open) = state.restoring.as_ref().filter(|open| open.because.is_none()) else { return Ok(()) };
+/// That no restore was cut off: its databases stand nowhere, whatever their heads say. An automatic way back is begun
+/// again by the run that it belongs to, and by no other.
+pub(super) fn nothing_half_restored(latest: &Latest, fresh: bool, options: &str) -> Result<(), Stop> {
+    let Latest { run, state, .. } = latest;
+    let Some(open) = state.restoring.as_ref().filter(|open| open.because.is_none() || fresh) else { return Ok(()) };
     let services: Vec<&str> = open.services.iter().map(Service::as_str).collect();
     // The options of a leap name services in their own way.
     let files = options.split(" --").filter(|part| part.starts_with("config ") || part.starts_with("catalog "));

@@ -11,12 +11,9 @@ use tokio::task::JoinSet;
 use super::conductor::{ConductError, Conductor, seconds};
 use super::step::{StepEnd, StepMessage, reached};
 use super::{RestorePoints, StopLevel};
-use crate::journal::{Evidence, Failure, Outcome, RecordBody, SavedPoint};
+use crate::journal::{Evidence, Failure, Outcome, RecordBody, RunState, SavedPoint};
 use crate::model::{Engine, Service, StepId, Stream};
 use crate::plan::{Action, Lane};
-
-/// Exit codes of commands that a signal ended: 128 and its number.
-const KILLED: std::ops::RangeInclusive<i64> = 129..=159;
 
 /// Lanes that go back.
 #[derive(Default)]
@@ -51,9 +48,8 @@ impl Conductor {
             return false;
         }
         let state = self.journal.state();
-        let killed = end.failure.as_ref().and_then(|failure| failure.exit).is_some_and(|exit| KILLED.contains(&exit));
-        let cut_off = state.cut_off.contains(id);
-        if !killed && !cut_off {
+        let killed = RunState::cuts_off(end.outcome, &end.evidence, end.failure.as_ref());
+        if !killed && !state.cut_off.contains(id) {
             return false;
         }
         let again = state.way_back.get(&(id.series.clone(), id.service.clone())).is_some_and(|times| *times > 0);
@@ -63,7 +59,12 @@ impl Conductor {
             return true;
         }
         let Some(failure) = &mut end.failure else { return false };
-        let how = if killed { "its command was killed" } else { "an earlier attempt was cut off" };
+        let unseen = end.evidence.iter().any(|piece| matches!(piece, Evidence::EndUnseen { .. }));
+        let how = match (unseen, killed) {
+            (true, _) => "nobody saw how its command ended",
+            (false, true) => "its command was killed",
+            (false, false) => "an earlier attempt was cut off",
+        };
         failure.what = format!(
             "{}; {how}, and this engine cannot undo half of a schema migration: the schema may hold a part of one that its \
              heads do not show",
@@ -106,7 +107,8 @@ impl Conductor {
         (!points.is_empty() && points.len() == lane.standing.len()).then_some(points)
     }
 
-    /// Sets the lanes on their way of which nothing runs any more.
+    /// Sets a lane on its way of which nothing runs any more. One at a time: the journal knows one restore that is under
+    /// way, so that a death in its middle leaves no doubt which databases stand nowhere.
     pub(super) fn go_back(
         &mut self,
         tell: &mpsc::Sender<StepMessage>,
@@ -114,10 +116,13 @@ impl Conductor {
         tasks: &mut JoinSet<()>,
     ) -> Result<(), ConductError> {
         let runs = |service: &Service| self.hand.running.iter().any(|step| step.service == *service);
-        let ready: Vec<StepId> = self.back.waiting.values().filter(|step| !runs(&step.service)).cloned().collect();
-        for step in ready {
+        let open = self.journal.state().restoring.as_ref();
+        // One that was cut off comes first.
+        let first = |step: &&StepId| open.is_none_or(|open| open.services.contains(&step.service));
+        let ready = self.back.waiting.values().filter(|step| !runs(&step.service)).find(first).cloned();
+        if let Some(step) = ready.filter(|_| self.back.going.is_empty()) {
             self.back.waiting.remove(&step.service);
-            let (Some(points), Some(keeper)) = (self.saved(&step), self.points.clone()) else { continue };
+            let (Some(points), Some(keeper)) = (self.saved(&step), self.points.clone()) else { return Ok(()) };
             self.record(RecordBody::RestoreStarted {
                 to: step.series.clone(),
                 services: [step.service.clone()].into(),

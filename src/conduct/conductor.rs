@@ -93,6 +93,8 @@ pub struct Conductor {
     pub(super) outcomes: Vec<Outcome>,
     /// Looked at before each hop, where there is one.
     fence: Option<Arc<dyn Fence>>,
+    /// How often each step's command ended in this process without anybody seeing how.
+    pub(super) unseen: BTreeMap<StepId, u32>,
     /// Lanes that go back to their restore points.
     pub(super) back: Backwards,
     /// Who takes restore points, where the plan has any.
@@ -142,6 +144,7 @@ impl Conductor {
             failures: Vec::new(),
             outcomes: Vec::new(),
             fence: None,
+            unseen: BTreeMap::new(),
             back: Backwards::default(),
             points: None,
         }
@@ -407,8 +410,10 @@ impl Conductor {
                 self.hand.waiting.remove(&step);
                 if !end.outcome.is_complete() {
                     let back = self.goes_back(&step, &mut end);
-                    self.hand.halted.insert(step.service.clone());
-                    self.outcomes.extend((!back).then_some(end.outcome));
+                    if back || !self.begins_again(&step, &mut end) {
+                        self.hand.halted.insert(step.service.clone());
+                        self.outcomes.extend((!back).then_some(end.outcome));
+                    }
                 }
                 self.record(RecordBody::StepEnded {
                     step,

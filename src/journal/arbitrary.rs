@@ -100,6 +100,7 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
 pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
     prop_oneof![
         (any::<i64>(), verdict()).prop_map(|(code, verdict)| Evidence::Exit { code, verdict }),
+        any::<i64>().prop_map(|code| Evidence::EndUnseen { code }),
         any::<u32>().prop_map(|round| Evidence::NothingLeft { round }),
         (text(), any::<u64>(), text()).prop_map(|(migration, rows, why)| Evidence::Residue { migration, rows, why }),
         (text(), database()).prop_map(|(what, database)| Evidence::NoneRemain { what, database }),

@@ -235,6 +235,12 @@ pub enum Evidence {
         /// What it means.
         verdict: Verdict,
     },
+    /// Nobody saw how the command ended: its container engine went away meanwhile, and what it says of the exit code
+    /// since may be untrue. The step was not complete, as far as the databases show.
+    EndUnseen {
+        /// What the engine says.
+        code: i64,
+    },
     /// A further round found nothing to move.
     NothingLeft {
         /// Which round showed it.

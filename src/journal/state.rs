@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Evidence, Failure, Outcome, Record, RecordBody, Restoring, SavedPoint};
 use crate::model::{Digest, ImageReference, RunId, Series, Service, StepId};
 
+/// Exit codes of commands that a signal ended: 128 and its number.
+const SIGNALS: std::ops::RangeInclusive<i64> = 129..=159;
+
 /// What the records of a run say, taken together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunState {
@@ -26,7 +29,8 @@ pub struct RunState {
     pub last: Option<jiff::Timestamp>,
     /// The restore points that were taken, by the step that took them.
     pub points: BTreeMap<StepId, SavedPoint>,
-    /// Steps of which an attempt was cut off: nobody saw its end, and nobody took it up.
+    /// Steps of which an attempt was cut off: nobody saw its end and nobody took it up, or it was ended from outside,
+    /// by leapfrog or by somebody else. A schema migration among them may have left the half of a change behind.
     pub cut_off: BTreeSet<StepId>,
     /// A restore that began and did not end well: its databases stand nowhere.
     pub restoring: Option<Restoring>,
@@ -221,13 +225,19 @@ impl RunState {
                 let moved = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.moved));
                 state.rows = state.rows.saturating_add(moved);
             }
-            RecordBody::StepEnded { step, attempt, outcome, seconds, never_began, evidence, .. } => {
+            RecordBody::StepEnded { step, attempt, outcome, seconds, never_began, evidence, failure, .. } => {
                 let Some(state) = self.running(step, *attempt) else {
                     return illegal(format!("step {step} ended and was not running"));
                 };
                 state.outcome = Some(*outcome);
                 state.seconds = *seconds;
                 state.never_began = *never_began;
+                // A command whose exit code nobody knows was lost: its container is gone, or its engine.
+                let lost =
+                    *outcome == Outcome::Failed && failure.as_ref().is_some_and(|failure| failure.exit.is_none());
+                if !never_began && (lost || Self::cuts_off(*outcome, evidence, failure.as_ref())) {
+                    self.cut_off.insert(step.clone());
+                }
                 for piece in evidence {
                     if let Evidence::RestorePoint(point) = piece {
                         self.points.insert(step.clone(), (**point).clone());
@@ -269,6 +279,13 @@ impl RunState {
         self.sequence = record.sequence;
         self.last = Some(record.time);
         Ok(())
+    }
+
+    /// Whether an attempt that ended so was cut off: its command was ended from outside.
+    pub fn cuts_off(outcome: Outcome, evidence: &[Evidence], failure: Option<&Failure>) -> bool {
+        let unseen = || evidence.iter().any(|piece| matches!(piece, Evidence::EndUnseen { .. }));
+        let killed = || failure.and_then(|failure| failure.exit).is_some_and(|exit| SIGNALS.contains(&exit));
+        outcome == Outcome::Interrupted || outcome == Outcome::Failed && (unseen() || killed())
     }
 
     fn running(&mut self, step: &StepId, attempt: u32) -> Option<&mut StepState> {

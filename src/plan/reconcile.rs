@@ -22,6 +22,8 @@ fn reconcile_one(
     id: &DatabaseId,
 ) -> Option<Refusal> {
     let found = match observation.databases.get(id)? {
+        // Whatever is there now is removed before anything else: the restore that was cut off is done again.
+        Ok(_) if state.restoring.as_ref().is_some_and(|open| open.services.contains(&id.service)) => return None,
         Ok(seen) => &seen.heads,
         Err(unreachable) => {
             return Some(Refusal {
@@ -43,7 +45,8 @@ fn reconcile_one(
         },
         complete => reached(lanes[complete - 1], id)?,
     };
-    if found.stand_at(proved) {
+    let lost = lanes.get(complete).and_then(|lane| lost(lane, state, id, found));
+    if found.stand_at(proved) && lost.is_none() {
         return None;
     }
     let named = |heads: &Heads| match plan.hops.iter().zip(&lanes).find(|(_, lane)| reached(lane, id) == Some(heads)) {
@@ -58,7 +61,9 @@ fn reconcile_one(
         changing.into_iter().any(|step| state.steps.contains_key(&step.id))
     };
     let under_way = lanes.get(complete).filter(begun);
-    if let Some(lane) = under_way {
+    if let Some(heads) = lost {
+        expected = named(heads);
+    } else if let Some(lane) = under_way {
         let next = reached(lane, id)?;
         let elsewhere =
             lanes.iter().filter_map(|lane| reached(lane, id)).any(|heads| heads != next && found.stand_at(heads));
@@ -81,6 +86,20 @@ fn reconcile_one(
             plan.to
         ),
     })
+}
+
+/// The heads to which a step of a lane that is under way is on record to have taken a database that shows nothing of it:
+/// a backup, or a replica that was behind when it took its primary's place.
+fn lost<'p>(lane: &'p Lane, state: &RunState, id: &DatabaseId, found: &Heads) -> Option<&'p Heads> {
+    let mut targets = lane.steps.iter().filter_map(|step| match &step.action {
+        Action::Run(run) => Some((step, run.schema.as_ref()?.databases.get(id)?)),
+        _ => None,
+    });
+    // What came last decides: a later step may have gone on from what an earlier one reached.
+    let (step, target) = targets.rfind(|(step, _)| state.steps.contains_key(&step.id))?;
+    // Where no image was read, nobody knows what a branch reaches.
+    let shows = found.stand_at(&target.heads) || found.alembic.is_superset(&target.reaches);
+    (state.is_done(&step.id) && !shows).then_some(&target.heads)
 }
 
 /// The heads that a lane proves for a database.

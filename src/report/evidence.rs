@@ -53,6 +53,7 @@ fn check(name: &str, result: CheckResult, details: Option<&str>, why: Option<&st
 fn phrase(evidence: &Evidence) -> String {
     match evidence {
         Evidence::Exit { code, verdict } => format!("exit {code} ({verdict})"),
+        Evidence::EndUnseen { code } => format!("nobody saw its end; the engine says exit {code}"),
         Evidence::NothingLeft { round } => format!("nothing left in round {round}"),
         Evidence::Residue { migration, rows, why } => {
             format!("{}: {}", residue(migration, *rows, None), why.trim().trim_end_matches('.'))
@@ -175,6 +176,7 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 }
                 // The heads at the end of the lane say it for all of its steps.
                 Evidence::Exit { .. }
+                | Evidence::EndUnseen { .. }
                 | Evidence::Branch { .. }
                 | Evidence::NothingElsewhere {}
                 | Evidence::NothingBesides { .. }

@@ -84,6 +84,9 @@ pub struct Exit {
     pub code: i64,
     /// Whether the kernel ended it for want of memory.
     pub out_of_memory: bool,
+    /// Whether the engine went away while the task ran: then it may have ended the task itself when it came back, or
+    /// not know how it ended.
+    pub engine_left: bool,
 }
 
 /// A whole line of a task's output, without its end, with bytes that are no text replaced.

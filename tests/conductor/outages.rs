@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use leapfrog::conduct::Signal;
-use leapfrog::journal::{Event, Outcome, Progress, RecordBody};
+use leapfrog::journal::{Event, Evidence, Outcome, Progress, RecordBody};
+use leapfrog::model::Effect;
 use leapfrog::runner::scripted::Script;
 
-use crate::bed::{Bed, GRACE, drains, image, seen_beginning, table};
+use crate::bed::{Bed, GRACE, Told, drains, heads, image, seen_beginning, table};
 
 const SYNC: &str = "2023.1/nova/db-sync";
 const DATA: &str = "2023.1/nova/online-data";
@@ -163,4 +164,110 @@ async fn a_schema_migration_that_is_ended_from_outside_fails_with_the_cause_and_
     assert!(failure.what.contains("SIGKILL") && failure.advice.contains("restarted"), "{failure:?}");
     assert!(told.place(|body| matches!(body, RecordBody::RunEnded { outcome: Outcome::Failed, .. })).is_some());
     assert_eq!(bed.leap().await.outcome(), Outcome::Done);
+}
+
+/// How often a step's command was launched.
+fn launches(bed: &Bed, step: &str) -> usize {
+    bed.runner.launched().iter().filter(|launched| *launched == step).count()
+}
+
+/// The codes of ends that nobody saw, as they are in the journal.
+fn unseen(told: &Told) -> Vec<i64> {
+    let pieces = told.records.iter().filter_map(|record| match &record.body {
+        RecordBody::StepEnded { evidence, .. } => Some(evidence.iter()),
+        _ => None,
+    });
+    let code = |piece: &Evidence| if let Evidence::EndUnseen { code } = piece { Some(*code) } else { None };
+    pieces.flatten().filter_map(code).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_whose_end_a_killed_engine_does_not_know_begins_again_and_the_journal_says_why() {
+    for code in [255, 137, 143] {
+        let mut bed = Bed::two_by_three();
+        bed.runner.on(SYNC, [Script::ends(code).engine_left(), Script::ends(0)]);
+        let told = bed.leap().await;
+        assert_eq!((told.outcome(), launches(&bed, SYNC)), (Outcome::Done, 2), "{code}");
+        assert_eq!(unseen(&told), [code]);
+        let failure = told.failure(SYNC);
+        assert!(failure.what.contains("the container engine went away while the command ran"), "{failure:?}");
+        assert!(failure.what.contains(&format!("the exit code {code} that the engine tells since")), "{failure:?}");
+        assert!(failure.advice.contains("by itself"), "{failure:?}");
+        assert!(notices(&told.events).iter().any(|text| text.contains("nobody saw how its command ended")));
+        assert_eq!(bed.runner.launched().iter().filter(|step| *step == "2023.1/cinder/db-sync").count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_killed_again_and_again_fails_the_step_in_the_end() {
+    let mut bed = Bed::two_by_three();
+    bed.runner.on(SYNC, [Script::ends(255).engine_left()]);
+    let told = bed.leap().await;
+    assert_eq!((told.outcome(), launches(&bed, SYNC)), (Outcome::Failed, 3));
+    let failure = told.failure(SYNC);
+    assert!(failure.advice.contains("find out what ends the container engine"), "{failure:?}");
+    bed.runner.on(SYNC, [Script::ends(0)]);
+    assert_eq!(bed.leap().await.outcome(), Outcome::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_code_is_the_command_s_own_while_its_engine_was_there_and_where_no_engine_says_it_by_itself() {
+    for script in [Script::ends(255), Script::ends(1).engine_left()] {
+        let mut bed = Bed::two_by_three();
+        bed.runner.on(SYNC, [script, Script::ends(0)]);
+        let told = bed.leap().await;
+        assert_eq!((told.outcome(), launches(&bed, SYNC)), (Outcome::Failed, 1));
+        assert!(told.failure(SYNC).what.contains("the command failed with exit code"), "{:?}", told.failure(SYNC));
+        assert_eq!(unseen(&told), [] as [i64; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_a_killed_engine_tells_is_held_against_the_databases_before_anything_is_repeated() {
+    // It did nothing: the engine lost how it ended, and says 0.
+    let mut bed = Bed::two_by_three().with_schemas();
+    let moves = "2023.2/nova/db-sync";
+    bed.runner.on(moves, [Script::ends(0).engine_left()]);
+    bed.shows("nova", heads("2023.1"));
+    let mut told = bed.leap().await;
+    assert_eq!((told.outcome(), launches(&bed, moves)), (Outcome::Failed, 3), "{:?}", told.failure(moves));
+    assert!(told.failure(moves).what.contains("the databases show no end"), "{:?}", told.failure(moves));
+    bed.shows_the_truth("nova");
+    assert_eq!(bed.leap().await.outcome(), Outcome::Done);
+
+    // It did its work, and the databases prove it: nothing is run again.
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.runner.on(moves, [Script::ends(0).engine_left()]);
+    told = bed.leap().await;
+    assert_eq!((told.outcome(), launches(&bed, moves)), (Outcome::Done, 1));
+
+    // It did its work, and the engine says 255: the step begins again and finds nothing to do.
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.runner.on(moves, [Script::ends(255).engine_left()]);
+    told = bed.leap().await;
+    assert_eq!((told.outcome(), launches(&bed, moves)), (Outcome::Done, 1));
+    assert_eq!(told.ended(moves), Some(Outcome::Skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_whose_output_a_killed_engine_lost_is_repeated() {
+    let [moves, nothing] = drains();
+    for lost in [Script::ends(0), Script::ends(255)] {
+        let mut bed = Bed::two_by_three();
+        bed.runner.on(DATA, [moves.clone(), lost.engine_left(), nothing.clone()]);
+        let told = bed.leap().await;
+        assert_eq!((told.outcome(), launches(&bed, DATA)), (Outcome::Done, 3));
+        let says = |event: &Event| matches!(event, Event::Output { text, .. } if text.contains("went away") && text.contains("repeated"));
+        assert!(told.events.iter().any(says), "the operator hears of it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_must_not_be_run_twice_is_not_repeated_for_a_killed_engine() {
+    let mut bed = Bed::two_by_three();
+    bed.step(SYNC).effect = Effect::Once;
+    bed.runner.on(SYNC, [Script::ends(255).engine_left(), Script::ends(0)]);
+    for _ in 0..2 {
+        assert_eq!((bed.leap().await.outcome(), launches(&bed, SYNC)), (Outcome::Failed, 1));
+    }
 }

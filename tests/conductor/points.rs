@@ -251,6 +251,67 @@ async fn a_way_back_that_was_cut_off_is_gone_again_before_anything_of_its_lane()
     assert!(told.state.restoring.is_none() && points.done().contains(&"back nova.1".to_owned()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_schema_migration_whose_end_a_killed_engine_does_not_know_goes_back_to_its_restore_point() {
+    let (mut bed, points) = Bed::with_points();
+    bed.runner.on("2023.2/nova/db-sync", [Script::ends(255).engine_left(), Script::ends(0)]);
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Done, "{:?}", restores(&told));
+    assert_eq!(points.done().iter().filter(|what| what.starts_with("back")).collect::<Vec<_>>(), ["back nova.1"]);
+    let syncs = bed.runner.launched().into_iter().filter(|step| step == "2023.2/nova/db-sync").count();
+    assert_eq!(syncs, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_died_together_go_back_one_after_the_other() {
+    // An engine that is killed takes the schema migrations of all lanes with it.
+    let (mut bed, points) = Bed::with_points();
+    for service in ["cinder", "nova", "placement"] {
+        bed.runner.on(&format!("2023.2/{service}/db-sync"), [Script::ends(137).engine_left(), Script::ends(0)]);
+    }
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Done, "{:?}", restores(&told));
+    let mut back: Vec<String> = points.done().into_iter().filter(|what| what.starts_with("back")).collect();
+    back.sort();
+    assert_eq!(back, ["back cinder.1", "back nova.1", "back placement.1"]);
+    let turns: Vec<bool> = restores(&told).iter().map(|(_, outcome)| outcome.is_none()).collect();
+    assert_eq!(turns, [true, false, true, false, true, false], "one is over before the next begins");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_between_the_end_of_a_killed_migration_and_its_way_back_loses_no_way_back() {
+    let (mut whole, _) = Bed::with_points();
+    whole.runner.on("2023.2/nova/db-sync", [Script::ends(137), Script::ends(0)]);
+    let records = whole.leap().await.records;
+    let at = records.iter().position(|record| ends(&record.body, "2023.2/nova/db-sync")).expect("ended");
+    let mut bed = whole.after_death(&records[..=at]);
+    let points = Arc::new(Scripted::default());
+    bed.points = Some(Arc::clone(&points) as Arc<dyn RestorePoints>);
+    // Half of its work is there: it fails by itself now.
+    bed.shows("nova", heads("2023.1"));
+    bed.runner.on("2023.2/nova/db-sync", [Script::ends(1).err("Duplicate column name")]);
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Failed);
+    assert!(points.done().contains(&"back nova.1".to_owned()), "{:?}", points.done());
+    assert_eq!(restores(&told).len(), 2, "once, and no second time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_migration_that_a_stop_cut_off_goes_back_if_it_cannot_go_on() {
+    // The second Ctrl-C, or a database server that went away, ends its container in its middle.
+    let (mut bed, points) = Bed::with_points();
+    bed.runner
+        .on("2023.2/nova/db-sync", [Script::hangs(), Script::ends(1).err("Duplicate column name"), Script::ends(0)]);
+    bed.react(|event| seen_beginning(event, "2023.2/nova/db-sync"), Signal::Terminate);
+    let told = bed.leap().await;
+    assert_eq!(told.ended("2023.2/nova/db-sync"), Some(Outcome::Interrupted));
+    assert!(points.done().iter().all(|what| what.starts_with("save")), "not before it failed");
+    bed.shows("nova", heads("2023.1"));
+    let told = bed.leap().await;
+    assert!(points.done().contains(&"back nova.1".to_owned()), "{:?}", points.done());
+    assert_eq!(restores(&told).len(), 2);
+}
+
 #[test]
 fn what_was_done_after_a_restore_point_has_to_be_done_again() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("one");

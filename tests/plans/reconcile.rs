@@ -99,6 +99,23 @@ fn a_restored_backup_is_told_from_an_interruption() {
 }
 
 #[test]
+fn a_database_that_shows_nothing_of_a_migration_on_record_is_refused_while_its_lane_is_under_way() {
+    let mut cloud = Cloud::at("2023.1");
+    cloud.only = vec!["placement"];
+    let plan = cloud.plan().expect("a plan");
+    let hop = plan.hops.iter().position(|hop| hop.series == valid("2023.2")).expect("on the way");
+    let before: usize = plan.hops[..hop].iter().map(|hop| hop.lanes[0].steps.len()).sum();
+    let steps = &plan.hops[hop].lanes[0].steps;
+    let sync = before + steps.iter().position(|step| step.id.name.as_str() == "db-sync").expect("a schema migration");
+    assert!(told(&cloud, &plan, &done(&plan, sync, true)).is_empty(), "it was begun, and may have done nothing");
+    // As after a failover to a server that had not got it.
+    let lost = told(&cloud, &plan, &done(&plan, sync + 1, false));
+    assert!(lost.contains("database placement does not stand where") && lost.contains("(2023.2)"), "{lost}");
+    cloud.stands("placement", "2023.2");
+    assert_eq!(told(&cloud, &plan, &done(&plan, sync + 1, false)), "");
+}
+
+#[test]
 fn a_database_at_a_third_release_is_refused_even_while_its_lane_is_under_way() {
     let (mut cloud, plan) = keystone();
     cloud.stands("keystone", "2024.1");

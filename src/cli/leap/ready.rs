@@ -62,7 +62,7 @@ pub(super) async fn prepare(
 ) -> Result<Option<Ready>, Stop> {
     let latest = latest(store)?;
     if let Some(latest) = &latest {
-        restore::nothing_half_restored(&latest.run, &latest.state, &world.options(&wanted.services))?;
+        restore::nothing_half_restored(latest, arguments.fresh, &world.options(&wanted.services))?;
     }
     let observation = world.observe(&wanted.services).await;
     let latest = if arguments.fresh { nothing_runs(latest, runner).await? } else { latest };

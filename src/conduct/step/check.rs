@@ -3,7 +3,7 @@
 use super::command::Finished;
 use super::{Performance, StepEnd};
 use crate::catalog::Allowance;
-use crate::conduct::killed::killed;
+use crate::conduct::killed::{self, killed};
 use crate::conduct::listen::Listener;
 use crate::journal::{Evidence, Outcome};
 use crate::model::{CheckResult, ReleaseCheck, Unreachable, Verdict};
@@ -23,7 +23,7 @@ enum Standing {
 impl Performance {
     /// Runs the checks and reads what they say.
     pub(super) async fn check(&mut self, checks: &ReleaseChecks) -> (StepEnd, Option<TaskHandle>) {
-        let Some(_place) = self.place().await else { return (StepEnd::interrupted(), None) };
+        let Some(_place) = self.place().await else { return (StepEnd::interrupted().before_it_began(), None) };
         let words = checks.command.words(None);
         match self.command(1, words, &checks.configuration, Listener::to_checks()).await {
             Ok(finished) => {
@@ -44,7 +44,8 @@ impl Performance {
                 return StepEnd::interrupted();
             }
             if let Some(trouble) = killed(finished.exit) {
-                return failed(trouble.what, Some(trouble.advice));
+                let evidence = killed::evidence(finished.exit).into_iter().collect();
+                return StepEnd { evidence, ..failed(trouble.what, Some(trouble.advice)) };
             }
             return failed(
                 format!("the output holds no whole report of checks, so exit code {code} proves nothing"),

@@ -174,7 +174,7 @@ impl Performance {
         let waited = error.kind == RunnerErrorKind::EngineUnreachable && log.is_none();
         if waited && *self.stop.borrow() > StopLevel::None {
             // It was to be launched once the engine is back, and the operator did not want to wait.
-            return StepEnd::interrupted();
+            return StepEnd::interrupted().before_it_began();
         }
         let mut what = error.what.clone();
         if let Some(source) = &error.source {

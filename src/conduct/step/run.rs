@@ -1,14 +1,20 @@
 //! A command that is run once: a schema migration, most of the time.
 
+use std::time::Duration;
+
 use super::command::Finished;
-use super::{Performance, StepEnd};
-use crate::conduct::killed::killed;
+use super::{Performance, StepEnd, reached};
+use crate::conduct::StopLevel;
+use crate::conduct::killed::{self, killed};
 use crate::conduct::listen::Listener;
 use crate::conduct::proof::{Seen, Sight, left_at, nothing_to_do, prove};
 use crate::journal::{Evidence, Failure, Outcome};
 use crate::model::{Unreachable, Verdict};
 use crate::plan::{CommandRun, SchemaMove};
 use crate::runner::TaskHandle;
+
+/// After so long a run knows that the locks in its databases are gone.
+const MISSED: Duration = Duration::from_secs(3);
 
 impl Performance {
     /// Runs the command and judges how it ended; a schema migration that has nothing to do is skipped.
@@ -31,12 +37,15 @@ impl Performance {
                 Err(unreachable) => return (self.unseen_database(run, unreachable), None),
             }
         }
-        let Some(_place) = self.place().await else { return (StepEnd::interrupted(), None) };
+        let Some(_place) = self.place().await else { return (StepEnd::interrupted().before_it_began(), None) };
         let words = run.command.words(None);
         let listener = Listener::new(&run.failure_texts, None);
         match self.command(1, words, &run.configuration, listener).await {
-            Ok(finished) => {
+            Ok(mut finished) => {
                 let verdict = run.exits.verdict(finished.exit.code);
+                if run.schema.is_some() && !matches!(verdict, Verdict::Done | Verdict::Warning) {
+                    self.may_have_lost_its_server(&mut finished).await;
+                }
                 let mut end = self.judge_run(&finished, verdict);
                 if let Some(schema) = &run.schema {
                     end = self.judge_schema(run, schema, before.as_ref(), &finished, end).await;
@@ -44,6 +53,15 @@ impl Performance {
                 (end, Some(finished.handle))
             }
             Err(unseen) => (self.unseen(unseen), None),
+        }
+    }
+
+    /// Holds back the judgement of a command that failed until a database server that went away under it would be
+    /// missed: then it is one of the commands that were cut off, and its exit code says nothing of the migration.
+    async fn may_have_lost_its_server(&mut self, finished: &mut Finished) {
+        tokio::select! {
+            () = reached(&mut self.stop, StopLevel::Stop) => finished.stopped = true,
+            () = tokio::time::sleep(MISSED) => {}
         }
     }
 
@@ -65,7 +83,11 @@ impl Performance {
             Some(trouble) => (trouble.what, Some(trouble.advice)),
             None => (format!("the command failed with exit code {code}"), None),
         };
-        StepEnd::failed(Outcome::Failed, self.failure(finished, what, advice))
+        let failure = self.failure(finished, what, advice);
+        StepEnd {
+            evidence: killed::evidence(finished.exit).into_iter().collect(),
+            ..StepEnd::failed(Outcome::Failed, failure)
+        }
     }
 
     /// Holds what a schema migration says of itself against the databases, and against what it wrote elsewhere.
@@ -114,12 +136,21 @@ impl Performance {
                 return end;
             }
             Ok(Err(wrong)) => {
-                let what = format!(
-                    "the command ended with {} and the databases do not show it: {}",
-                    finished.exit.code,
-                    wrong.join("; ")
-                );
-                self.failure(finished, what, Some(not_used(run, "its configuration")))
+                end.evidence.extend(killed::evidence(finished.exit));
+                match killed(finished.exit) {
+                    Some(trouble) => {
+                        let what = format!("{}; the databases show no end: {}", trouble.what, wrong.join("; "));
+                        self.failure(finished, what, Some(trouble.advice))
+                    }
+                    None => {
+                        let what = format!(
+                            "the command ended with {} and the databases do not show it: {}",
+                            finished.exit.code,
+                            wrong.join("; ")
+                        );
+                        self.failure(finished, what, Some(not_used(run, "its configuration")))
+                    }
+                }
             }
             Err(unreachable) => {
                 let what = format!(

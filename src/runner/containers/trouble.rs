@@ -35,6 +35,11 @@ pub(super) fn is_leaving(error: &Error) -> bool {
         && leaving.iter().any(|text| words.contains(text))
 }
 
+/// Whether the engine went away, or is about to.
+pub(super) fn went_away(error: &Error) -> bool {
+    !is_answer(error) || is_leaving(error)
+}
+
 /// Whether the engine answered with a container state that the client does not know (Podman has some).
 pub(super) fn is_unknown_state(error: &Error) -> bool {
     matches!(error, Error::JsonDataError { message, .. } if message.contains("unknown variant"))

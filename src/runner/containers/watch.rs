@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Containers;
 use super::output::{Read, Reading, Taken};
-use super::trouble::{is_missing, is_unknown_state, trouble};
+use super::trouble::{is_missing, is_unknown_state, trouble, went_away};
 use crate::model::Stream;
 use crate::runner::lines::Lines;
 use crate::runner::{Exit, OutputLine, RunnerError, RunnerErrorKind, TaskHandle};
@@ -113,12 +113,12 @@ impl Containers {
     /// Waits until the container ended, through restarts of the engine.
     async fn end_of(&self, task: &TaskHandle) -> Result<Exit, RunnerError> {
         let began = Instant::now();
-        let (mut seen_running, mut announced) = (false, None);
+        let (mut seen_running, mut announced, mut left) = (false, None, false);
         let mut away: Option<Instant> = None;
         let mut pause = Pause::new();
         loop {
             match self.client.inspect_container(&task.0, None::<InspectContainerOptions>).await {
-                Ok(found) if has_ended(&found) => return Ok(exit_of(&found, announced)),
+                Ok(found) if has_ended(&found) => return Ok(exit_of(&found, announced, left)),
                 Ok(found) if !was_started(&found) => {
                     if began.elapsed() > SETTLE {
                         return Err(never_started(&found));
@@ -131,9 +131,10 @@ impl Containers {
                 Err(error) if is_missing(&error) => {
                     // Somebody removed it in the moment between its end and this look.
                     let code = announced.filter(|_| seen_running).ok_or_else(|| lost(task))?;
-                    return Ok(Exit { code, out_of_memory: false });
+                    return Ok(Exit { code, out_of_memory: false, engine_left: left });
                 }
                 Err(error) => {
+                    left |= went_away(&error);
                     let outage = self.settings.outage.unwrap_or(ENGINE_AWAY);
                     if away.get_or_insert_with(Instant::now).elapsed() > outage {
                         return Err(self.gave_up(error));
@@ -144,8 +145,11 @@ impl Containers {
             }
             let asked = Instant::now();
             // Any other answer, and none, means another look.
-            if let Ok(Some(code)) = self.wait(task).await {
-                announced = Some(code);
+            match self.wait(task).await {
+                Ok(Waited::Ended(code)) => announced = Some(code),
+                Ok(Waited::BrokenOff) => left = true,
+                Ok(Waited::StillRuns) => {}
+                Err(error) => left |= went_away(&error),
             }
             if asked.elapsed() > Duration::from_secs(1) {
                 pause = Pause::new();
@@ -157,14 +161,15 @@ impl Containers {
     }
 
     /// Waits for the announcement of the end, for [`LOOK_AGAIN`] at most.
-    async fn wait(&self, task: &TaskHandle) -> Result<Option<i64>, Error> {
+    async fn wait(&self, task: &TaskHandle) -> Result<Waited, Error> {
         let mut announcement = self.client.wait_container(&task.0, None::<WaitContainerOptions>);
         match timeout(LOOK_AGAIN, announcement.next()).await {
-            Ok(Some(Ok(end))) => Ok(Some(end.status_code)),
+            Ok(Some(Ok(end))) => Ok(Waited::Ended(end.status_code)),
             // Exit codes other than 0 arrive as errors.
-            Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => Ok(Some(code)),
+            Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => Ok(Waited::Ended(code)),
             Ok(Some(Err(error))) => Err(error),
-            Ok(None) | Err(_) => Ok(None),
+            Ok(None) => Ok(Waited::BrokenOff),
+            Err(_) => Ok(Waited::StillRuns),
         }
     }
 
@@ -178,6 +183,16 @@ impl Containers {
     }
 }
 
+/// What came of waiting for a task's end.
+enum Waited {
+    /// It ended with this code.
+    Ended(i64),
+    /// The engine stopped answering in the middle.
+    BrokenOff,
+    /// It was waited for long enough.
+    StillRuns,
+}
+
 /// The next read of a reading, if there is one.
 async fn next(reading: &mut Option<Reading>, taken: &mut Taken) -> Read {
     match reading {
@@ -186,12 +201,13 @@ async fn next(reading: &mut Option<Reading>, taken: &mut Taken) -> Read {
     }
 }
 
-fn exit_of(found: &ContainerInspectResponse, announced: Option<i64>) -> Exit {
+fn exit_of(found: &ContainerInspectResponse, announced: Option<i64>, engine_left: bool) -> Exit {
     let state = found.state.as_ref();
     Exit {
         // An engine that says neither way how a task ended has not said that it ended well.
         code: state.and_then(|state| state.exit_code).or(announced).unwrap_or(255),
         out_of_memory: state.and_then(|state| state.oom_killed).unwrap_or(false),
+        engine_left,
     }
 }
 

@@ -153,7 +153,7 @@ impl Runner for Scripted {
         for (pause, line) in script.lines {
             due += pause;
             if let Some(code) = reach(due).await {
-                return Ok(Exit { code, out_of_memory: false });
+                return Ok(Exit { code, out_of_memory: false, engine_left: script.engine_left });
             }
             for _ in 0..script.tells {
                 // Nobody has to listen.
@@ -163,8 +163,10 @@ impl Runner for Scripted {
         let far = Duration::from_secs(30 * 365 * 24 * 3600);
         let ending = due + if matches!(script.end, Ending::Never) { far } else { script.pause };
         match (reach(ending).await, script.end) {
-            (Some(code), _) => Ok(Exit { code, out_of_memory: false }),
-            (None, Ending::Exit(code)) => Ok(Exit { code, out_of_memory: script.out_of_memory }),
+            (Some(code), _) => Ok(Exit { code, out_of_memory: false, engine_left: script.engine_left }),
+            (None, Ending::Exit(code)) => {
+                Ok(Exit { code, out_of_memory: script.out_of_memory, engine_left: script.engine_left })
+            }
             (None, Ending::Lost(why) | Ending::Refused(why)) => Err(error(RunnerErrorKind::Lost, &why)),
             (None, Ending::Never) => Err(error(RunnerErrorKind::Other, "the test waited for thirty years")),
         }

@@ -14,6 +14,7 @@ pub struct Script {
     pub(super) pause: Duration,
     pub(super) end: Ending,
     pub(super) out_of_memory: bool,
+    pub(super) engine_left: bool,
     pub(super) deaf: bool,
     pub(super) written: Vec<Utf8PathBuf>,
     pub(super) idle: bool,
@@ -37,6 +38,7 @@ impl Script {
             pause: Duration::ZERO,
             end,
             out_of_memory: false,
+            engine_left: false,
             deaf: false,
             written: Vec::new(),
             idle: false,
@@ -87,6 +89,13 @@ impl Script {
     #[must_use]
     pub fn out_of_memory(mut self) -> Self {
         self.out_of_memory = true;
+        self
+    }
+
+    /// Its engine is killed meanwhile: what it says of the end since may be untrue.
+    #[must_use]
+    pub fn engine_left(mut self) -> Self {
+        self.engine_left = true;
         self
     }
 

@@ -2,24 +2,30 @@
 //! releases, and short ones. At every record, in the middle of it, before it, and at every launch, stop and
 //! removal, while containers go on, are killed or pruned, and commands fail, hang, lie or repeat themselves.
 //!
+//! A part of them has restore points, on an engine whose schema migrations cannot be undone: dumps are cut off and
+//! fail, migrations that were killed leave halves behind, lanes go back by themselves, and where they may not any more
+//! an operator brings them back. That is cut off as well.
+//!
 //! Whatever happened, the same command again ends in the databases of an undisturbed run. A failure names its
 //! seed, and `LEAPFROG_SCHEDULES_SEED=N` takes it alone. `LEAPFROG_SCHEDULES=N` takes so many seeds, and
 //! `LEAPFROG_SCHEDULES=all` every way for a whole leap to die first (`make schedules`; minutes).
 
 mod process;
+mod saved;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use leapfrog::conduct::sweep;
-use leapfrog::journal::{CrashPoint, CrashingJournal, Outcome, RecordBody, RecordLog};
-use leapfrog::model::{DatabaseId, Effect, Heads, StepId};
+use leapfrog::conduct::{RestorePoints, sweep};
+use leapfrog::journal::{CrashPoint, CrashingJournal, Outcome, RecordBody, RecordLog, RunState, SavedPoint};
+use leapfrog::model::{DatabaseId, Effect, Heads, PointPolicy, PointProof, Points, Service, StepId};
 use leapfrog::plan::{Action, Plan, reconcile};
 use leapfrog::runner::scripted::{Call, DeathPoint, Deed, DeedEnd};
 use leapfrog::runner::{FoundState, Runner};
+use tokio::sync::mpsc;
 
 use crate::bed::Bed;
 use crate::cloud::Cloud;
@@ -38,6 +44,9 @@ const EVERY_WAY: u64 = 1_000_000;
 
 /// Of so many schedules one is of a whole leap.
 const WHOLE: u64 = 8;
+
+/// Of so many schedules one has restore points.
+const SAVED: u64 = 3;
 
 /// The short leaps: services, from, to.
 const SHORT: [(&[&str], &str, &str); 8] = [
@@ -105,18 +114,26 @@ impl Story {
     }
 }
 
-/// The whole leap.
-fn whole() -> &'static Story {
-    static STORY: OnceLock<Story> = OnceLock::new();
-    STORY.get_or_init(|| Story::tell(&Cloud::at("2023.1")))
+/// Restore points before every release.
+const POINTS: Points = Points { policy: PointPolicy::EveryHop, proof: PointProof::Full };
+
+/// The whole leap, with restore points or without.
+fn whole(saved: bool) -> &'static Story {
+    static STORIES: [OnceLock<Story>; 2] = [const { OnceLock::new() }; 2];
+    STORIES[usize::from(saved)].get_or_init(|| {
+        let mut cloud = Cloud::at("2023.1");
+        cloud.points = if saved { POINTS } else { Points::NONE };
+        Story::tell(&cloud)
+    })
 }
 
 /// One of the short ones.
-fn short(which: usize) -> &'static Story {
-    static STORIES: [OnceLock<Story>; SHORT.len()] = [const { OnceLock::new() }; SHORT.len()];
+fn short(which: usize, saved: bool) -> &'static Story {
+    static STORIES: [[OnceLock<Story>; SHORT.len()]; 2] = [const { [const { OnceLock::new() }; SHORT.len()] }; 2];
     let (services, from, to) = SHORT[which];
-    STORIES[which].get_or_init(|| {
+    STORIES[usize::from(saved)][which].get_or_init(|| {
         let mut cloud = Cloud::at(from);
+        cloud.points = if saved { POINTS } else { Points::NONE };
         (cloud.only, cloud.to) = (services.to_vec(), to.to_owned());
         Story::tell(&cloud)
     })
@@ -185,14 +202,66 @@ fn say_what_is_so(leap: &Leap) -> BTreeMap<StepId, usize> {
     failed
 }
 
+/// No restore point is in the journal that is not whole, and no database stands nowhere without the journal's word.
+fn points_are_what_the_journal_says(leap: &Leap, state: &RunState) {
+    for (step, point) in state.points.iter().filter(|(step, _)| state.is_done(step)) {
+        assert!(leap.world.is_whole(&point.point), "{step} is done and {} is not whole", point.point);
+    }
+    let open = |database: &DatabaseId| {
+        state.restoring.as_ref().is_some_and(|restoring| restoring.services.contains(&database.service))
+    };
+    let lost: Vec<DatabaseId> = leap.world.half().into_iter().filter(|database| !open(database)).collect();
+    assert_eq!(lost, [], "databases stand nowhere and the journal does not know");
+}
+
+/// The operator does what leapfrog advises where a lane went back once and died again: `leapfrog restore`, which may be
+/// cut off as well, and is done again then.
+async fn bring_back_what_cannot_go_on(leap: &Leap, random: &mut Random) {
+    let works = leap.world.runner.tasks().into_iter().any(|task| task.state == FoundState::Running);
+    let state = leap.disk.read().expect("readable").state;
+    if works || state.restoring.is_some() {
+        return;
+    }
+    let stuck = |step: &StepId| state.steps.get(step).is_some_and(|at| at.outcome == Some(Outcome::Failed));
+    let again = |step: &StepId| state.way_back.contains_key(&(step.series.clone(), step.service.clone()));
+    let Some(step) = leap.world.debris().into_iter().find(|step| stuck(step) && again(step)) else { return };
+    let of_lane = |(id, _): &(&StepId, &SavedPoint)| id.series == step.series && id.service == step.service;
+    let points: Vec<SavedPoint> = state.points.iter().filter(of_lane).map(|(_, point)| point.clone()).collect();
+    assert!(!points.is_empty(), "{step} has nothing to go back to");
+    let services: BTreeSet<Service> = [step.service.clone()].into();
+    let (tell, _heard) = mpsc::channel(16);
+    leap.world.trouble(0);
+    for cut_off in [random.below(2) == 0, false] {
+        let (mut journal, _) = CrashingJournal::open(&leap.disk, None).expect("readable");
+        let mut say = |body| drop(journal.append(jiff::Timestamp::now(), body).expect("legal"));
+        let (to, host, pid) = (step.series.clone(), "alpha".into(), 9);
+        say(RecordBody::RestoreStarted { to, services: services.clone(), because: None, host, pid });
+        let mut evidence = Vec::new();
+        for point in &points {
+            let back = leap.world.bring_back(point, &tell);
+            if cut_off {
+                let _ = tokio::time::timeout(Duration::from_millis(500), back).await;
+                break;
+            }
+            evidence.push(back.await.expect("back"));
+        }
+        if !cut_off {
+            let (to, outcome, seconds, failure) = (step.series.clone(), Outcome::Done, 1.0, None);
+            say(RecordBody::RestoreEnded { to, services, outcome, seconds, evidence, failure });
+            return;
+        }
+    }
+}
+
 /// One schedule, from its beginning to databases that are complete.
 async fn schedule(seed: u64) {
     let mut random = Random::of(0x1eaf_0006, seed);
+    let saved = seed.is_multiple_of(SAVED);
     let (story, first) = match seed.checked_sub(EVERY_WAY) {
-        Some(way) => (whole(), usize::try_from(way).expect("small")),
-        None if seed.is_multiple_of(WHOLE) => (whole(), random.place(whole().ways())),
+        Some(way) => (whole(false), usize::try_from(way).expect("small")),
+        None if seed.is_multiple_of(WHOLE) => (whole(saved), random.place(whole(saved).ways())),
         None => {
-            let story = short(random.place(SHORT.len()));
+            let story = short(random.place(SHORT.len()), saved);
             (story, random.place(story.ways()))
         }
     };
@@ -219,8 +288,10 @@ async fn schedule(seed: u64) {
             meanwhile(&leap, &mut random).await;
         }
         let state = leap.disk.read().expect("readable").state;
+        points_are_what_the_journal_says(&leap, &state);
         let drift = reconcile(&leap.world.plan, &state, &leap.world.observation(), "");
         assert_eq!(drift, [], "an interruption reads as drift");
+        bring_back_what_cannot_go_on(&leap, &mut random).await;
         for (step, count) in say_what_is_so(&leap) {
             *words.entry(step).or_default() += count;
         }
@@ -241,6 +312,11 @@ async fn holds(leap: &Leap, story: &Story, words: &BTreeMap<StepId, usize>) {
     assert_eq!(world.standing(), story.standing, "the databases stand where an undisturbed run leaves them");
     assert_eq!(world.left(), BTreeMap::new(), "rows are left");
     assert_eq!(world.beside(), [], "a command was launched while one of its step worked");
+    assert_eq!(world.ruins(), [] as [String; 0], "a database was touched that stood nowhere, or was dumped");
+    assert_eq!(world.half(), BTreeSet::new(), "a database stands nowhere");
+    points_are_what_the_journal_says(leap, state);
+    let saves = world.plan.steps().filter(|(.., step)| step.saves().is_some());
+    assert_eq!(state.points.len(), saves.count(), "restore points are missing");
     let deeds = world.runner.deeds(0);
     let began = |step: &StepId| -> Vec<&Deed> {
         deeds.iter().filter(|deed| deed.id.step == *step && deed.end != DeedEnd::NeverBegan).collect()
@@ -251,10 +327,13 @@ async fn holds(leap: &Leap, story: &Story, words: &BTreeMap<StepId, usize>) {
         let commands = matches!(step.action, Action::Run(_) | Action::Drain(_));
         assert!(skipped || !commands || worked.contains(&step.id), "{} was lost", step.id);
         if step.effect == Effect::Once {
+            // What was undone may be done again.
+            let undone = world.undone(&step.id);
+            let began = || began(&step.id).into_iter().filter(|deed| !undone.contains(&deed.id));
             let allowed = 1 + words.get(&step.id).copied().unwrap_or(0);
-            let times = began(&step.id).len();
+            let times = began().count();
             assert!(times <= allowed, "{} began {times} times, and {allowed} were allowed", step.id);
-            let whole = began(&step.id).iter().filter(|deed| deed.end == DeedEnd::Whole && !deed.idle).count();
+            let whole = began().filter(|deed| deed.end == DeedEnd::Whole && !deed.idle).count();
             assert!(whole <= 1, "{} did its work {whole} times", step.id);
         }
     }
@@ -283,7 +362,7 @@ fn share(share: u64) {
                 Vec::new()
             }
         }
-        (None, Some(all)) if all == "all" => (EVERY_WAY..EVERY_WAY + whole().ways() as u64).collect(),
+        (None, Some(all)) if all == "all" => (EVERY_WAY..EVERY_WAY + whole(false).ways() as u64).collect(),
         (None, count) => (0..count.map_or(SCHEDULES, number)).collect(),
     };
     let seeds: Vec<u64> =

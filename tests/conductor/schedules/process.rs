@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use leapfrog::conduct::{Conclusion, Conductor, Connections, DatabaseReader, EventSink, Settings, Signal};
+use leapfrog::conduct::{
+    Conclusion, Conductor, Connections, DatabaseReader, EventSink, RestorePoints, Settings, Signal,
+};
 use leapfrog::journal::{CrashPoint, CrashingJournal, Event, JournalDisk, RecordBody, RecordLog};
-use leapfrog::model::ImageReference;
+use leapfrog::model::{ConnectionUrl, ImageReference, Secret};
 use leapfrog::plan::Plan;
 use leapfrog::runner::PinnedImage;
 use leapfrog::runner::scripted::{DeathPoint, Scripted};
 use tokio::sync::mpsc;
 
 use super::world::World;
-use crate::bed::{Bed, GRACE};
+use crate::bed::{Bed, GRACE, valid};
 
 /// After so long an operator ends a run in which something hangs.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
@@ -67,6 +69,20 @@ impl Leap {
             images,
             unfenced,
         }
+    }
+
+    /// Databases on a server whose schema migrations cannot be undone, where the plan has restore points.
+    fn connections(&self) -> Connections {
+        let plan = &self.world.plan;
+        if plan.steps().all(|(.., step)| step.saves().is_none()) {
+            return Connections::new(BTreeMap::new());
+        }
+        let databases = plan.hops[0].lanes.iter().flat_map(|lane| lane.standing.keys());
+        let urls = databases.map(|database| {
+            let url: ConnectionUrl = valid("mysql+pymysql://leapfrog@10.0.0.5/database");
+            (database.clone(), url.with_password(Secret::new("Secret99")))
+        });
+        Connections::new(urls.collect())
     }
 
     /// Runs a process to its end; nothing if it died.
@@ -126,12 +142,13 @@ impl Leap {
             journal,
             Arc::new(runner.clone()),
             Arc::clone(&self.world) as Arc<dyn DatabaseReader>,
-            Connections::new(BTreeMap::new()),
+            self.connections(),
             self.pinned.clone(),
             BTreeSet::new(),
             settings,
             events,
         );
+        let conductor = conductor.saving(Arc::clone(&self.world) as Arc<dyn RestorePoints>);
         let conclusion = tokio::select! {
             biased;
             () = runner.death() => None,

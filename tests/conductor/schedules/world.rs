@@ -11,6 +11,7 @@ use leapfrog::plan::{Action, DataMigration, Plan, SchemaMove, Standing, Step};
 use leapfrog::runner::scripted::{Deed, DeedEnd, Script, Scripted};
 use leapfrog::runner::{Task, TaskId};
 
+use super::saved::Points;
 use crate::random::Random;
 
 /// The rows of a step, and what each of its rounds moves if it comes to its end.
@@ -20,33 +21,40 @@ struct Rows {
     moves: BTreeMap<TaskId, u64>,
 }
 
-struct Truth {
-    random: Random,
+pub(super) struct Truth {
+    pub(super) random: Random,
     rows: BTreeMap<StepId, Rows>,
     /// How many of a hundred commands go wrong.
-    trouble: usize,
+    pub(super) trouble: usize,
     /// Commands that were launched while one of the same step worked.
     beside: Vec<TaskId>,
-    settled: Settled,
+    pub(super) settled: Settled,
+    pub(super) points: Points,
 }
 
 /// What commands made of the databases, as far as the first `known` of them have ended.
 #[derive(Clone, Default)]
-struct Settled {
+pub(super) struct Settled {
     known: usize,
-    /// Steps a command of which came to its own end and changed what it should.
-    worked: HashSet<StepId>,
+    /// Steps a command of which came to its own end and changed what it should, with the databases that show it.
+    pub(super) worked: HashSet<(StepId, DatabaseId)>,
     /// Rows that are moved.
     moved: HashMap<StepId, u64>,
 }
 
 impl Settled {
-    fn take(&mut self, deed: &Deed, rows: &BTreeMap<StepId, Rows>) {
-        if deed.end == DeedEnd::Whole && !deed.idle {
-            self.worked.insert(deed.id.step.clone());
+    fn take(&mut self, deed: &Deed, world: &World, rows: &BTreeMap<StepId, Rows>, points: &Points) {
+        if deed.end != DeedEnd::Whole || deed.idle {
+            return;
+        }
+        let stays = |database: &&DatabaseId| !points.undone.contains(&(deed.id.clone(), (*database).clone()));
+        let databases = world.changes.get(&deed.id.step).into_iter().flatten();
+        let mut stay = databases.filter(stays).peekable();
+        if stay.peek().is_some() {
             let moved = rows.get(&deed.id.step).and_then(|rows| rows.moves.get(&deed.id));
             *self.moved.entry(deed.id.step.clone()).or_default() += moved.copied().unwrap_or(0);
         }
+        self.worked.extend(stay.map(|database| (deed.id.step.clone(), database.clone())));
     }
 }
 
@@ -54,6 +62,8 @@ impl Settled {
 pub(super) struct World {
     pub(super) plan: Arc<Plan>,
     pub(super) runner: Scripted,
+    /// The databases that each step's command changes.
+    pub(super) changes: BTreeMap<StepId, BTreeSet<DatabaseId>>,
     truth: Mutex<Truth>,
 }
 
@@ -67,14 +77,27 @@ impl World {
             (step.id.clone(), Rows { all, moves: BTreeMap::new() })
         });
         let rows = rows.collect();
-        let truth = Truth { random, rows, trouble: 0, beside: Vec::new(), settled: Settled::default() };
-        let world = Arc::new(Self { plan, runner: Scripted::default(), truth: Mutex::new(truth) });
+        let points = Points::default();
+        let truth = Truth { random, rows, trouble: 0, beside: Vec::new(), settled: Settled::default(), points };
+        let changes = plan.steps().map(|(_, lane, step)| {
+            let databases = match &step.action {
+                Action::Run(run) => match &run.schema {
+                    Some(schema) => schema.databases.keys().cloned().collect(),
+                    None => lane.standing.keys().cloned().collect(),
+                },
+                Action::Drain(migration) => [migration.database.clone()].into(),
+                Action::Check(_) | Action::Verify(_) | Action::Save(_) => BTreeSet::new(),
+            };
+            (step.id.clone(), databases)
+        });
+        let changes = changes.collect();
+        let world = Arc::new(Self { plan, runner: Scripted::default(), changes, truth: Mutex::new(truth) });
         let weak = Arc::downgrade(&world);
         world.runner.plays(move |task| weak.upgrade().map(|world| world.play(task)));
         world
     }
 
-    fn truth(&self) -> MutexGuard<'_, Truth> {
+    pub(super) fn truth(&self) -> MutexGuard<'_, Truth> {
         self.truth.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,42 +111,50 @@ impl World {
         self.truth().beside.clone()
     }
 
-    fn step(&self, id: &StepId) -> &Step {
+    pub(super) fn step(&self, id: &StepId) -> &Step {
         let found = self.plan.steps().find(|(_, _, step)| step.id == *id);
         found.map(|(_, _, step)| step).unwrap_or_else(|| panic!("no step {id}"))
     }
 
     /// What commands made of the databases by now.
-    fn now(&self) -> Settled {
+    pub(super) fn now(&self) -> Settled {
         let mut truth = self.truth();
-        let Truth { settled, rows, .. } = &mut *truth;
+        let Truth { settled, rows, points, .. } = &mut *truth;
         let deeds = self.runner.deeds(settled.known);
         let ended = deeds.iter().take_while(|deed| matches!(deed.end, DeedEnd::Whole | DeedEnd::Cut)).count();
         for deed in &deeds[..ended] {
-            settled.take(deed, rows);
+            settled.take(deed, self, rows, points);
         }
         settled.known += ended;
         let mut now = settled.clone();
         for deed in &deeds[ended..] {
-            now.take(deed, rows);
+            now.take(deed, self, rows, points);
         }
         now
     }
 
-    /// Steps a command of which changed what it should.
+    /// Steps a command of which changed what it should, in all of its databases.
     pub(super) fn worked(&self) -> HashSet<StepId> {
-        self.now().worked
+        let worked = self.now().worked;
+        let whole = |(step, databases): &(&StepId, &BTreeSet<DatabaseId>)| {
+            databases.iter().all(|database| worked.contains(&((*step).clone(), database.clone())))
+        };
+        self.changes.iter().filter(whole).map(|(step, _)| step.clone()).collect()
     }
 
     /// Where every database stands.
     pub(super) fn standing(&self) -> BTreeMap<DatabaseId, Heads> {
         let databases = self.plan.hops[0].lanes.iter().flat_map(|lane| lane.standing.keys());
-        let worked = self.worked();
+        let worked = self.now().worked;
         databases.map(|database| (database.clone(), self.stands(database, &worked))).collect()
     }
 
     /// Where a database stands once these steps worked.
-    fn stands(&self, database: &DatabaseId, worked: &HashSet<StepId>) -> Heads {
+    pub(super) fn stands(&self, database: &DatabaseId, worked: &HashSet<(StepId, DatabaseId)>) -> Heads {
+        if self.truth().points.half.contains(database) {
+            return Heads::default();
+        }
+        let worked = |step: &StepId| worked.contains(&(step.clone(), database.clone()));
         let mut heads: Option<Heads> = None;
         for lane in
             self.plan.hops.iter().filter_map(|hop| hop.lanes.iter().find(|lane| lane.service == database.service))
@@ -137,10 +168,10 @@ impl World {
             let about = lane.steps.iter().filter_map(|step| Some((step, schema(step)?.databases.get(database)?)));
             let about: Vec<_> = about.collect();
             let Some((_, target)) = about.last().filter(|(_, target)| !heads.stand_at(&target.heads)) else { continue };
-            if about.iter().all(|(step, _)| worked.contains(&step.id)) {
+            if about.iter().all(|(step, _)| worked(&step.id)) {
                 *heads = target.heads.clone();
             } else {
-                let reached = about.iter().filter(|(step, _)| worked.contains(&step.id));
+                let reached = about.iter().filter(|(step, _)| worked(&step.id));
                 heads.alembic.extend(reached.flat_map(|(_, target)| target.reaches.iter().cloned()));
             }
         }
@@ -179,6 +210,14 @@ impl World {
         if self.runner.deeds(known).iter().any(works) {
             self.truth().beside.push(task.id.clone());
         }
+        let half = |database: &&DatabaseId| database.service == step.id.service;
+        let half = self.truth().points.half.iter().find(half).cloned();
+        if let Some(database) = half {
+            self.truth().points.ruins.push(format!("{} began while {database} stood nowhere", step.id));
+        }
+        if self.has_debris(&step.id) {
+            return Script::ends(1).err("ERROR Duplicate column name").after(Duration::from_secs(2)).idle();
+        }
         let (script, shows) = match &step.action {
             Action::Run(_) => (Script::ends(0), schema(step).is_some_and(|schema| self.would_move(schema))),
             Action::Drain(migration) => self.round(task, step, migration),
@@ -191,7 +230,9 @@ impl World {
         if truth.random.place(100) >= truth.trouble {
             return script;
         }
-        match truth.random.place(8) {
+        // Engines that die are part of the stories that have a way back.
+        let kinds = if truth.points.saved.is_empty() { 8 } else { 11 };
+        match truth.random.place(kinds) {
             0 => Script::ends(1).err("ERROR it went wrong").after(pause).idle(),
             // It worked, and says that it did not.
             1 => Script::ends(1).err("ERROR it went wrong").after(pause),
@@ -200,6 +241,9 @@ impl World {
             4 => Script::hangs().out("at work"),
             5 => Script::hangs().deaf(),
             6 => script.repeats(),
+            8 => Script::ends(137).after(pause).idle(),
+            9 => Script::ends(137).engine_left().after(pause),
+            10 => Script::ends(255).engine_left().after(pause),
             // A lie, where the databases can tell; what nobody can see nobody can ask for.
             _ if shows => script.idle(),
             _ => script,
@@ -208,7 +252,7 @@ impl World {
 
     /// Whether a database of the step does not stand where the step takes it.
     fn would_move(&self, schema: &SchemaMove) -> bool {
-        let worked = self.worked();
+        let worked = self.now().worked;
         schema.databases.iter().any(|(id, target)| {
             let heads = self.stands(id, &worked);
             !heads.stand_at(&target.heads) && !target.reaches.is_subset(&heads.alembic)
@@ -239,7 +283,7 @@ fn counted(migration: &DataMigration) -> Option<&leapfrog::catalog::Remainder> {
     migration.remainders.iter().find(|rows| rows.moved)
 }
 
-fn schema(step: &Step) -> Option<&SchemaMove> {
+pub(super) fn schema(step: &Step) -> Option<&SchemaMove> {
     match &step.action {
         Action::Run(run) => run.schema.as_ref(),
         _ => None,
@@ -256,7 +300,7 @@ fn succeeds() -> Script {
 #[async_trait::async_trait]
 impl DatabaseReader for World {
     async fn heads(&self, database: &DatabaseId) -> Result<Heads, Unreachable> {
-        Ok(self.stands(database, &self.worked()))
+        Ok(self.stands(database, &self.now().worked))
     }
 
     async fn tables(&self, _: &DatabaseId) -> Result<u64, Unreachable> {
