@@ -1,9 +1,11 @@
 //! The real leap: real releases in real images from a real registry, real `*-manage` commands, a real
 //! MariaDB with work pending. `make test` brings the test bed up and runs this.
 
-mod bed;
 // The longest first: tests begin in the order of their names.
+mod back;
+mod bed;
 mod complete;
+mod dumps;
 mod failing;
 mod others;
 mod outages;

@@ -1,139 +1,11 @@
-//! Restore points of a real leap: after every release databases come back as they were dumped, and the leap goes on
-//! from there to its end.
+//! Restore points of a real leap that something happens to: a dump that is killed, a right that is missing, a schema
+//! migration that dies.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
 use crate::bed::{Cloud, testbed};
-
-const SERVICES: &str = "keystone,placement";
-const LEAP: &[&str] = &["--from", "2023.1", "--to", "2024.1", "--only", SERVICES, "--yes"];
-
-/// A cloud whose file asks for restore points, and whose user may prove them.
-fn cloud(name: &str) -> Cloud {
-    let cloud = Cloud::new(name, 10);
-    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  keep: 9\n");
-    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
-    cloud
-}
-
-/// Everything in a database as the server's own client tells it.
-fn contents(cloud: &Cloud, database: &str) -> String {
-    let output = Command::new("mariadb-dump")
-        .args(["--no-defaults", "--skip-dump-date", "--order-by-primary", "--routines", "--triggers", "--hex-blob"])
-        .args(server())
-        .arg(format!("{}_{database}", cloud.name))
-        .output()
-        .expect("mariadb-dump runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// What a dump of leapfrog's holds.
-fn dumped(cloud: &Cloud, point: &str) -> String {
-    let path = cloud.directory.path().join(format!("state/restore-points/{point}.sql.zst"));
-    let mode = std::fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions();
-    assert_eq!(mode.mode() & 0o777, 0o600);
-    let output = Command::new("zstd").arg("-dcq").arg(&path).output().expect("zstd runs");
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// The rows and definitions of a dump, whichever order tables and statements around them have.
-fn lines(dump: &str) -> BTreeMap<String, u32> {
-    let mut lines = BTreeMap::new();
-    for line in dump.lines().filter(|line| !line.starts_with("--") && !line.starts_with("/*")) {
-        *lines.entry(line.to_owned()).or_default() += 1;
-    }
-    lines
-}
-
-/// The restore points of a hop that are in the journal, by database.
-fn points(cloud: &Cloud, series: &str) -> BTreeMap<String, Value> {
-    let mut points = BTreeMap::new();
-    for record in cloud.journal() {
-        let Some(point) = record["evidence"].get(0).map(|piece| &piece["restore-point"]) else { continue };
-        if point.is_object() && record["step"].as_str().is_some_and(|step| step.starts_with(series)) {
-            points.insert(point["database"].as_str().expect("a name").to_owned(), point.clone());
-        }
-    }
-    points
-}
-
-#[test]
-#[ignore = "needs the test bed"]
-fn after_every_release_databases_come_back_as_they_were_dumped_and_the_leap_completes_from_there() {
-    let cloud = cloud("back");
-    let before: BTreeMap<&str, String> = ["keystone", "placement"].map(|name| (name, contents(&cloud, name))).into();
-    cloud.leapfrog(LEAP).ended(0).said(&["restore point"]);
-    let after: BTreeMap<&str, String> = ["keystone", "placement"].map(|name| (name, contents(&cloud, name))).into();
-    for series in ["2024.1", "2023.2", "2023.1"] {
-        let taken = points(&cloud, series);
-        assert_eq!(taken.keys().collect::<Vec<_>>(), ["keystone", "placement"], "{series}");
-        cloud.leapfrog(&["restore", "--to", series, "--yes"]).ended(0).said(&["keystone is back at"]);
-        for (database, point) in &taken {
-            assert_eq!(point["proof"], "full");
-            let now = format!("restored {database} to before {series}");
-            let dump = dumped(&cloud, point["point"].as_str().expect("a name"));
-            // A dump of now, made as leapfrog makes them.
-            let again = Command::new("mariadb-dump")
-                .arg("--no-defaults")
-                .args(["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--skip-dump-date"])
-                .args(["--default-character-set=utf8mb4", "--no-tablespaces", "--max-allowed-packet=1G"])
-                .args(server())
-                .arg(format!("{}_{database}", cloud.name))
-                .output()
-                .expect("mariadb-dump runs");
-            assert!(lines(&dump) == lines(&String::from_utf8(again.stdout).expect("UTF-8")), "{now}: it differs");
-            if series == "2023.1" {
-                assert!(contents(&cloud, database) == before[database.as_str()], "{now}: not as before the leap");
-            }
-        }
-        cloud.leapfrog(LEAP).ended(0);
-        for (database, contents_then) in &after {
-            let lines_of = |text: &str| lines(text).len();
-            assert_eq!(lines_of(&contents(&cloud, database)), lines_of(contents_then), "{database} after {series}");
-        }
-        assert_eq!(cloud.heads("placement").len(), 1);
-        cloud.leapfrog(&["verify", "--at", "2024.1", "--only", SERVICES]).ended(0);
-    }
-    let list = cloud.leapfrog(&["restore", "--list"]).ended(0).stdout;
-    assert_eq!(list.matches("proof full").count(), 6, "{list}");
-    // Scratch databases are gone, and no file tells the password.
-    no_scratch(&cloud);
-    for (path, bytes) in cloud.state() {
-        let found = bytes.windows(cloud.password.len()).any(|window| window == cloud.password.as_bytes());
-        assert!(!found, "the password is in {}", path.display());
-    }
-    cloud.leapfrog(&["status"]).ended(0);
-}
-
-/// The scratch databases of a cloud are gone; other tests may have theirs.
-fn no_scratch(cloud: &Cloud) {
-    let environment = crate::bed::environment();
-    let (host, port) = (environment["mariadb"]["host"].as_str().expect("a host"), &environment["mariadb"]["port"]);
-    for database in ["keystone", "placement"] {
-        let url = format!("mysql+pymysql://u@{host}:{port}/{}_{database}", cloud.name).parse().expect("a URL");
-        let name = leapfrog::database::scratch_name(&url);
-        let found = testbed(&["sql", "mysql"], &format!("SHOW DATABASES LIKE '{name}'"));
-        assert_eq!(found.lines().count(), 0, "{found}");
-    }
-}
-
-/// Where the test bed's server is, as clients take it.
-fn server() -> [String; 3] {
-    let environment = crate::bed::environment();
-    let mariadb = &environment["mariadb"];
-    [
-        format!("--host={}", mariadb["host"].as_str().expect("a host")),
-        format!("--port={}", mariadb["port"]),
-        format!("--user={}", mariadb["root_user"].as_str().expect("a user")),
-    ]
-}
+use crate::dumps::{no_scratch, points};
 
 #[test]
 #[ignore = "needs the test bed"]
@@ -182,7 +54,30 @@ fn a_dump_that_was_killed_is_made_anew_and_a_missing_right_is_said_before_anythi
         .filter_map(|(path, _)| Some(path.strip_prefix(&directory).ok()?.file_name()?.to_str()?.to_owned()))
         .collect();
     assert_eq!(names.len(), 2, "what was cut off is gone: {names:?}");
-    no_scratch(&cloud);
+    no_scratch(&cloud, &["placement"]);
+}
+
+/// Kills the container of a step as soon as there is one.
+fn kill_container(cloud: &Cloud, step: &str) {
+    let docker = |arguments: &[&str]| {
+        let mut command = Command::new("docker");
+        if let Some(host) = crate::bed::environment()["docker_host"].as_str() {
+            command.env("DOCKER_HOST", host);
+        }
+        command.args(arguments).output().expect("docker runs")
+    };
+    let (of_cloud, of_step) = (format!("label=leapfrog.cloud={}", cloud.name), format!("label=leapfrog.step={step}"));
+    let filters = ["--filter", &of_cloud, "--filter", &of_step];
+    let began = std::time::Instant::now();
+    loop {
+        let found = docker(&[&["ps", "-q"][..], &filters[..]].concat());
+        let container = String::from_utf8(found.stdout).expect("text").trim().to_owned();
+        if !container.is_empty() && docker(&["kill", &container]).status.success() {
+            return;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(300), "{step} never began");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 #[test]
@@ -193,25 +88,7 @@ fn a_schema_migration_that_is_killed_goes_back_to_its_restore_point_and_is_done_
     testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
     let leap = &["--from", "2023.1", "--to", "2023.2", "--only", "placement", "--yes"];
     let child = cloud.command(leap).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("leapfrog runs");
-    let docker = |arguments: &[&str]| {
-        let mut command = Command::new("docker");
-        if let Some(host) = crate::bed::environment()["docker_host"].as_str() {
-            command.env("DOCKER_HOST", host);
-        }
-        command.args(arguments).output().expect("docker runs")
-    };
-    let cloud_label = format!("label=leapfrog.cloud={}", cloud.name);
-    let filters = ["--filter", &cloud_label, "--filter", "label=leapfrog.step=2023.2/placement/db-sync"];
-    let began = std::time::Instant::now();
-    loop {
-        let found = docker(&[&["ps", "-q"][..], &filters[..]].concat());
-        let container = String::from_utf8(found.stdout).expect("text").trim().to_owned();
-        if !container.is_empty() && docker(&["kill", &container]).status.success() {
-            break;
-        }
-        assert!(began.elapsed() < std::time::Duration::from_secs(300), "the schema migration never began");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    kill_container(&cloud, "2023.2/placement/db-sync");
     let told = crate::bed::Told::from(child.wait_with_output().expect("ended")).ended(0);
     told.said(&["brought back placement to where 2023.2 began", "since 2023.2/placement/db-sync died"]);
     let journal = cloud.journal();
@@ -220,4 +97,104 @@ fn a_schema_migration_that_is_killed_goes_back_to_its_restore_point_and_is_done_
     assert_eq!(of("restore-ended")[0]["outcome"], "done");
     assert_eq!(of("restore-ended")[0]["evidence"][0]["restored"]["compared"], "full");
     cloud.leapfrog(&["verify", "--at", "2023.2", "--only", "placement"]).ended(0);
+}
+
+/// Runs a leap whose restore points are on a small disk: first on one that is too small, then on one that gets full in
+/// the middle of the dump, then with room.
+const SMALL_DISK: &str = r#"
+set -u
+points=$1; shift
+mkdir -p "$points"
+mount -t tmpfs -o size=4m tmpfs "$points" || exit 99
+"$@"; echo "small: $?"
+mount -o remount,size=128m "$points" || exit 99
+"$@" & leap=$!
+until [ -n "$(find "$points" -name '*.part' -size +0)" ]; do sleep 0.01; kill -0 $leap || exit 98; done
+cat /dev/zero > "$points/filler" 2>/dev/null
+wait $leap; echo "full: $?"
+echo "left: $(find "$points" -type f ! -name filler | wc -l)"
+rm "$points/filler"
+"$@"; echo "room: $?"
+"$1" restore --list --config leapfrog.yaml
+"#;
+
+#[test]
+#[ignore = "needs the test bed"]
+fn a_disk_without_room_for_a_dump_is_refused_and_one_that_gets_full_leaves_no_half_dump() {
+    let cloud = Cloud::new("dumpfull", 10);
+    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  policy: start\n  directory: points\n");
+    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    // Digits that hardly get smaller, enough to dump for a while.
+    cloud.sql(
+        "placement",
+        "CREATE TABLE filler (id BIGINT PRIMARY KEY, noise TEXT);
+         INSERT INTO filler SELECT seq, CONCAT(SHA2(seq, 512), SHA2(-seq, 512), SHA2(seq + 0.5, 512))
+         FROM seq_1_to_120000;
+         ANALYZE TABLE filler",
+    );
+    let leap = cloud.command(&["--from", "2023.1", "--to", "2023.1", "--only", "placement", "--yes"]);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", SMALL_DISK, "sh"]).arg(cloud.directory.path().join("points"));
+    command.arg(leap.get_program()).args(leap.get_args()).current_dir(cloud.directory.path());
+    command.env("LANG", "C.UTF-8").env_remove("LEAPFROG_CONFIG").stdin(Stdio::null());
+    let output = command.output().expect("unshare runs (util-linux); it needs root");
+    let told = crate::bed::Told::from(output).ended(0);
+    let all = format!("{}\n{}", told.stdout, told.stderr);
+    assert!(told.stdout.contains("small: 3"), "{all}");
+    assert!(told.stdout.contains("full: 4") && told.stdout.contains("left: 0\n"), "{all}");
+    assert!(told.stdout.contains("room: 0"), "{all}");
+    assert_eq!(told.stdout.matches("proof full").count(), 1, "{all}");
+    let _ = told.said(&["find room in", "4 MB are free", "No space left on device", "look at the disk's space"]);
+    no_scratch(&cloud, &["placement"]);
+    let taken = points(&cloud, "2023.1");
+    assert!(taken["placement"]["point"].as_str().is_some_and(|name| name.ends_with(".2")), "{taken:?}");
+}
+
+#[test]
+#[ignore = "needs the test bed"]
+fn a_way_back_in_whose_middle_leapfrog_dies_is_gone_by_the_same_command_and_nothing_else_begins_before() {
+    let cloud = Cloud::new("halfback", 10);
+    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  policy: every-hop\n");
+    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    cloud.sql(
+        "placement",
+        "CREATE TABLE filler (id BIGINT PRIMARY KEY, noise TEXT);
+         INSERT INTO filler SELECT seq, REPEAT(SHA2(seq, 512), 8) FROM seq_1_to_60000",
+    );
+    let leap = ["--from", "2023.1", "--to", "2023.2", "--only", "placement", "--yes"];
+    let mut child = cloud
+        .command(&leap)
+        .args(["-o", "jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("leapfrog runs");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    for line in lines {
+        let line = line.expect("text");
+        if line.contains("step-started") && line.contains("2023.2/placement/db-sync") {
+            kill_container(&cloud, "2023.2/placement/db-sync");
+        }
+        if line.contains("restore-started") {
+            break;
+        }
+    }
+    // Its tables are gone, or half of them are there again.
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(cloud.journal().iter().all(|record| record["event"] != "restore-ended"), "it was killed too late");
+    let rows = cloud.sql("placement", "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'filler'");
+    let whole = rows.trim() == "1" && cloud.sql("placement", "SELECT COUNT(*) FROM filler").trim() == "60000";
+    assert!(!whole || cloud.heads("placement").is_empty(), "nothing was half brought back, so this proves nothing");
+    cloud.leapfrog(&["--from", "auto", "--to", "2023.2", "--only", "placement", "--yes", "--fresh"]).ended(3).said(&[
+        "did not end well",
+        "they stand nowhere",
+        "leapfrog restore --to 2023.2 --service placement",
+    ]);
+    let told = cloud.leapfrog(&leap).ended(0);
+    told.said(&["brought back placement to where 2023.2 began"]);
+    assert_eq!(cloud.number("placement", "SELECT COUNT(*) FROM filler"), 60000);
+    cloud.leapfrog(&["verify", "--at", "2023.2", "--only", "placement"]).ended(0);
+    assert_eq!(cloud.containers(), 0);
 }
