@@ -228,7 +228,7 @@ impl Guard {
                     let text = format!("the lock in database {id} is lost: {why}");
                     let _ = signals.send(Signal::LockLost { text });
                     let of_server = match why {
-                        Loss::Broken(_) => !has_run_on(&url, timeout, taken.elapsed()).await,
+                        Loss::Broken(_) => !has_run_on(&url, timeout, taken.elapsed(), lock.server()).await,
                         Loss::Given(_) => false,
                     };
                     if of_server { &away } else { &gone }.store(true, Ordering::Relaxed);
@@ -240,14 +240,15 @@ impl Guard {
     }
 }
 
-/// Whether the server answers and has been running for `since`: then it did not go away, and somebody ended the
-/// session that held the lock.
-async fn has_run_on(url: &ConnectionUrl, timeout: Duration, since: Duration) -> bool {
+/// Whether the server that held the lock answers and has been running for `since`: then it did not go away, and somebody
+/// ended the session that held the lock. Another server that answers in its place has taken over from it.
+async fn has_run_on(url: &ConnectionUrl, timeout: Duration, since: Duration, server: Option<&str>) -> bool {
     let asking = async {
         let mut connection = connect(url, timeout).await.ok()?;
+        let same = server.is_none() || connection.server_mark().await.ok().as_deref() == server;
         let uptime = connection.uptime().await.ok();
         connection.close().await;
-        uptime
+        uptime.filter(|_| same)
     };
     tokio::time::timeout(timeout, asking).await.ok().flatten().is_some_and(|uptime| uptime >= since)
 }

@@ -114,6 +114,21 @@ impl Connection {
         seconds.map(Duration::from_secs)
     }
 
+    /// Which server this is, so that another one at the same address is told from it; for PostgreSQL also since when it
+    /// runs. The same for a file, always.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub async fn server_mark(&mut self) -> Result<String, QueryError> {
+        let query = match self.engine() {
+            Engine::Mysql => "SELECT CONCAT_WS('/', @@hostname, @@port, @@server_id)",
+            Engine::Postgresql => "SELECT concat_ws('/', inet_server_port(), pg_postmaster_start_time())",
+            Engine::Sqlite => "SELECT 'file'",
+        };
+        self.value(query).await
+    }
+
     /// How many tables the database holds, those of the engine itself left out.
     ///
     /// On MySQL the server shows a user only the tables the user has some right to; PostgreSQL counts

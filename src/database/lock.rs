@@ -137,6 +137,8 @@ pub struct DatabaseLock {
     held: Held,
     /// The server's number of the session that holds the lock; absent for SQLite.
     session: Option<u64>,
+    /// Which server holds it; absent for SQLite, and where it did not say.
+    server: Option<String>,
     /// Whether a question may be without its answer.
     asking: bool,
 }
@@ -167,6 +169,11 @@ impl DatabaseLock {
     /// The server's number of the session that holds the lock; absent for SQLite.
     pub fn session(&self) -> Option<u64> {
         self.session
+    }
+
+    /// Which server holds the lock, as [`Connection::server_mark`] tells it; absent for SQLite.
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
     }
 
     /// Returns when the lock is lost, and why; never for a file.
@@ -241,7 +248,8 @@ async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder)
             holder.line()
         );
         let session = cell(1).and_then(|id| id.parse().ok());
-        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, asking: false });
+        let server = connection.server_mark().await.ok();
+        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, server, asking: false });
     }
     let query =
         format!("SELECT ID, USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK('{name}')");
@@ -283,7 +291,8 @@ async fn lock_postgresql(mut connection: Connection, holder: &Holder) -> Result<
     if cell(0).as_deref() == Some("1") {
         let watch = format!("SELECT count(*) {held} AND l.pid = pg_backend_pid()");
         let session = cell(1).and_then(|id| id.parse().ok());
-        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, asking: false });
+        let server = connection.server_mark().await.ok();
+        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, server, asking: false });
     }
     let rows =
         connection.rows(&format!("SELECT a.pid, a.usename, a.client_addr::text, a.application_name {held}")).await?;
@@ -325,7 +334,7 @@ fn lock_file(database: &str, holder: &Holder) -> Result<DatabaseLock, LockError>
         }
         let write = file.set_len(0).and_then(|()| writeln!(file, "{}", holder.line()));
         write.map_err(failed)?;
-        return Ok(DatabaseLock { held: Held::File(file, path.clone()), session: None, asking: false });
+        return Ok(DatabaseLock { held: Held::File(file, path.clone()), session: None, server: None, asking: false });
     }
 }
 

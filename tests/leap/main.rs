@@ -7,6 +7,7 @@ mod bed;
 mod complete;
 mod dumps;
 mod failing;
+mod failover;
 mod others;
 mod outages;
 mod proofs;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
@@ -36,19 +36,22 @@ impl Gate {
 /// A relay; it ends with the value.
 pub(crate) struct Relay {
     gate: Gate,
+    /// The server's port, for a relay to one.
+    port: Arc<AtomicU16>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Relay {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Self { gate: Gate::default(), runtime: runtime.expect("a runtime") }
+        Self { gate: Gate::default(), port: Arc::default(), runtime: runtime.expect("a runtime") }
     }
 
     /// Before a server on 127.0.0.1; the relay's port.
     pub(crate) fn to_port(port: u16) -> (Self, u16) {
         let relay = Self::new();
-        let gate = relay.gate.clone();
+        relay.port.store(port, Ordering::SeqCst);
+        let (gate, port) = (relay.gate.clone(), Arc::clone(&relay.port));
         let listener = relay.runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let own = listener.local_addr().expect("an address").port();
         relay.runtime.spawn(async move {
@@ -57,7 +60,7 @@ impl Relay {
                 if gate.away.load(Ordering::SeqCst) {
                     continue;
                 }
-                let gate = gate.clone();
+                let (gate, port) = (gate.clone(), port.load(Ordering::SeqCst));
                 tokio::spawn(async move {
                     let server = SocketAddr::from(([127, 0, 0, 1], port));
                     if let Ok(server) = TcpStream::connect(server).await {
@@ -105,6 +108,11 @@ impl Relay {
     pub(crate) fn cut(&self) {
         self.gate.away.store(true, Ordering::SeqCst);
         self.gate.cut.notify_waiters();
+    }
+
+    /// Leads to another server from now on, as an address that fails over does; what is connected stays where it is.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.port.store(port, Ordering::SeqCst);
     }
 
     /// Lets connections through again.
