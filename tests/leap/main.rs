@@ -9,6 +9,7 @@ mod complete;
 mod dumps;
 mod failing;
 mod failover;
+mod once;
 mod others;
 mod outages;
 mod proofs;
