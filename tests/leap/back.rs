@@ -1,8 +1,8 @@
 //! The way back after every release of a real leap of all seven services, nova's API database and all of its cells
 //! included: the databases come back as they were dumped, table by table, and the leap goes on from there to its end.
 //!
-//! From the end it goes back by one release, by another, forward to the end again, and back to where it began. So each
-//! release's restore points are tried and every database is compared after each, and no release is done more than twice.
+//! From the end it goes back by one release, forward to the end again, and back release by release to where it began. So
+//! each release's restore points are tried, every database is compared after each, and only the last release is done twice.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -97,14 +97,12 @@ fn after_every_release_all_databases_come_back_as_they_were_dumped_and_the_leap_
         DATABASES.iter().map(|(_, database)| (*database, contents(&cloud, database))).collect();
     cloud.leapfrog(&LEAP).ended(0);
     let complete = shapes(&cloud);
-    for series in ["2024.2", "2024.1"] {
-        goes_back(&cloud, series);
-    }
-    assert!(shapes(&cloud) != complete, "two releases changed nothing, so bringing back what they did proves nothing");
+    goes_back(&cloud, "2024.2");
+    assert!(shapes(&cloud) != complete, "2024.2 changed nothing, so bringing back what it did proves nothing");
     cloud.leapfrog(&LEAP).ended(0);
     assert!(shapes(&cloud) == complete, "the leap ends elsewhere than one of which nothing was undone");
     cloud.leapfrog(&["verify", "--at", "2024.2"]).ended(0);
-    for series in ["2023.2", "2023.1"] {
+    for series in ["2024.1", "2023.2", "2023.1"] {
         goes_back(&cloud, series);
     }
     for (id, database) in DATABASES {
