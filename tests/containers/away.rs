@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use leapfrog::model::Secret;
 use leapfrog::runner::containers::{ContainerSettings, Containers};
-use leapfrog::runner::{Runner, RunnerErrorKind};
+use leapfrog::runner::{PrivateFile, Runner, RunnerErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -142,7 +143,8 @@ async fn a_task_whose_start_was_not_confirmed_runs_once() {
     let containers = Containers::connect(relay.settings.clone()).unwrap();
     for (round, lost) in [(1, "/containers/create"), (2, "/start"), (3, "/archive")] {
         *relay.lost.lock().unwrap() = Some(lost);
-        let task = run.shell(&image, round, "echo once; sleep 1; exit 3");
+        let mut task = run.shell(&image, round, "echo once; sleep 1; exit 3");
+        task.files = vec![PrivateFile { path: "/etc/service/private.conf".into(), content: Secret::new("a") }];
         let handle = match containers.launch(&task).await {
             Ok(handle) => handle,
             // Nothing was started, and nothing is left: launching again is safe.
