@@ -348,7 +348,7 @@ fn advice(words: &str, python: &str) -> String {
         );
     }
     if lower.contains("no space left") {
-        return "Make room: an environment takes about half a gigabyte, less where it shares files with others. \
+        return "Make room: an environment takes about 350 MiB, less where it shares files with others. \
                 `leapfrog env remove --unused` removes those that nobody needs."
             .to_owned();
     }

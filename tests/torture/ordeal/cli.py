@@ -132,8 +132,12 @@ class Torture:
         code, told = leap.command("sweep")
         if code != DONE:
             wrong.append(f"sweep ended with {code}: {told.strip()}")
-        if left := self.place.containers():
-            wrong.append(f"{len(left)} containers are left over after a sweep")
+        if self.place.local:
+            left, what = list(leap.directory.glob("state/tasks/*/*")), "directories of tasks"
+        else:
+            left, what = self.place.containers(), "containers"
+        if left:
+            wrong.append(f"{len(left)} {what} are left over after a sweep")
         return wrong
 
     def report(self):
