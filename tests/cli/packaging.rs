@@ -15,11 +15,16 @@ fn every_command_that_is_shown_has_a_man_page_with_its_options_and_examples() {
         let text = page(&format!("leapfrog-{}", command.get_name()));
         let about = command.get_about().expect("a sentence").to_string().replace('-', "\\-").replace('\'', "\\*(Aq");
         assert!(text.contains(&about), "{about:?} is not in {text}");
+        assert!(command.get_after_help().is_none() || text.contains(".SH EXAMPLES\n.nf\nleapfrog "), "{text}");
     }
     let main = page("leapfrog");
     for exit in Exit::ALL {
-        assert!(main.contains(exit.meaning()), "{exit:?} is not in {main}");
+        assert!(
+            main.contains(&format!("{}  {}", exit.code(), exit.meaning().replace('-', "\\-"))),
+            "{exit:?} is not in {main}"
+        );
     }
+    assert!(main.contains(".SH EXIT CODES\n.nf\n0  done\n"), "{main}");
     assert!(page("leapfrog-playbooks-show").contains("leapfrog\\-playbooks\\-show"));
     assert!(!lab.path("man/leapfrog-man.1").exists(), "a hidden command has a page");
     lab.run(&["man", "nowhere"]).fails(2, &["failed to write nowhere/leapfrog.1"]);
