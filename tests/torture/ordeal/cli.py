@@ -52,6 +52,8 @@ class Torture:
         self.chance = random.Random(options.seed)
         self.ends = ["--from", "2023.1", "--to", options.target, *(["--only", options.only] if options.only else [])]
         self.results = []
+        # How long a leap in local environments takes; known once there was one.
+        self.local_seconds = 0.0
         self.leap = None
 
     def undisturbed(self):

@@ -35,11 +35,13 @@ class Place:
         # Whether databases are dumped before each release, and a half-done schema migration goes back by itself.
         self.points = points
         self.docker = None
+        self.before = ()
         # Whether commands run in environments on this machine, and not in containers.
         self.local = False
 
     def __enter__(self):
         _sweep(self.path.parent)
+        self.before = tuple(self.containers())
         with stage("a database server and a cloud of its own"):
             self.server.ensure()
             password = clouds.random_password()
@@ -110,8 +112,9 @@ class Place:
         _wait_for_end(self.server.daemon)
 
     def containers(self):
-        """Every container of this cloud, running or not."""
-        return self.engine("ps", "--all", "--quiet", "--filter", f"label=leapfrog.cloud={NAME}").split()
+        """Every container of this cloud, running or not; an earlier torture's that was cut off are its own."""
+        told = self.engine("ps", "--all", "--quiet", "--filter", f"label=leapfrog.cloud={NAME}").split()
+        return [container for container in told if container not in self.before]
 
 
 class Dockerd:
