@@ -30,7 +30,8 @@ fn of_clone() -> Option<String> {
         return None;
     }
     let reference = git(&["symbolic-ref", "--quiet", "HEAD"]);
-    for name in ["HEAD", "packed-refs"].into_iter().chain(reference.as_deref()) {
+    // The log of HEAD grows with every commit, also where its branch had no file of its own before.
+    for name in ["HEAD", "logs/HEAD", "packed-refs"].into_iter().chain(reference.as_deref()) {
         // A file that is not there would count as changed each time.
         if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).exists()) {
             println!("cargo::rerun-if-changed={path}");

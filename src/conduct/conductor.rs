@@ -10,7 +10,6 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::back::Backwards;
-use super::found::{LeftOver, sort_out};
 use super::images::ImageInspector;
 use super::patience::{Patience, Patient};
 use super::schedule::{InHand, Next, next};
@@ -20,7 +19,7 @@ use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
-use crate::runner::{FoundState, FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
+use crate::runner::{FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
 
 /// How a run is to be conducted.
 #[derive(Debug, Clone)]
@@ -64,19 +63,19 @@ pub enum ConductError {
 /// Carries out a plan.
 pub struct Conductor {
     pub(super) plan: Arc<Plan>,
-    run: RunId,
+    pub(super) run: RunId,
     pub(super) journal: Box<dyn RecordLog>,
     pub(super) runner: Arc<dyn Runner>,
     reader: Arc<dyn DatabaseReader>,
     pub(super) connections: Arc<Connections>,
     pub(super) images: BTreeMap<ImageReference, PinnedImage>,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) events: EventSink,
     pub(super) hand: InHand,
     /// Lanes' tasks of an earlier process, by step.
-    found: BTreeMap<StepId, FoundTask>,
+    pub(super) found: BTreeMap<StepId, FoundTask>,
     /// Steps whose task of the last attempt was created and never started, and is gone now.
-    never_began: BTreeSet<StepId>,
+    pub(super) never_began: BTreeSet<StepId>,
     /// What the rounds of each lane share. Hops never overlap.
     turns: BTreeMap<Service, Turns>,
     places: Places,
@@ -277,63 +276,6 @@ impl Conductor {
         self.failures.push(failure(text, advice.to_owned()));
     }
 
-    /// Looks for tasks of an earlier process, so that their steps watch them instead of launching.
-    async fn find_left_over(&mut self) -> Result<(), ConductError> {
-        if self.journal.state().steps.is_empty() {
-            return Ok(());
-        }
-        let tasks = self.runner.find(&self.run).await.map_err(ConductError::Find)?;
-        let LeftOver { unfinished, over } = sort_out(tasks, self.journal.state());
-        self.found = unfinished;
-        for task in over {
-            if self.proves_that_it_never_began(&task) {
-                // Only a task that is gone cannot be started any more.
-                if self.runner.reap(&task.handle).await.is_ok() {
-                    self.never_began.insert(task.id.step);
-                }
-            } else {
-                self.reap_later(task.handle);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the task shows that the last attempt of a step that must not be run twice changed nothing.
-    fn proves_that_it_never_began(&self, task: &FoundTask) -> bool {
-        let state = self.journal.state().steps.get(&task.id.step);
-        let last = state.is_some_and(|state| state.may_have_worked() && state.attempt == task.id.attempt);
-        let once = |step: &Step| step.id == task.id.step && step.effect == Effect::Once;
-        last && task.state == FoundState::NeverStarted && self.plan.steps().any(|(_, _, step)| once(step))
-    }
-
-    /// Why the step must not begin again, where that is so: it must not be run twice, it began, and nothing
-    /// shows that it changed nothing.
-    fn forbids(&self, step: &Step) -> Option<Failure> {
-        let state = self.journal.state().steps.get(&step.id)?;
-        let decided = self.found.contains_key(&step.id) || self.never_began.contains(&step.id);
-        if step.effect != Effect::Once || !state.may_have_worked() || decided {
-            return None;
-        }
-        let how = match state.outcome {
-            None => "nobody saw how it ended",
-            Some(_) => "it did not end well",
-        };
-        let id = &step.id;
-        Some(Failure {
-            what: format!("step {id} must not be run twice, and {how}"),
-            command: step.action.command(self.settings.batch),
-            exit: None,
-            last_lines: Vec::new(),
-            log: Some(format!("logs/{}/{}", id.series, id.service)),
-            migration: None,
-            advice: format!(
-                "find out from its log and from the database whether it was complete. If it was: `leapfrog resolve {id} \
-                 --as done`; if not, undo what it did, then `leapfrog resolve {id} --as failed`, which lets it be run \
-                 again. Then run the same command again"
-            ),
-        })
-    }
-
     /// Records that a step begins and returns its task.
     fn begin(
         &mut self,
@@ -439,7 +381,7 @@ impl Conductor {
     }
 
     /// Removes what is left of a task whose end is in the journal.
-    fn reap_later(&mut self, handle: TaskHandle) {
+    pub(super) fn reap_later(&mut self, handle: TaskHandle) {
         let runner = Arc::clone(&self.runner);
         let events = self.events.clone();
         self.reaping.spawn(async move {

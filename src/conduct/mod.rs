@@ -11,6 +11,7 @@ mod ask;
 mod back;
 mod cancel;
 mod conductor;
+mod doubt;
 mod found;
 mod images;
 mod judge;

@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-use crate::bed::{Bed, bed, watch};
+use crate::bed::{Bed, bed};
+use crate::contract::watch;
 
 struct Relay {
     settings: ContainerSettings,

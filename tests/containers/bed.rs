@@ -16,10 +16,12 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use leapfrog::model::{ImageReference, RunId};
 use leapfrog::runner::containers::{ContainerSettings, Containers};
-use leapfrog::runner::{Exit, OutputLine, PinnedImage, Runner, Task, TaskHandle, TaskId};
+use leapfrog::runner::{PinnedImage, Runner, Task};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
+
+use crate::contract;
 
 /// The engine and the registries of the test bed.
 pub(crate) struct Bed {
@@ -125,17 +127,7 @@ impl TestRun {
     }
 
     pub(crate) fn task(&self, image: &PinnedImage, round: u32, command: &[&str]) -> Task {
-        Task {
-            id: TaskId {
-                run: self.id.clone(),
-                step: "2024.1/nova/db-sync@cell1".parse().expect("a step"),
-                attempt: 1,
-                round,
-            },
-            image: image.clone(),
-            command: command.iter().map(|word| (*word).to_owned()).collect(),
-            files: Vec::new(),
-        }
+        contract::task(&self.id, image, round, command)
     }
 }
 
@@ -163,28 +155,6 @@ impl Drop for TestRun {
         });
         let _ = sweep.join();
     }
-}
-
-/// Watches a task to its end.
-pub(crate) async fn watch(containers: &Containers, handle: &TaskHandle) -> (Vec<OutputLine>, Exit) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(8);
-    let collect = async {
-        let mut lines = Vec::new();
-        while let Some(line) = receiver.recv().await {
-            lines.push(line);
-        }
-        lines
-    };
-    let (exit, lines) = tokio::join!(containers.watch(handle, sender), collect);
-    (lines, exit.expect("the end was seen"))
-}
-
-/// Launches, watches and removes a task.
-pub(crate) async fn run_task(containers: &Containers, task: &Task) -> (Vec<String>, Exit) {
-    let handle = containers.launch(task).await.expect("launched");
-    let (lines, exit) = watch(containers, &handle).await;
-    containers.reap(&handle).await.expect("removed");
-    (lines.into_iter().map(|line| line.text).collect(), exit)
 }
 
 /// Makes an image with `ballast` in it, gives it to the engine and pushes it to the registry.

@@ -12,7 +12,8 @@ use leapfrog::runner::{Runner, RunnerErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::bed::{bed, publish, watch};
+use crate::bed::{bed, publish};
+use crate::contract::watch;
 
 #[tokio::test]
 #[ignore = "needs the test bed: make test"]

@@ -8,7 +8,8 @@ use leapfrog::model::ImageReference;
 use leapfrog::runner::containers::{ContainerSettings, Containers, Pull};
 use leapfrog::runner::{FetchProgress, PinnedImage, Runner, RunnerError, RunnerErrorKind};
 
-use crate::bed::{Bed, bed, load, publish, run_task};
+use crate::bed::{Bed, bed, load, publish};
+use crate::contract::run_task;
 
 #[tokio::test]
 #[ignore = "needs the test bed: make test"]

@@ -6,6 +6,8 @@
 
 mod away;
 mod bed;
+#[path = "../contract/mod.rs"]
+mod contract;
 mod faults;
 mod images;
 mod output;

@@ -3,7 +3,8 @@
 use leapfrog::model::Stream;
 use leapfrog::runner::Runner;
 
-use crate::bed::{bed, run_task, watch};
+use crate::bed::bed;
+use crate::contract::{run_task, watch};
 
 #[tokio::test]
 #[ignore = "needs the test bed: make test"]

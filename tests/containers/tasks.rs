@@ -1,26 +1,42 @@
 //! Tasks start, end, are stopped, found again and removed; their private files with them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bollard::query_parameters::{InspectContainerOptions, KillContainerOptions};
-use futures_util::future::join_all;
-use leapfrog::model::Secret;
+use leapfrog::model::{RunId, Secret};
 use leapfrog::runner::containers::{ContainerSettings, Containers};
-use leapfrog::runner::{FoundState, PrivateFile, Runner, RunnerErrorKind, TaskHandle};
+use leapfrog::runner::{FoundState, PinnedImage, PrivateFile, Runner, RunnerErrorKind, Task, TaskHandle};
 
-use crate::bed::{bed, run_task, watch};
+use crate::bed::{Bed, TestRun, bed};
+use crate::contract::{Subject, hold_to_contract, run_task, watch};
 
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn an_exit_code_is_told_as_it_is() {
-    let bed = bed().await;
-    let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    for (round, code) in (1..).zip([0, 1, 2, 127, 255]) {
-        let (lines, exit) =
-            run_task(&containers, &run.shell(&image, round, &format!("echo {code}; exit {code}"))).await;
-        assert_eq!((lines, exit.code, exit.out_of_memory), (vec![code.to_string()], code, false));
+/// The container runner with the small image.
+struct InContainers {
+    bed: &'static Bed,
+    run: TestRun,
+    image: PinnedImage,
+}
+
+impl Subject for InContainers {
+    fn runner(&self) -> Box<dyn Runner> {
+        Box::new(self.bed.containers())
+    }
+
+    fn run(&self) -> &RunId {
+        &self.run.id
+    }
+
+    fn shell(&self, round: u32, line: &str) -> Task {
+        self.run.shell(&self.image, round, line)
     }
 }
+
+async fn in_containers() -> InContainers {
+    let bed = bed().await;
+    InContainers { bed, run: bed.run(), image: bed.image().await }
+}
+
+hold_to_contract!("needs the test bed: make test", in_containers);
 
 #[tokio::test]
 #[ignore = "needs the test bed: make test"]
@@ -35,23 +51,6 @@ async fn a_killed_task_ends_with_137() {
     };
     let ((lines, exit), ()) = tokio::join!(watch(&containers, &handle), kill);
     assert_eq!((lines[0].text.as_str(), exit.code), ("started", 137));
-}
-
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn of_fifty_quick_tasks_neither_output_nor_exit_is_lost() {
-    let bed = bed().await;
-    let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    for batch in 0..10 {
-        let tasks = (0..5).map(|n| run.shell(&image, batch * 5 + n + 1, &format!("echo {n}; echo end >&2; exit {n}")));
-        let tasks: Vec<_> = tasks.collect();
-        let ended = join_all(tasks.iter().map(|task| run_task(&containers, task))).await;
-        for (n, (mut lines, exit)) in ended.into_iter().enumerate() {
-            lines.sort();
-            assert_eq!((lines, exit.code), (vec![n.to_string(), "end".into()], n as i64));
-        }
-    }
-    assert_eq!(containers.find(&run.id).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -133,96 +132,6 @@ async fn a_place_that_no_private_file_can_have_is_refused_and_nothing_is_left() 
         assert_eq!(error.kind, RunnerErrorKind::NotStarted, "{path}");
     }
     assert_eq!(containers.find(&run.id).await.unwrap(), []);
-}
-
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn a_task_that_obeys_ends_at_once_and_one_that_does_not_ends_after_the_grace() {
-    let bed = bed().await;
-    let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    let loop_for_ever = "echo ready; while :; do sleep 0.1; done";
-    for (round, script, code, took) in [
-        (1, format!("trap 'echo bye; exit 5' TERM; {loop_for_ever}"), 5, 0..5),
-        (2, format!("trap '' TERM; {loop_for_ever}"), 137, 2..8),
-    ] {
-        let handle = containers.launch(&run.shell(&image, round, &script)).await.unwrap();
-        let stop = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            let began = Instant::now();
-            let grace = if round == 1 { 30 } else { 2 };
-            containers.stop(&handle, Duration::from_secs(grace)).await.unwrap();
-            began.elapsed().as_secs()
-        };
-        let ((lines, exit), seconds) = tokio::join!(watch(&containers, &handle), stop);
-        assert_eq!((exit.code, lines.len()), (code, 1 + usize::from(round == 1)));
-        assert!(took.contains(&seconds), "{seconds} s");
-        containers.stop(&handle, Duration::from_secs(1)).await.expect("stopping what has ended is no error");
-        containers.reap(&handle).await.unwrap();
-        containers.stop(&handle, Duration::from_secs(1)).await.expect("nor what is gone");
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn another_process_finds_a_task_and_watches_it_from_its_beginning() {
-    let bed = bed().await;
-    let (run, image) = (bed.run(), bed.image().await);
-    let running = run.shell(&image, 1, "echo one; sleep 4; echo two; exit 6");
-    let ended = run.shell(&image, 2, "echo quick; exit 7");
-    {
-        let first = bed.containers();
-        let handle = first.launch(&ended).await.unwrap();
-        watch(&first, &handle).await;
-        first.launch(&running).await.unwrap();
-    }
-    let second = bed.containers();
-    let found = second.find(&run.id).await.unwrap();
-    let seen: Vec<_> = found.iter().map(|found| (&found.id, found.state)).collect();
-    assert_eq!(seen, [(&running.id, FoundState::Running), (&ended.id, FoundState::Ended)]);
-    for (found, (expected, code)) in found.iter().zip([(vec!["one", "two"], 6), (vec!["quick"], 7)]) {
-        let (lines, exit) = watch(&second, &found.handle).await;
-        let lines: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-        assert_eq!((lines, exit.code), (expected, code));
-        second.reap(&found.handle).await.unwrap();
-    }
-    assert_eq!(second.find(&run.id).await.unwrap(), []);
-}
-
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn who_stops_watching_leaves_the_task_alone() {
-    let bed = bed().await;
-    let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    let handle = containers.launch(&run.shell(&image, 1, "echo one; sleep 4; echo two; exit 8")).await.unwrap();
-    let (sender, _receiver) = tokio::sync::mpsc::channel(8);
-    let broken_off = tokio::time::timeout(Duration::from_millis(700), containers.watch(&handle, sender)).await;
-    assert!(broken_off.is_err());
-    assert_eq!(containers.find(&run.id).await.unwrap()[0].state, FoundState::Running);
-    let (lines, exit) = watch(&containers, &handle).await;
-    assert_eq!((lines.len(), exit.code), (2, 8));
-}
-
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn a_running_task_cannot_be_removed() {
-    let bed = bed().await;
-    let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    let handle = containers.launch(&run.shell(&image, 1, "sleep 600")).await.unwrap();
-    containers.reap(&handle).await.unwrap_err();
-    assert_eq!(containers.find(&run.id).await.unwrap()[0].state, FoundState::Running);
-}
-
-#[tokio::test]
-#[ignore = "needs the test bed: make test"]
-async fn launching_a_task_again_returns_the_one_that_is_there() {
-    let bed = bed().await;
-    let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
-    let task = run.shell(&image, 1, "echo once");
-    let first = containers.launch(&task).await.unwrap();
-    let second = bed.containers().launch(&task).await.unwrap();
-    assert_eq!(first, second);
-    let (lines, _) = watch(&containers, &second).await;
-    assert_eq!(lines.len(), 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,18 @@ use serde_json::Value;
 
 use crate::bed::{Cloud, environment, testbed};
 
+/// Has leapfrog take restore points of a cloud, which are off in its file; `settings` stand in their place, and the
+/// server lets the cloud's user prove them.
+pub(crate) fn takes_points(cloud: &Cloud, settings: &str) {
+    cloud.edit("  policy: none\n  accept_no_way_back: true\n", settings);
+    may_make_scratch_databases(cloud);
+}
+
+/// Gives a cloud's user the right that the proof of a dump needs.
+pub(crate) fn may_make_scratch_databases(cloud: &Cloud) {
+    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+}
+
 /// Everything in a database as the server's own client tells it.
 pub(crate) fn contents(cloud: &Cloud, database: &str) -> String {
     let output = Command::new("mariadb-dump")

@@ -4,8 +4,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::bed::{Cloud, testbed};
-use crate::dumps::{no_scratch, points};
+use crate::bed::Cloud;
+use crate::dumps::{may_make_scratch_databases, no_scratch, points, takes_points};
 
 #[test]
 #[ignore = "needs the test bed"]
@@ -18,7 +18,7 @@ fn a_dump_that_was_killed_is_made_anew_and_a_missing_right_is_said_before_anythi
         &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%';", cloud.name),
     ]);
     assert!(cloud.state().iter().all(|(path, _)| !path.ends_with("journal.jsonl")), "nothing began");
-    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    may_make_scratch_databases(&cloud);
     // Enough to dump for a while.
     cloud.sql(
         "placement",
@@ -84,8 +84,7 @@ fn kill_container(cloud: &Cloud, step: &str) {
 #[ignore = "needs the test bed"]
 fn a_schema_migration_that_is_killed_goes_back_to_its_restore_point_and_is_done_after_all() {
     let cloud = Cloud::new("wayback", 10);
-    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  policy: every-hop\n");
-    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    takes_points(&cloud, "  policy: every-hop\n");
     let leap = &["--from", "2023.1", "--to", "2023.2", "--only", "placement", "--yes"];
     let child = cloud.command(leap).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("leapfrog runs");
     kill_container(&cloud, "2023.2/placement/db-sync");
@@ -122,8 +121,7 @@ rm "$points/filler"
 #[ignore = "needs the test bed"]
 fn a_disk_without_room_for_a_dump_is_refused_and_one_that_gets_full_leaves_no_half_dump() {
     let cloud = Cloud::new("dumpfull", 10);
-    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  policy: start\n  directory: points\n");
-    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    takes_points(&cloud, "  policy: start\n  directory: points\n");
     // Digits that hardly get smaller, enough to dump for a while.
     cloud.sql(
         "placement",
@@ -154,8 +152,7 @@ fn a_disk_without_room_for_a_dump_is_refused_and_one_that_gets_full_leaves_no_ha
 #[ignore = "needs the test bed"]
 fn a_way_back_in_whose_middle_leapfrog_dies_is_gone_by_the_same_command_and_nothing_else_begins_before() {
     let cloud = Cloud::new("halfback", 10);
-    cloud.edit("  policy: none\n  accept_no_way_back: true\n", "  policy: every-hop\n");
-    testbed(&["sql", "mysql"], &format!("GRANT ALL ON `leapfrog\\_scratch\\_%`.* TO '{}'@'%'", cloud.name));
+    takes_points(&cloud, "  policy: every-hop\n");
     cloud.sql(
         "placement",
         "CREATE TABLE filler (id BIGINT PRIMARY KEY, noise TEXT);

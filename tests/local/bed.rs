@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use camino::{Utf8Path, Utf8PathBuf};
 use leapfrog::model::{ImageReference, RunId};
 use leapfrog::runner::local::{Local, LocalSettings, Recipe, Source};
-use leapfrog::runner::{Exit, OutputLine, PinnedImage, Runner, Task, TaskHandle, TaskId};
+use leapfrog::runner::{PinnedImage, Runner, Task, TaskHandle};
 use tokio::sync::OnceCell;
+
+use crate::contract;
 
 static RUNS: AtomicU32 = AtomicU32::new(0);
 static SMALL: OnceCell<PinnedImage> = OnceCell::const_new();
@@ -120,12 +122,7 @@ pub(crate) struct TestRun {
 
 impl TestRun {
     pub(crate) fn task(&self, image: &PinnedImage, round: u32, command: &[&str]) -> Task {
-        Task {
-            id: TaskId { run: self.id.clone(), step: "2024.1/nova/db-sync@cell1".parse().unwrap(), attempt: 1, round },
-            image: image.clone(),
-            command: command.iter().map(|word| (*word).to_owned()).collect(),
-            files: Vec::new(),
-        }
+        contract::task(&self.id, image, round, command)
     }
 
     /// A task that runs a line of shell, begun by the environment's interpreter.
@@ -175,26 +172,4 @@ impl Drop for TestRun {
             }
         }
     }
-}
-
-/// Watches a task to its end.
-pub(crate) async fn watch(runner: &Local, handle: &TaskHandle) -> (Vec<OutputLine>, Exit) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(8);
-    let collect = async {
-        let mut lines = Vec::new();
-        while let Some(line) = receiver.recv().await {
-            lines.push(line);
-        }
-        lines
-    };
-    let (exit, lines) = tokio::join!(runner.watch(handle, sender), collect);
-    (lines, exit.unwrap())
-}
-
-/// Launches, watches and removes a task.
-pub(crate) async fn run_task(runner: &Local, task: &Task) -> (Vec<String>, Exit) {
-    let handle = runner.launch(task).await.unwrap();
-    let (lines, exit) = watch(runner, &handle).await;
-    runner.reap(&handle).await.unwrap();
-    (lines.into_iter().map(|line| line.text).collect(), exit)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use leapfrog::runner::{FoundState, Runner, RunnerErrorKind};
 
-use crate::bed::{Home, kill, program, run_task, watch};
+use crate::bed::{Home, kill, program};
+use crate::contract::{run_task, watch};
 
 #[tokio::test]
 #[ignore = "fetches packages: make test"]

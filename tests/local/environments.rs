@@ -10,7 +10,8 @@ use leapfrog::runner::local::{Local, LocalSettings, Source, shelved};
 use leapfrog::runner::{FetchProgress, Runner, RunnerErrorKind};
 use std::sync::Mutex;
 
-use crate::bed::{Home, environments, reference, run_task, settings, small};
+use crate::bed::{Home, environments, reference, settings, small};
+use crate::contract::run_task;
 
 /// The uv that the small environment was made with, so that a test of its own directory does not fetch it again.
 async fn uv(home: &Home) -> Option<camino::Utf8PathBuf> {

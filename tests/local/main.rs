@@ -8,6 +8,8 @@ mod bed;
 #[path = "../leap/bed.rs"]
 #[expect(dead_code, reason = "the clouds of the leap's tests; not all of it is needed here")]
 mod cloud;
+#[path = "../contract/mod.rs"]
+mod contract;
 mod deaths;
 mod environments;
 mod leaps;

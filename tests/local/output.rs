@@ -3,7 +3,8 @@
 use leapfrog::model::Stream;
 use leapfrog::runner::Runner;
 
-use crate::bed::{Home, watch};
+use crate::bed::Home;
+use crate::contract::watch;
 
 #[tokio::test]
 #[ignore = "fetches packages: make test"]

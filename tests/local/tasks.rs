@@ -1,25 +1,43 @@
-//! Tasks start, end, are stopped, found again and removed; their private files with them. The same that is asked of
-//! containers.
+//! Tasks start, end, are stopped, found again and removed; their private files with them. What
+//! every runner owes is in `contract`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use leapfrog::model::Secret;
-use leapfrog::runner::{FoundState, PrivateFile, Runner, RunnerErrorKind, TaskHandle};
+use leapfrog::model::{RunId, Secret};
+use leapfrog::runner::{FoundState, PinnedImage, PrivateFile, Runner, RunnerErrorKind, Task, TaskHandle};
 
-use crate::bed::{Home, kill, run_task, watch};
+use crate::bed::{Home, TestRun, kill};
+use crate::contract::{Subject, hold_to_contract, run_task, watch};
 
-#[tokio::test]
-#[ignore = "fetches packages: make test"]
-async fn an_exit_code_is_told_as_it_is() {
-    let home = Home::new();
-    let (runner, run, image) = (home.runner(), home.run(), home.image().await);
-    for (round, code) in (1..).zip([0, 1, 2, 127, 255]) {
-        let (lines, exit) = run_task(&runner, &run.shell(&image, round, &format!("echo {code}; exit {code}"))).await;
-        assert_eq!((lines, exit.code, exit.out_of_memory), (vec![code.to_string()], code, false));
+/// The runner of local environments with the small environment.
+struct AtHome {
+    home: Home,
+    run: TestRun,
+    image: PinnedImage,
+}
+
+impl Subject for AtHome {
+    fn runner(&self) -> Box<dyn Runner> {
+        Box::new(self.home.runner())
+    }
+
+    fn run(&self) -> &RunId {
+        &self.run.id
+    }
+
+    fn shell(&self, round: u32, line: &str) -> Task {
+        self.run.shell(&self.image, round, line)
     }
 }
+
+async fn at_home() -> AtHome {
+    let home = Home::new();
+    let (run, image) = (home.run(), home.image().await);
+    AtHome { home, run, image }
+}
+
+hold_to_contract!("fetches packages: make test", at_home);
 
 #[tokio::test]
 #[ignore = "fetches packages: make test"]
@@ -33,23 +51,6 @@ async fn a_killed_task_ends_with_137() {
     };
     let ((lines, exit), ()) = tokio::join!(watch(&runner, &handle), killing);
     assert_eq!((lines[0].text.as_str(), exit.code), ("started", 137));
-}
-
-#[tokio::test]
-#[ignore = "fetches packages: make test"]
-async fn of_fifty_quick_tasks_neither_output_nor_exit_is_lost() {
-    let home = Home::new();
-    let (runner, run, image) = (home.runner(), home.run(), home.image().await);
-    for batch in 0..10 {
-        let tasks = (0..5).map(|n| run.shell(&image, batch * 5 + n + 1, &format!("echo {n}; echo end >&2; exit {n}")));
-        let tasks: Vec<_> = tasks.collect();
-        let ended = join_all(tasks.iter().map(|task| run_task(&runner, task))).await;
-        for (n, (mut lines, exit)) in ended.into_iter().enumerate() {
-            lines.sort();
-            assert_eq!((lines, exit.code), (vec![n.to_string(), "end".into()], n as i64));
-        }
-    }
-    assert_eq!(runner.find(&run.id).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -143,35 +144,6 @@ async fn a_place_where_no_command_looks_is_refused_and_nothing_is_left() {
 
 #[tokio::test]
 #[ignore = "fetches packages: make test"]
-async fn a_task_that_obeys_ends_at_once_and_one_that_does_not_ends_after_the_grace() {
-    let home = Home::new();
-    let (runner, run, image) = (home.runner(), home.run(), home.image().await);
-    let loop_for_ever = "echo ready; while :; do sleep 0.1; done";
-    for (round, script, code, took) in [
-        (1, format!("trap 'echo bye; exit 5' TERM; {loop_for_ever}"), 5, 0..5),
-        (2, format!("trap '' TERM; {loop_for_ever}"), 137, 2..8),
-    ] {
-        let handle = runner.launch(&run.shell(&image, round, &script)).await.unwrap();
-        let stop = async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            let began = Instant::now();
-            let grace = if round == 1 { 30 } else { 2 };
-            runner.stop(&handle, Duration::from_secs(grace)).await.unwrap();
-            began.elapsed().as_secs()
-        };
-        let ((lines, exit), seconds) = tokio::join!(watch(&runner, &handle), stop);
-        let lines: Vec<&str> =
-            lines.iter().map(|line| line.text.as_str()).filter(|line| *line != "Terminated").collect();
-        assert_eq!((exit.code, lines.len()), (code, 1 + usize::from(round == 1)), "{lines:?}");
-        assert!(took.contains(&seconds), "{seconds} s");
-        runner.stop(&handle, Duration::from_secs(1)).await.expect("stopping what has ended is no error");
-        runner.reap(&handle).await.unwrap();
-        runner.stop(&handle, Duration::from_secs(1)).await.expect("nor what is gone");
-    }
-}
-
-#[tokio::test]
-#[ignore = "fetches packages: make test"]
 async fn what_a_command_leaves_running_ends_with_it() {
     let home = Home::new();
     let (runner, run, image) = (home.runner(), home.run(), home.image().await);
@@ -188,69 +160,14 @@ async fn what_a_command_leaves_running_ends_with_it() {
 
 #[tokio::test]
 #[ignore = "fetches packages: make test"]
-async fn another_process_finds_a_task_and_watches_it_from_its_beginning() {
-    let home = Home::new();
-    let (run, image) = (home.run(), home.image().await);
-    let running = run.shell(&image, 1, "echo one; sleep 4; echo two; exit 6");
-    let ended = run.shell(&image, 2, "echo quick; exit 7");
-    {
-        let first = home.runner();
-        let handle = first.launch(&ended).await.unwrap();
-        watch(&first, &handle).await;
-        first.launch(&running).await.unwrap();
-    }
-    let second = home.runner();
-    let found = second.find(&run.id).await.unwrap();
-    let seen: Vec<_> = found.iter().map(|found| (&found.id, found.state)).collect();
-    assert_eq!(seen, [(&running.id, FoundState::Running), (&ended.id, FoundState::Ended)]);
-    for (found, (expected, code)) in found.iter().zip([(vec!["one", "two"], 6), (vec!["quick"], 7)]) {
-        let (lines, exit) = watch(&second, &found.handle).await;
-        let lines: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-        assert_eq!((lines, exit.code), (expected, code));
-        second.reap(&found.handle).await.unwrap();
-    }
-    assert_eq!(second.find(&run.id).await.unwrap(), []);
-}
-
-#[tokio::test]
-#[ignore = "fetches packages: make test"]
-async fn who_stops_watching_leaves_the_task_alone() {
+async fn an_environment_in_which_a_task_runs_cannot_be_removed() {
     let home = Home::new();
     let (runner, run, image) = (home.runner(), home.run(), home.image().await);
-    let handle = runner.launch(&run.shell(&image, 1, "echo one; sleep 4; echo two; exit 8")).await.unwrap();
-    let (sender, _receiver) = tokio::sync::mpsc::channel(8);
-    let broken_off = tokio::time::timeout(Duration::from_millis(700), runner.watch(&handle, sender)).await;
-    assert!(broken_off.is_err());
-    assert_eq!(runner.find(&run.id).await.unwrap()[0].state, FoundState::Running);
-    let (lines, exit) = watch(&runner, &handle).await;
-    assert_eq!((lines.len(), exit.code), (2, 8));
-}
-
-#[tokio::test]
-#[ignore = "fetches packages: make test"]
-async fn a_running_task_cannot_be_removed_nor_can_its_environment() {
-    let home = Home::new();
-    let (runner, run, image) = (home.runner(), home.run(), home.image().await);
-    let handle = runner.launch(&run.shell(&image, 1, "sleep 600")).await.unwrap();
-    runner.reap(&handle).await.unwrap_err();
-    assert_eq!(runner.find(&run.id).await.unwrap()[0].state, FoundState::Running);
+    runner.launch(&run.shell(&image, 1, "sleep 600")).await.unwrap();
     let shelved = leapfrog::runner::local::shelved(&crate::bed::environments()).unwrap();
     let environment = shelved.iter().find(|one| one.digest == image.digest).unwrap();
     assert!(!environment.remove().unwrap(), "a command runs in it");
     assert!(runner.has(&image).await.unwrap());
-}
-
-#[tokio::test]
-#[ignore = "fetches packages: make test"]
-async fn launching_a_task_again_returns_the_one_that_is_there() {
-    let home = Home::new();
-    let (runner, run, image) = (home.runner(), home.run(), home.image().await);
-    let task = run.shell(&image, 1, "echo once");
-    let first = runner.launch(&task).await.unwrap();
-    let second = home.runner().launch(&task).await.unwrap();
-    assert_eq!(first, second);
-    let (lines, _) = watch(&runner, &second).await;
-    assert_eq!(lines.len(), 1);
 }
 
 #[tokio::test]

@@ -48,24 +48,27 @@ pub(super) async fn look(world: &World, services: &BTreeSet<Service>, leap: Opti
 
 /// Whether environments can be made here. Those of a leap are resolved only by `leapfrog pull`, which makes them.
 async fn environments(world: &World, leap: Option<&Selection>) -> Vec<Finding> {
-    let told = |stop: Stop| match stop.cause {
-        Cause::Refused(refusals) => refusals.iter().map(|refusal| Finding::refused(RUNNER, refusal)).collect(),
-        Cause::Error(error) => vec![Finding::failure(RUNNER, format!("{error:#}"), "mend that, then ask again")],
-        Cause::Document(diagnostic) => {
-            vec![Finding::failure(RUNNER, diagnostic.to_string(), "mend that, then ask again")]
-        }
-    };
     let mut findings = match executor::runner(world) {
         Ok(runner) => match runner.identify().await {
             Ok(identity) => vec![Finding::ok(RUNNER, format!("{} at {}", identity.name, identity.address))],
             Err(error) => vec![Finding::refused(RUNNER, &preflight::refusal(error))],
         },
-        Err(stop) => told(stop),
+        Err(stop) => told(RUNNER, stop),
     };
     if let Some(leap) = leap {
         findings.extend(images_of_leap(world, leap, None).await);
     }
     findings
+}
+
+/// What keeps something from being done, as findings about `about`.
+fn told(about: &str, stop: Stop) -> Vec<Finding> {
+    let mend = "mend that, then ask again";
+    match stop.cause {
+        Cause::Refused(refusals) => refusals.iter().map(|refusal| Finding::refused(about, refusal)).collect(),
+        Cause::Error(error) => vec![Finding::failure(about, format!("{error:#}"), mend)],
+        Cause::Document(diagnostic) => vec![Finding::failure(about, diagnostic.to_string(), mend)],
+    }
 }
 
 /// The engine, if it answers.
@@ -110,13 +113,6 @@ async fn engine(connected: Result<Containers, RunnerError>) -> (Vec<Finding>, Op
 
 /// Every image of a leap, and whatever else keeps its plan from being made.
 async fn images_of_leap(world: &World, leap: &Selection, engine: Option<&Containers>) -> Vec<Finding> {
-    let told = |about: &str, stop: Stop| match stop.cause {
-        Cause::Refused(refusals) => refusals.iter().map(|refusal| Finding::refused(about, refusal)).collect(),
-        Cause::Error(error) => vec![Finding::failure(about, format!("{error:#}"), "mend that, then ask again")],
-        Cause::Document(diagnostic) => {
-            vec![Finding::failure(about, diagnostic.to_string(), "mend that, then ask again")]
-        }
-    };
     let wanted = match world.wanted(leap) {
         Ok(wanted) => wanted,
         Err(stop) => return told("leap", stop),
