@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Evidence, Outcome};
-use crate::model::{CheckResult, DatabaseId, Heads, PointProof, Slot, Verdict};
+use crate::model::{CheckResult, DatabaseId, Heads, PointProof, Series, Slot, Verdict};
+use crate::plan::Action;
 
 use super::account::Account;
 use super::restores::saved;
@@ -24,7 +25,7 @@ pub(super) fn in_words(evidence: &[Evidence]) -> Vec<String> {
     succeeded.into_iter().chain(evidence.iter().filter(ordinary).map(phrase)).collect()
 }
 
-/// How many of the release's own checks succeeded.
+/// How many of a release's own checks succeeded.
 fn successes(evidence: &[Evidence]) -> u64 {
     let success = |piece: &&Evidence| matches!(piece, Evidence::Check { result: CheckResult::Success, .. });
     evidence.iter().filter(success).count() as u64
@@ -142,15 +143,22 @@ pub(super) fn residues(account: &Account) -> Vec<String> {
 pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String> {
     let mut heads: BTreeMap<&Heads, BTreeSet<&DatabaseId>> = BTreeMap::new();
     let (mut drained, mut gone, mut skipped, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut succeeded, mut proved, mut unproved) = (0, 0_u64, 0_u64);
+    let (mut succeeded, mut proved, mut unproved) = (BTreeMap::<&Series, u64>::new(), 0_u64, 0_u64);
     for place in account.lane_places(hop, lane) {
         let Some(end) = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref()) else { continue };
         if !end.outcome.is_complete() {
             continue;
         }
-        let step = &account.step(place).id;
-        let checked = end.evidence.iter().any(|piece| matches!(piece, Evidence::Check { .. }));
-        succeeded += successes(&end.evidence);
+        let planned = account.step(place);
+        let step = &planned.id;
+        // The release whose checks these are: the next one's end a lane.
+        let asked = match &planned.action {
+            Action::Check(checks) => Some(&checks.release),
+            _ => None,
+        };
+        if let Some(asked) = asked {
+            *succeeded.entry(asked).or_default() += successes(&end.evidence);
+        }
         if end.outcome == Outcome::Skipped {
             skipped.push(step.short());
         }
@@ -164,9 +172,10 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows, step.target.as_ref())),
                 Evidence::Check { result: CheckResult::Success, .. } => {}
                 Evidence::Check { name, result, details, why } => {
-                    read.push(check(name, *result, details.as_deref(), why.as_deref()));
+                    let asked = asked.map(|asked| format!("{asked}'s ")).unwrap_or_default();
+                    read.push(asked + &check(name, *result, details.as_deref(), why.as_deref()));
                 }
-                Evidence::Exit { code, verdict: Verdict::Warning } if !checked => {
+                Evidence::Exit { code, verdict: Verdict::Warning } if asked.is_none() => {
                     read.push(format!("{} ended with a warning (exit {code}): read its log", step.short()));
                 }
                 Evidence::Tables { database, before, after, may_drop } => {
@@ -214,8 +223,8 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
     gone.sort();
     gone.dedup();
     proof.extend(gone.iter().map(|what| format!("no {what}")));
-    if succeeded > 0 {
-        proof.push(format!("{} of its own succeeded", counted(succeeded, "check", "checks")));
+    for (asked, number) in succeeded.into_iter().filter(|(_, number)| *number > 0) {
+        proof.push(format!("{} of {asked} succeeded", counted(number, "check", "checks")));
     }
     read.sort();
     read.dedup();
