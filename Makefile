@@ -3,13 +3,13 @@
 CARGO ?= cargo
 TESTBED := tests/testbed/testbed
 # The tests that need real databases, containers, a registry and images. They are ignored in plain `cargo test`.
-REAL := --test contact --test databases --test containers --test local --test leap
+REAL := --test contact --test databases --test containers --test images --test local --test leap
 
 # How many damaged texts `make fuzz` reads, and from which seed.
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fuzz schedules real bench bench-resume bench-restore torture testbed testbed-down schemas deb deb-check clean
+.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-plan bench-resume bench-restore torture testbed testbed-down tested schemas deb deb-check clean
 
 all: build
 
@@ -49,6 +49,11 @@ real: testbed
 	$(CARGO) test --locked $(REAL) -- --ignored --test-threads 2
 	tests/torture/torture --short
 
+## The README's first two commands on a machine that has nothing yet: a container of Debian 12 with Rust and Python 3. FRESH=demo
+## or FRESH=test for one of them.
+fresh:
+	tests/fresh/fresh $(FRESH)
+
 ## A whole leap, timed: leapfrog, a shell loop and an Ansible playbook of the same commands. Not part of `test`: it
 ## takes a quarter of an hour, and says little while anything else works on the machine.
 bench: release testbed
@@ -57,6 +62,11 @@ bench: release testbed
 ## How long it takes until a run with 2,000 finished steps works again.
 bench-resume:
 	$(CARGO) bench --locked --bench resume
+
+## How long a plan takes from Train to 2026.2 for fourteen services and 500 cells, how long one from 2023.1 to 2024.2 for
+## seven services, and how much memory; fails above 200 ms, 30 ms or 64 MB.
+bench-plan:
+	$(CARGO) bench --locked --bench planning
 
 ## A restore point of a database of 1 GB: how long dump and proof take, the way back, and how much memory leapfrog needs.
 bench-restore: release testbed
@@ -70,6 +80,11 @@ torture: build testbed
 ## Real images, registries and databases, on this machine. Built once, then only looked at.
 testbed:
 	$(TESTBED) up
+
+## Takes what the real leaps of the last `make test` ran into tests/tested/results.jsonl and docs/tested.md; look at the
+## changes before you commit them.
+tested:
+	LEAPFROG_UPDATE=1 $(CARGO) test --locked --test tested
 
 testbed-down:
 	$(TESTBED) down

@@ -52,6 +52,20 @@ fn the_schemas_in_the_project_are_those_of_the_code() {
 }
 
 #[test]
+fn the_page_of_the_lints_rules_is_that_of_the_code() {
+    let path = root().join("docs/lint-rules.md");
+    let page = leapfrog::cli::lint::page();
+    if std::fs::read_to_string(&path).ok().as_deref() == Some(&page) {
+        return;
+    }
+    assert!(
+        std::env::var_os("LEAPFROG_UPDATE").is_some(),
+        "docs/lint-rules.md is stale; run `LEAPFROG_UPDATE=1 cargo test --test schemas` and look at the changes"
+    );
+    std::fs::write(&path, page).expect("a page can be written");
+}
+
+#[test]
 fn every_shipped_document_follows_its_schema() {
     for (directory, name) in DOCUMENTS {
         let (_, schema) = schemas().into_iter().find(|(known, _)| known == name).expect("a schema");

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::playbook::is_false;
+use super::precondition::one_line;
 use crate::model::{Command, Effect, Engine, ExitTable, Phase, SeriesRange, Slot};
 
 /// A command that is run again and again until its work is done: an online data migration.
@@ -139,22 +140,26 @@ fn is_yes(value: &bool) -> bool {
 impl Remainder {
     /// A query that shows the rows: the playbook's, or one made of the query that counts them.
     pub fn shows(&self) -> String {
-        const HEAD: &str = "SELECT COUNT(";
-        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(show) = &self.show {
-            return one_line(show);
+        rows_of(&self.query, self.show.as_deref())
+    }
+}
+
+/// A query that shows rows: `show`, or one made of `query`, which counts them.
+pub(super) fn rows_of(query: &str, show: Option<&str>) -> String {
+    const HEAD: &str = "SELECT COUNT(";
+    if let Some(show) = show {
+        return one_line(show);
+    }
+    let query = one_line(query);
+    let parts = query.get(..HEAD.len()).filter(|head| head.eq_ignore_ascii_case(HEAD)).and_then(|_| {
+        let (what, from) = query[HEAD.len()..].split_once(')')?;
+        // What is counted may hold brackets of its own: such a query is shown as it is.
+        (!what.contains('(')).then_some((what.trim(), from.trim()))
+    });
+    match parts {
+        Some((what, from)) if from.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM ")) => {
+            format!("SELECT {what} {from} LIMIT 20")
         }
-        let query = one_line(&self.query);
-        let parts = query.get(..HEAD.len()).filter(|head| head.eq_ignore_ascii_case(HEAD)).and_then(|_| {
-            let (what, from) = query[HEAD.len()..].split_once(')')?;
-            // What is counted may hold brackets of its own: such a query is shown as it is.
-            (!what.contains('(')).then_some((what.trim(), from.trim()))
-        });
-        match parts {
-            Some((what, from)) if from.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM ")) => {
-                format!("SELECT {what} {from} LIMIT 20")
-            }
-            _ => query,
-        }
+        _ => query,
     }
 }

@@ -103,13 +103,12 @@ mod tests {
     #[test]
     fn a_release_nobody_knows_is_answered_with_the_ones_there_are() {
         let error = catalog().find_series("Caracall").expect_err("misspelt");
-        assert_eq!(
-            error.to_string(),
-            "`Caracall` is no release in the catalogue, did you mean caracal?; known are 2023.1 (antelope), \
-             2023.2 (bobcat), 2024.1 (caracal), 2024.2 (dalmatian), 2025.1 (epoxy)"
-        );
+        let error = error.to_string();
+        let start = "`Caracall` is no release in the catalogue, did you mean caracal?; known are newton, ocata, pike,";
+        assert!(error.starts_with(start), "{error}");
+        assert!(error.ends_with("zed, 2023.1 (antelope), 2023.2 (bobcat), 2024.1 (caracal), 2024.2 (dalmatian), 2025.1 (epoxy), 2025.2 (flamingo), 2026.1 (gazpacho), 2026.2 (hibiscus)"), "{error}");
         let error = catalog().find_series("2022.1").expect_err("never existed").to_string();
-        assert!(error.starts_with("`2022.1` is no release in the catalogue; known are 2023.1"), "{error}");
+        assert!(error.starts_with("`2022.1` is no release in the catalogue; known are newton"), "{error}");
     }
 
     #[test]

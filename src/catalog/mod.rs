@@ -6,8 +6,8 @@
 //!
 //! What a [`Catalog`] promises, so that nobody has to ask again:
 //!
-//! * every release lists every service that has a playbook, with heads for each of its schemas, and
-//!   no service without one;
+//! * every release lists every service that has a playbook, with heads for each of its schemas, or says why it
+//!   has it not, and no service without one;
 //! * in every release exactly one configuration file of a playbook applies, and each step's command
 //!   learns from it where its databases are;
 //! * a step's name is unique among the steps that can apply together, and phases never go backwards;
@@ -18,12 +18,15 @@ mod check;
 mod drain;
 mod files;
 mod heartbeats;
+mod known;
 mod load;
 mod lookup;
 mod playbook;
 mod playbook_check;
+mod precondition;
 mod release;
 mod release_check;
+mod release_limits;
 mod schemas;
 pub mod show;
 #[cfg(test)]
@@ -32,12 +35,15 @@ mod tests;
 pub use drain::{AloneWhile, Drain, OutputFormat, Remainder, Residue};
 pub use files::Overlay;
 pub use heartbeats::Heartbeats;
+pub use known::{Knowledge, Known};
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
     Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookStep, Run, Scripts,
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
+pub use precondition::{Good, MovedBy, Precondition, Severity, Triggers};
 pub use release::{Environment, Note, Release, ReleaseService, Status, Versions};
 pub use release_check::{Allowance, Check, CheckFormat};
+pub use release_limits::{Floor, Servers, Split};
 pub use schemas::schemas;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Drain, Heartbeats, PlaybookCheck};
+use super::{Check, Drain, Heartbeats, Known, PlaybookCheck, Precondition, Triggers};
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
@@ -29,6 +29,9 @@ pub struct Playbook {
     /// Looked at before anything is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<PlaybookCheck>,
+    /// What a release's migrations cannot work with: asked before a leap, while there is time to mend it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preconditions: Vec<Precondition>,
     /// Rows by which running services show that they live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heartbeats: Vec<Heartbeats>,
@@ -36,8 +39,15 @@ pub struct Playbook {
     /// (a word that begins with `--`) of every step must stand in one of them. Absent: that is not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options_in: Vec<CodeFile>,
+    /// The Python files, and directories of them, that say which tables and columns the service's code maps, relative to
+    /// where the Python packages are; those of all releases, since a release need not have each. Absent: that is not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
     /// The steps of a lane, in order; phases never go backwards.
     pub steps: Vec<PlaybookStep>,
+    /// From where all of this is known, by release; absent: it was read, and not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Known>,
     /// Where the facts of this document come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
@@ -88,6 +98,10 @@ pub struct DatabaseSlot {
     /// same schema have the same scripts, and one of them says it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<Scripts>,
+    /// The numbers that sqlalchemy-migrate's repositories end at, where a release writes alembic's first revision beside
+    /// whatever number it finds: a database under alembic that has kept another one was never migrated.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub numbers_end: BTreeMap<String, u32>,
 }
 
 /// Where the migration scripts (alembic) of a schema are. In a series at most one of them applies.
@@ -127,6 +141,10 @@ pub struct ConfigurationFile {
     pub path: camino::Utf8PathBuf,
     /// What it says.
     pub options: Vec<ConfigurationOption>,
+    /// The option that names this file to a command, such as `--config-file`, right after the program. Set where the
+    /// commands look for it in no home directory: in a local environment they are told where their private copy is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_with: Option<String>,
     /// Set where the release cannot read a database URL with a percent sign (an escaped character in
     /// user or password): the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -320,6 +338,9 @@ pub struct Run {
     /// What the command does besides migrating these schemas. Absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub besides: Option<Besides>,
+    /// The triggers that it creates, on databases of the release before. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triggers: Option<Triggers>,
     /// Why the step is there.
     pub why: String,
 }

@@ -1,9 +1,10 @@
 //! One release series: the document `releases/<series>.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::{Floor, Servers, Split};
 use crate::model::{Heads, Schema, Series, Service};
 
 /// A release series and what its services' databases look like after its migrations.
@@ -36,6 +37,12 @@ pub struct Release {
     pub sources: Vec<String>,
     /// The services, by name.
     pub services: BTreeMap<Service, ReleaseService>,
+    /// Services with a playbook that the release does not have, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<Service, String>,
+    /// Services whose tables must have left another service's database before this release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<Split>,
     /// What a Python environment with the release's code is made of; absent: it can be run in containers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -56,6 +63,9 @@ pub struct Environment {
     pub exclude_newer: jiff::civil::Date,
     /// The packages of each service with their ranges, such as `nova>=27,<28`.
     pub services: BTreeMap<Service, Vec<String>>,
+    /// The services of a utility image for which none are named; absent: all of `services`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub usual: BTreeSet<Service>,
     /// Packages besides: database drivers, and what packages need without saying so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
@@ -63,6 +73,17 @@ pub struct Environment {
     /// of constraints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<String>,
+    /// Packages that are left out although others ask for them: they would have to be compiled, and the services do
+    /// without them or with another of `packages`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+}
+
+impl Environment {
+    /// The services of a utility image for which none are named.
+    pub fn usual(&self) -> BTreeSet<Service> {
+        if self.usual.is_empty() { self.services.keys().cloned().collect() } else { self.usual.clone() }
+    }
 }
 
 /// A release's place in the life of a release (openstack/releases `series_status.yaml`).
@@ -87,6 +108,16 @@ pub struct ReleaseService {
     pub versions: Versions,
     /// What each schema's heads are after all of the release's migrations.
     pub heads: BTreeMap<Schema, Heads>,
+    /// Other heads at which a database stands at the release: those of earlier point releases, or of another of its
+    /// commands. The release's own migrations take it from there to `heads`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<Schema, Vec<Heads>>,
+    /// The oldest release from which this one, and those after it, can go on; absent: as for the release before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Floor>,
+    /// The oldest database servers that this release, and those after it, work with; absent: as for the release before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Servers>,
 }
 
 /// The first and the last version of a service in a release.
@@ -106,6 +137,28 @@ pub struct Note {
     /// The service it is about; absent: the whole release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
-    /// What, why, and what to look at, in a sentence or three.
+    /// What happens and why, in a sentence or three.
     pub text: String,
+    /// What to look at before the window, where something can be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+    /// What decides how long it takes, where it takes long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<String>,
+}
+
+impl Note {
+    /// The note in one paragraph, beginning with the service it is about.
+    pub fn told(&self) -> String {
+        let mut text = match &self.service {
+            Some(service) => format!("{service}: {}", self.text.trim()),
+            None => self.text.trim().to_owned(),
+        };
+        for (lead, more) in [("To check", &self.check), ("Downtime", &self.downtime)] {
+            if let Some(more) = more {
+                text.push_str(&format!(" {lead}: {}", more.trim()));
+            }
+        }
+        text
+    }
 }

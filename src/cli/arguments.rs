@@ -1,17 +1,19 @@
 //! The command line.
 
 use camino::Utf8PathBuf;
-use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 
 use super::commands::Command;
 use super::examples::EXAMPLES;
 use super::exit::Exit;
-use crate::model::{Service, Slot, StepId};
+use super::leap::LeapArguments;
+use crate::model::{ImageReference, Service, Slot, StepId};
+use crate::plan::Stops;
 use crate::report::ColorChoice;
 
 /// The heading of the options that every command has.
-const COMMON: &str = "Options of every command";
+pub(super) const COMMON: &str = "Options of every command";
 
 /// Takes the databases of an OpenStack cloud through several releases, each with its own code.
 ///
@@ -49,7 +51,7 @@ pub(super) fn path() -> impl TypedValueParser<Value = Utf8PathBuf> {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = COMMON)]
 pub struct Common {
     /// The cloud file
@@ -81,12 +83,12 @@ pub struct Common {
         long,
         short,
         global = true,
-        value_enum,
-        default_value_t = Output::Text,
+        default_value = "text",
+        value_parser = forms(),
         value_name = "FORM",
         hide_possible_values = true
     )]
-    pub output: Output,
+    pub output: Form,
 
     /// Colour: auto, always or never; NO_COLOR is respected
     #[arg(
@@ -100,15 +102,45 @@ pub struct Common {
     pub color: Color,
 }
 
-/// The form of what is printed.
+/// The forms that every command has; `lint` has more.
+fn forms() -> impl TypedValueParser<Value = Form> {
+    PossibleValuesParser::new(["text", "json", "jsonl"]).try_map(|form| <Form as ValueEnum>::from_str(&form, false))
+}
+
+/// The form that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum Form {
     /// For people.
     Text,
     /// One JSON document, for commands that show something.
     Json,
     /// JSON Lines: an event a line while a leap works.
     Jsonl,
+    /// SARIF, for code review.
+    Sarif,
+    /// Annotations of GitHub.
+    Github,
+}
+
+/// The form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// One JSON document, for commands that show something.
+    Json,
+    /// JSON Lines: an event a line while a leap works.
+    Jsonl,
+}
+
+impl From<Form> for Output {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Text | Form::Github => Self::Text,
+            Form::Json | Form::Sarif => Self::Json,
+            Form::Jsonl => Self::Jsonl,
+        }
+    }
 }
 
 /// When to use colour.
@@ -147,10 +179,63 @@ pub struct Selection {
     #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
     pub only: Vec<Service>,
 
+    /// At which releases to stop: every one (the default), or slurp: from a SLURP release straight to the next one
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = StopsAt::Every, hide_possible_values = true, hide_default_value = true)]
+    pub stops: StopsAt,
+
     /// Whether schema migrations are run even where nothing is to do: an option of those commands that run or
     /// show them.
     #[arg(skip)]
     pub no_skip: bool,
+}
+
+/// How the demo is made.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArguments {
+    /// The release that the cloud begins with
+    #[arg(long, value_name = "SERIES", default_value = "2023.1")]
+    pub from: String,
+
+    /// The release that it is taken to
+    #[arg(long, value_name = "SERIES", default_value = "2024.2")]
+    pub to: String,
+
+    /// Leave everything there to look around
+    #[arg(long)]
+    pub keep: bool,
+
+    /// What runs the commands: local (Python environments that are made here) or docker (images; needs --database)
+    #[arg(long, value_enum, value_name = "RUNNER", default_value_t = DemoRunner::Local, hide_possible_values = true)]
+    pub runner: DemoRunner,
+
+    /// The images for --runner docker, such as registry.example/openstack:{series}; default: leapfrog makes them
+    #[arg(long, value_name = "PATTERN")]
+    pub images: Option<String>,
+
+    /// A server for the databases in the place of files: mysql+pymysql://USER@HOST:PORT
+    #[arg(long, value_name = "URL", env = "LEAPFROG_DEMO_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+
+    /// The file with the password for --database
+    #[arg(long, value_name = "FILE", requires = "database", value_parser = path())]
+    pub password_file: Option<Utf8PathBuf>,
+
+    /// Drop what an earlier demo left on the server first
+    #[arg(long, requires = "database")]
+    pub replace: bool,
+
+    /// Where environments are kept; default: the user's cache
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub environments: Option<Utf8PathBuf>,
+}
+
+/// What runs the demo's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DemoRunner {
+    /// Python environments on this machine.
+    Local,
+    /// Containers.
+    Docker,
 }
 
 /// What to write a cloud file from.
@@ -193,6 +278,38 @@ pub struct InitArguments {
     pub yes: bool,
 }
 
+/// Which image to make.
+#[derive(Debug, Clone, Args)]
+pub struct BuildArguments {
+    /// The release: 2024.1, caracal
+    #[arg(long, value_name = "SERIES")]
+    pub series: String,
+
+    /// Only these services, separated by commas; default: all of the release
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    pub service: Vec<Service>,
+
+    /// An image with a Python to stand on, pulled unless it is here; default: a Debian that mmdebstrap makes
+    #[arg(long, value_name = "IMAGE")]
+    pub base: Option<ImageReference>,
+
+    /// Make that Debian anew, of today's packages; default: the one that was made first is kept
+    #[arg(long, conflicts_with = "base")]
+    pub new_base: bool,
+
+    /// Push it, too, below this registry and path: registry.example:5000/cloud
+    #[arg(long, value_name = "REGISTRY")]
+    pub push: Option<String>,
+
+    /// Write it into this file, too: an OCI archive, for `leapfrog env load` and `docker load`
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub archive: Option<Utf8PathBuf>,
+
+    /// Where environments, locks and layers are kept; default: as the cloud file says, or the user's cache
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub directory: Option<Utf8PathBuf>,
+}
+
 /// Which leap to be ready for.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArguments {
@@ -207,6 +324,18 @@ pub struct DoctorArguments {
     /// Only these services, separated by commas
     #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
     pub only: Vec<Service>,
+}
+
+/// Which leap to check for.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArguments {
+    /// Which leap.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Show every query, also of what is in order
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// What to prove.
@@ -269,70 +398,23 @@ pub enum Word {
     Failed,
 }
 
-/// The leap itself.
-#[derive(Debug, Clone, Args)]
-pub struct LeapArguments {
-    /// Where the databases stand: 2023.1, antelope, or auto to find out
-    #[arg(long, value_name = "SERIES", requires = "to", allow_negative_numbers = true)]
-    pub from: Option<String>,
-
-    /// Where they shall stand: 2024.2, dalmatian, or +1 for the next release
-    #[arg(long, value_name = "SERIES", requires = "from", allow_negative_numbers = true)]
-    pub to: Option<String>,
-
-    /// Only these services, separated by commas
-    #[arg(long, value_name = "SERVICES", value_delimiter = ',', requires = "from")]
-    pub only: Vec<Service>,
-
-    /// Do not ask; needed where there is no terminal to ask on
-    #[arg(long, short, requires_all = ["from", "to"])]
-    pub yes: bool,
-
-    /// Commands side by side (1 to 256); default: as the cloud file says
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "from")]
-    pub jobs: Option<u16>,
-
-    /// Pull and read all images beforehand (all, the default), or each a release ahead (next)
-    #[arg(long, value_enum, value_name = "WHEN", requires = "from", hide_possible_values = true)]
-    pub prefetch: Option<Prefetch>,
-
-    /// Run schema migrations even where the databases show that nothing is to do
-    #[arg(long, requires = "from")]
-    pub no_skip: bool,
-
-    /// Begin a new run although another one is unfinished
-    #[arg(long, requires = "from")]
-    pub fresh: bool,
-
-    /// Whether others may be connected to the databases: on refuses, off records it
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = FenceMode::On, requires = "from", hide_possible_values = true)]
-    pub fence: FenceMode,
+/// At which releases a leap stops.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum StopsAt {
+    /// At every release on the way.
+    #[default]
+    Every,
+    /// From a SLURP release straight to the next one where that is on the way.
+    Slurp,
 }
 
-impl LeapArguments {
-    /// Which leap; none if none was asked for.
-    pub fn selection(&self) -> Option<Selection> {
-        let (from, to) = self.from.clone().zip(self.to.clone())?;
-        Some(Selection { from, to, only: self.only.clone(), no_skip: self.no_skip })
+impl From<StopsAt> for Stops {
+    fn from(stops: StopsAt) -> Self {
+        match stops {
+            StopsAt::Every => Self::Every,
+            StopsAt::Slurp => Self::Slurp,
+        }
     }
-}
-
-/// What is done about others that are connected to the databases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FenceMode {
-    /// The leap does not begin, and no hop does.
-    On,
-    /// It goes on beside them, and the journal says so.
-    Off,
-}
-
-/// When images are pulled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Prefetch {
-    /// Those of a release while the one before works.
-    Next,
-    /// All of them before the first database is touched.
-    All,
 }
 
 /// A part of a step's name.

@@ -1,4 +1,4 @@
-//! The commands about the catalogue: `releases`, `playbooks`, `catalog check`.
+//! The commands about the catalogue: `releases`, `playbooks`, `explain`, `catalog check`.
 
 use camino::Utf8Path;
 
@@ -7,8 +7,9 @@ use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
 use super::world;
+use crate::catalog::show::Explanation;
 use crate::catalog::{Catalog, show as text};
-use crate::model::Service;
+use crate::model::{Service, StepId};
 
 /// `leapfrog releases`.
 pub(super) fn releases(common: &Common, show: &Show) -> Result<Exit, Stop> {
@@ -16,6 +17,31 @@ pub(super) fn releases(common: &Common, show: &Show) -> Result<Exit, Stop> {
     match show.output {
         Output::Text => show.print(&text::releases(&catalog)),
         Output::Json | Output::Jsonl => show.print_json(&text::ReleaseList::new(&catalog))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// `leapfrog releases show SERIES`.
+pub(super) fn release(common: &Common, series: &str, show: &Show) -> Result<Exit, Stop> {
+    let catalog = world::catalog(common)?;
+    let series = catalog.find_series(series).map_err(|error| Stop::usage(error.into()))?;
+    let Some(release) = catalog.release(&series) else { return Ok(Exit::Usage) };
+    match show.output {
+        Output::Text => show.print(&text::release(&catalog, release)),
+        Output::Json | Output::Jsonl => show.print_json(release)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// `leapfrog explain STEP`.
+pub(super) fn explain(common: &Common, step: &StepId, show: &Show) -> Result<Exit, Stop> {
+    let catalog = world::catalog(common)?;
+    let series = catalog.find_series(step.series.as_str()).map_err(|error| Stop::usage(error.into()))?;
+    let step = StepId { series, ..step.clone() };
+    let explanation = Explanation::new(&catalog, &step).map_err(|error| Stop::usage(error.into()))?;
+    match show.output {
+        Output::Text => show.print(&text::explain(&explanation)),
+        Output::Json | Output::Jsonl => show.print_json(&explanation)?,
     }
     Ok(Exit::Done)
 }

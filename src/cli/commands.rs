@@ -4,30 +4,45 @@ use camino::Utf8PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::arguments::{
-    DoctorArguments, InitArguments, ResolveArguments, RestoreArguments, Selection, VerifyArguments, path,
+    BuildArguments, CheckArguments, DemoArguments, DoctorArguments, InitArguments, ResolveArguments, RestoreArguments,
+    Selection, VerifyArguments, path,
 };
 use super::examples::{
-    CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DETECT_EXAMPLES, DOCTOR_EXAMPLES, ENV_EXAMPLES, INIT_EXAMPLES, LOGS_EXAMPLES,
-    PLAN_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES,
-    VERIFY_EXAMPLES,
+    BUILD_EXAMPLES, CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DEMO_EXAMPLES, DETECT_EXAMPLES, DOCTOR_EXAMPLES,
+    ENV_EXAMPLES, EXPLAIN_EXAMPLES, INIT_EXAMPLES, LINT_EXAMPLES, LOAD_EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
+    PRECONDITION_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES,
+    SWEEP_EXAMPLES, VERIFY_EXAMPLES,
 };
-use crate::model::{RunId, Service};
+use super::lint::LintArguments;
+use crate::model::{RunId, Service, StepId};
 
 /// What to do besides leaping.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Take a small cloud of its own through four releases; needs only Python
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArguments),
     /// Write a cloud file from the configuration of the services on this machine
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
     /// Look whether everything is here that a leap needs, changing nothing
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArguments),
+    /// Ask the databases for what a leap's migrations would fail on, changing nothing
+    #[command(after_help = PRECONDITION_EXAMPLES)]
+    Check(CheckArguments),
+    /// Find what in migration scripts breaks older code, loses data or locks tables, running none of them
+    #[command(after_help = LINT_EXAMPLES)]
+    Lint(LintArguments),
     /// Show at which release each database stands
     #[command(after_help = DETECT_EXAMPLES)]
     Detect {
         /// Only these services, separated by commas
         #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
         only: Vec<Service>,
+        /// Show, too, which numbers are left from before alembic, and which look-alike tables are not read
+        #[arg(long, short)]
+        verbose: bool,
     },
     /// Show what a leap would do and why, touching nothing
     #[command(after_help = PLAN_EXAMPLES)]
@@ -75,20 +90,30 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// List or remove the Python environments on this machine (runner: local)
+    /// Make utility images; list or remove the Python environments on this machine
     #[command(after_help = ENV_EXAMPLES)]
     Env {
         /// What to do.
         #[command(subcommand)]
         command: EnvCommand,
     },
-    /// List the releases that leapfrog knows
-    Releases,
+    /// List the releases that leapfrog knows, or show one: versions, heads, what to read before it
+    Releases {
+        /// What to show.
+        #[command(subcommand)]
+        command: Option<ReleasesCommand>,
+    },
     /// List the playbooks, or show one: how a service is taken through a release
     Playbooks {
         /// What to show.
         #[command(subcommand)]
         command: Option<PlaybooksCommand>,
+    },
+    /// Explain a step: what it does, why it is there, what to read before it, what proves it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain {
+        /// Which step of which release, such as 2023.2/nova/db-sync
+        step: StepId,
     },
     /// Check a catalogue of your own
     Catalog {
@@ -99,7 +124,7 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document: cloud, release, playbook, plan, verify, doctor or events
+        /// Of which document: cloud, release, playbook, plan, verify, doctor, check, lint, lint-exceptions or events
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
@@ -133,6 +158,16 @@ pub enum Command {
 /// What to do with environments.
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {
+    /// Make a small image with a release's commands, and give it to the container engine
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(BuildArguments),
+    /// Take an image from a file that `env build --archive` wrote
+    #[command(after_help = LOAD_EXAMPLES)]
+    Load {
+        /// The file
+        #[arg(value_name = "FILE", value_parser = path())]
+        file: Utf8PathBuf,
+    },
     /// List them: what each is for, its lock, size and interpreter, and whether it can be used
     List {
         /// Where they are; default: as the cloud file says, or the user's cache
@@ -150,6 +185,16 @@ pub enum EnvCommand {
         /// Where they are; default: as the cloud file says, or the user's cache
         #[arg(long, value_name = "DIR", value_parser = path())]
         directory: Option<Utf8PathBuf>,
+    },
+}
+
+/// What to do with releases.
+#[derive(Debug, Subcommand)]
+pub enum ReleasesCommand {
+    /// Show a release: versions, heads, what it needs, what to read before it
+    Show {
+        /// Which release, such as 2023.2 or bobcat
+        series: String,
     },
 }
 
@@ -190,6 +235,12 @@ pub enum Document {
     Verify,
     /// What `leapfrog doctor --output json` prints.
     Doctor,
+    /// What `leapfrog check --output json` prints.
+    Check,
+    /// What `leapfrog lint --output json` prints.
+    Lint,
+    /// Findings of `leapfrog lint` that were accepted.
+    LintExceptions,
     /// A line of `--output jsonl`.
     Events,
 }

@@ -1,4 +1,4 @@
-//! `leapfrog env`: the Python environments on this machine.
+//! `leapfrog env`: the Python environments on this machine, and images of the same.
 
 use anyhow::anyhow;
 use camino::Utf8PathBuf;
@@ -10,6 +10,7 @@ use super::commands::EnvCommand;
 use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
+use super::utility_images;
 use super::world::World;
 use crate::cloud::{LocalSettings, RunnerSettings};
 use crate::report;
@@ -52,7 +53,11 @@ struct Fate {
 
 /// `leapfrog env`.
 pub(super) async fn environments(common: &Common, command: &EnvCommand, show: &Show) -> Result<Exit, Stop> {
-    let (EnvCommand::List { directory } | EnvCommand::Remove { directory, .. }) = command;
+    let directory = match command {
+        EnvCommand::List { directory } | EnvCommand::Remove { directory, .. } => directory,
+        EnvCommand::Build(arguments) => return utility_images::build(common, arguments, show).await,
+        EnvCommand::Load { file } => return utility_images::load(common, file, show).await,
+    };
     let place = place(common, directory.as_ref())?;
     let looked = place.clone();
     // Each interpreter is asked whether it works.
@@ -60,8 +65,8 @@ pub(super) async fn environments(common: &Common, command: &EnvCommand, show: &S
     let found = found.map_err(|error| Stop::internal(error.into()))?;
     let found = found.map_err(|error| Stop::usage(anyhow!("{place} cannot be read: {error}")))?;
     match command {
-        EnvCommand::List { .. } => list(found, &place, show),
         EnvCommand::Remove { which, .. } => remove(found, which.as_deref(), &place, show),
+        _ => list(found, &place, show),
     }
 }
 

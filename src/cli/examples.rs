@@ -7,9 +7,20 @@ Examples:
   leapfrog doctor                               is everything here that a leap needs?
   leapfrog detect                               where do the databases stand?
   leapfrog plan --from 2023.1 --to 2024.2       what would be done, and why?
+  leapfrog check --from 2023.1 --to 2024.2      is there anything that its migrations would fail on?
   leapfrog pull --from 2023.1 --to 2024.2       get images or environments beforehand
   leapfrog --from 2023.1 --to 2024.2            do it; after an interruption: go on with it
   leapfrog --from auto --to +1 --yes -o jsonl   the next release, driven by a program";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Examples:
+  leapfrog demo                                 the first time in minutes, later in about one
+  leapfrog demo --keep                          leaves the cloud there to look around
+  leapfrog demo --from 2023.2 --to 2025.1
+  LEAPFROG_DEMO_DATABASE=mysql+pymysql://root:PASSWORD@127.0.0.1 leapfrog demo
+
+Of a server it uses databases whose names begin with leapfrog_demo, and drops them at the end.
+Exit codes are those of a leap; after an interruption the same command begins afresh.";
 
 pub(super) const INIT_EXAMPLES: &str = "\
 Examples:
@@ -34,9 +45,32 @@ Examples:
   leapfrog plan --from auto --to +1 --only nova,placement
   leapfrog plan --from antelope --to caracal -o json > plan.json";
 
+pub(super) const PRECONDITION_EXAMPLES: &str = "\
+Examples:
+  leapfrog check --from 2023.1 --to 2024.2      days before the window, while services run
+  leapfrog check --from auto --to +1 --only cinder --verbose
+  leapfrog check --from train --to 2026.2 -o json
+
+Sessions are read-only. What the leap mends by itself is no fault.
+Exit codes: 0 nothing is in the way (warnings may be), 3 a migration would fail, or the leap be refused.";
+
+pub(super) const LINT_EXAMPLES: &str = "\
+Examples:
+  leapfrog lint .                               a service's source tree: all its migrations
+  leapfrog lint . --diff origin/master --deny warning
+  leapfrog lint . --engine postgresql --engine-version 13 --verbose
+  leapfrog lint . --diff HEAD~1 -o github       annotations for a pull request; sarif for code review
+  leapfrog lint --from 2023.1 --to 2024.2       what the migrations of a leap do, from its images
+  leapfrog lint --from 2023.1 --to 2024.2 --sizes
+  leapfrog lint --explain LF-C01
+
+Exit codes: 0 nothing that is denied, 2 a mistake in the arguments, 3 no image or environment can be
+read, 8 findings that are denied (--deny).";
+
 pub(super) const DETECT_EXAMPLES: &str = "\
 Examples:
   leapfrog detect
+  leapfrog detect --verbose                     and what is left of older versions
   leapfrog detect --only nova,placement -o json";
 
 pub(super) const PULL_EXAMPLES: &str = "\
@@ -81,13 +115,36 @@ Examples:
   leapfrog sweep --dry-run
   leapfrog sweep";
 
+pub(super) const BUILD_EXAMPLES: &str = "\
+Examples:
+  leapfrog env build --series 2024.1            makes localhost/leapfrog/openstack:2024.1
+  leapfrog env build --series 2024.1 --service nova
+  leapfrog env build --series 2024.1 --push registry.example:5000/cloud
+  leapfrog env build --series 2024.1 --archive openstack-2024.1.tar
+  leapfrog env build --series 2024.1 --base docker.io/library/python:3.11-slim-bookworm
+
+Exit codes: 0 made, 2 a mistake in the arguments, 3 something is missing or does not work.";
+
+pub(super) const LOAD_EXAMPLES: &str = "\
+Examples:
+  leapfrog env load openstack-2024.1.tar
+
+Exit codes: 0 the container engine has it, 3 the file is damaged or was not made by leapfrog.";
+
 pub(super) const ENV_EXAMPLES: &str = "\
 Examples:
+  leapfrog env build --series 2024.1            an image of that release
   leapfrog env list
   leapfrog env list -o json
   leapfrog env remove 2023.1                    those of a release
   leapfrog env remove 3f9a1c02                  the one whose digest begins so
   leapfrog env remove --unused                  those not used for 30 days, or of no use any more";
+
+pub(super) const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  leapfrog explain 2023.2/nova/db-sync          without a cloud file, too
+  leapfrog explain train/cinder/online-data-migrations
+  leapfrog explain 2024.1/keystone/db-expand -o json";
 
 pub(super) const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -102,6 +159,8 @@ Documents:
   plan      what `leapfrog plan --output json` prints
   verify    what `leapfrog verify --output json` prints
   doctor    what `leapfrog doctor --output json` prints
+  lint      what `leapfrog lint --output json` prints
+  lint-exceptions  what `leapfrog lint --exceptions` takes
   events    a line of `--output jsonl`
 
 Examples:

@@ -116,6 +116,7 @@ fn recipe(settings: &LocalSettings, release: &Release, environment: &Environment
         requirements: own.chain(&environment.packages).cloned().collect(),
         constraints,
         constraints_list: list,
+        without: environment.without.clone(),
         // The end of that day, wherever this machine is: else the same recipe would mean different packages.
         exclude_newer: dated.then(|| {
             let next = environment.exclude_newer.tomorrow().unwrap_or(environment.exclude_newer);

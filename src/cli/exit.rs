@@ -19,11 +19,13 @@ pub enum Exit {
     Locked = 6,
     /// Stopped because it was asked to; the same command goes on.
     Interrupted = 7,
+    /// `lint` found what it denies.
+    Findings = 8,
 }
 
 impl Exit {
     /// Every way to end, in the order of its number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Done,
         Self::Internal,
         Self::Usage,
@@ -32,6 +34,7 @@ impl Exit {
         Self::Stuck,
         Self::Locked,
         Self::Interrupted,
+        Self::Findings,
     ];
 
     /// What it means, in a line.
@@ -45,6 +48,9 @@ impl Exit {
             Self::Stuck => "a data migration is stuck: look at its rows, then run the same command again",
             Self::Locked => "locked: another leapfrog works on this cloud",
             Self::Interrupted => "interrupted: the same command continues",
+            Self::Findings => {
+                "lint found what it denies: no database was touched; --explain RULE says what a rule is about"
+            }
         }
     }
 

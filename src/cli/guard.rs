@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::arguments::FenceMode;
 use super::exit::Exit;
 use super::heartbeats::Heartbeats;
+use super::leap::FenceMode;
 use super::look::Show;
 use super::preflight;
 use super::stop::Stop;

@@ -1,5 +1,6 @@
 //! The leap itself: look, ask, carry out, tell.
 
+mod arguments;
 mod carry_out;
 mod ready;
 
@@ -10,10 +11,11 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
+pub(super) use self::arguments::{FenceMode, LeapArguments, Prefetch};
 use self::carry_out::carry_out;
 pub(super) use self::ready::{Latest, latest, services};
 use self::ready::{Opening, Ready, prepare};
-use super::arguments::{Common, LeapArguments, Output, Selection};
+use super::arguments::{Common, Output, Selection};
 use super::executor;
 use super::exit::Exit;
 use super::guard::Guard;
@@ -121,7 +123,7 @@ fn again(world: &World, wanted: &Wanted) -> String {
         Target::At(series) => series.to_string(),
         Target::Further(number) => format!("+{number}"),
     };
-    format!("leapfrog --from {from} --to {to}{}", world.options(&wanted.services))
+    format!("leapfrog --from {from} --to {to}{}{}", wanted.stops.option(), world.options(&wanted.services))
 }
 
 /// Shows what will be done and asks, where that was not answered beforehand.

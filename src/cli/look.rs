@@ -30,7 +30,7 @@ impl Show {
         let environment = |name: &str| std::env::var(name).ok();
         let color = common.color.into();
         Self {
-            output: common.output,
+            output: common.output.into(),
             out: Look::detect(std::io::stdout().is_terminal(), color, environment),
             err: Look::detect(std::io::stderr().is_terminal(), color, environment),
             stdout: Outlet::stdout(),

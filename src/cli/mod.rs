@@ -5,7 +5,9 @@
 
 mod arguments;
 mod catalogue;
+mod check;
 mod commands;
+mod demo;
 mod doctor;
 mod environments;
 mod examples;
@@ -16,6 +18,7 @@ mod heartbeats;
 pub mod images;
 mod init;
 mod leap;
+pub mod lint;
 mod look;
 mod man;
 mod mapped;
@@ -30,6 +33,7 @@ mod schema;
 mod stop;
 mod sweep;
 mod telling;
+mod utility_images;
 mod verify;
 mod version;
 mod world;
@@ -40,7 +44,7 @@ use clap::{CommandFactory, Parser};
 
 pub use arguments::Arguments;
 use arguments::Selection;
-use commands::{CatalogCommand, Command, PlaybooksCommand};
+use commands::{CatalogCommand, Command, PlaybooksCommand, ReleasesCommand};
 pub use exit::Exit;
 pub use schema::documents;
 use stop::Stop;
@@ -105,13 +109,16 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
                 Ok(Exit::Usage)
             }
         },
+        (Some(Command::Demo(arguments)), _) => demo::demo(&common, &arguments, show).await,
         (Some(Command::Init(arguments)), _) => init::init(&common, &arguments, show),
         (Some(Command::Doctor(arguments)), _) => doctor::doctor(&common, &arguments, show).await,
+        (Some(Command::Check(arguments)), _) => check::check(&common, &arguments, show).await,
+        (Some(Command::Lint(arguments)), _) => lint::lint(&common, &arguments, show).await,
         (Some(Command::Plan { selection, no_skip }), _) => {
             preflight::plan(&common, &Selection { no_skip, ..selection }, show).await
         }
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
-        (Some(Command::Detect { only }), _) => preflight::detect(&common, &only, show).await,
+        (Some(Command::Detect { only, verbose }), _) => preflight::detect(&common, &only, verbose, show).await,
         (Some(Command::Verify(arguments)), _) => verify::verify(&common, &arguments, show).await,
         (Some(Command::Status { run }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
@@ -120,7 +127,11 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Resolve(arguments)), _) => resolve::resolve(&common, &arguments, show).await,
         (Some(Command::Sweep { dry_run }), _) => sweep::sweep(&common, dry_run, show).await,
         (Some(Command::Env { command }), _) => environments::environments(&common, &command, show).await,
-        (Some(Command::Releases), _) => catalogue::releases(&common, show),
+        (Some(Command::Releases { command: None }), _) => catalogue::releases(&common, show),
+        (Some(Command::Releases { command: Some(ReleasesCommand::Show { series }) }), _) => {
+            catalogue::release(&common, &series, show)
+        }
+        (Some(Command::Explain { step }), _) => catalogue::explain(&common, &step, show),
         (Some(Command::Playbooks { command: None }), _) => catalogue::playbooks(&common, show),
         (Some(Command::Playbooks { command: Some(PlaybooksCommand::Show { service }) }), _) => {
             catalogue::playbook(&common, &service, show)

@@ -36,7 +36,7 @@ pub(super) async fn plan(common: &Common, selection: &Selection, show: &Show) ->
 }
 
 /// `leapfrog detect`.
-pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Result<Exit, Stop> {
+pub(super) async fn detect(common: &Common, only: &[Service], verbose: bool, show: &Show) -> Result<Exit, Stop> {
     let mut world = World::read_aloud(common, show)?;
     let services = world.only(only)?;
     world.look_up_mapped(&services).await;
@@ -44,7 +44,12 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
     let releases: Vec<_> = world.catalog.releases().collect();
     let detection = plan::detect::detect(&observation, &world.playbooks(), &releases);
     match show.output {
-        Output::Text => show.print(&plan::detect::render(&detection)),
+        Output::Text => {
+            show.print(&plan::detect::render(&detection, verbose));
+            if verbose {
+                show.print(&unread_tables(&world, &services).await);
+            }
+        }
         Output::Json | Output::Jsonl => show.print_json(&detection)?,
     }
     let unread: Vec<String> =
@@ -55,6 +60,18 @@ pub(super) async fn detect(common: &Common, only: &[Service], show: &Show) -> Re
     }
     show.caution(&format!("leapfrog: could not read {}\n", unread.join(", ")));
     Ok(Exit::Refused)
+}
+
+/// Tables that were not read, because only their names look like those of the version tables.
+async fn unread_tables(world: &World, services: &BTreeSet<Service>) -> String {
+    let timeout = world.cloud.limits.connect;
+    let urls = world.databases(services);
+    let looks = urls.iter().map(|(id, url)| async move { (id, crate::observe::look_alikes(url, timeout).await) });
+    let looks: Vec<_> = stream::iter(looks).buffered(IMAGES_AT_A_TIME).collect().await;
+    // A database that cannot be read is told of above.
+    let found = looks.into_iter().filter_map(|(id, names)| Some((id, names.ok().filter(|names| !names.is_empty())?)));
+    let lines: String = found.map(|(id, names)| format!("  {id}: {}\n", names.join(", "))).collect();
+    if lines.is_empty() { lines } else { format!("\nNot read, whatever they hold, by their exact names:\n{lines}") }
 }
 
 /// `leapfrog pull`.
@@ -96,6 +113,7 @@ pub(super) async fn bring(
     };
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(super::telling::tell(reporter, source));
+    tell_unread(world, &events);
     let result = obtain(&**runner, plan, &images, &all, reader, &events).await;
     drop(events);
     telling.await.map_err(|error| Stop::internal(error.into()))?;
@@ -128,6 +146,13 @@ pub(super) async fn look_up(
         }
     }
     if refusals.is_empty() { Ok((identity, images)) } else { Err(Stop::refused(refusals)) }
+}
+
+/// Tells that images are not read, where the cloud file says so.
+pub(super) fn tell_unread(world: &World, events: &EventSink) {
+    if !world.cloud.runner.read_images() {
+        events.send(Event::Progress(Progress::Notice { text: super::images::UNREAD.to_owned() }));
+    }
 }
 
 /// The refusal of an image that cannot be had, with the reason why no other release can do its work.
@@ -180,7 +205,7 @@ pub(super) async fn obtain(
         .await;
     let mut refusals: Vec<Refusal> = obtained.into_iter().filter_map(Result::err).collect();
     let notices = match reader.map(ImageReader::check) {
-        None => vec![super::images::UNREAD.to_owned()],
+        None => Vec::new(),
         Some(Ok(notices)) => notices,
         Some(Err(found)) => {
             refusals.extend(found);

@@ -26,7 +26,7 @@ pub(super) fn status(common: &Common, run: Option<RunId>, show: &Show) -> Result
     let (plan, records) = read(&store, &run)?;
     let directory = store.directory_of(&run);
     let again = again(&plan, &world);
-    let about = About { plan: &plan, records: &records, directory: &directory, again: &again };
+    let about = About { plan: &plan, records: &records, directory: &directory, again: Some(&again) };
     match show.output {
         Output::Text => show.print(&report::status(&about, process(&store, &run)?, Timestamp::now(), show.out_paper())),
         Output::Json | Output::Jsonl => show.print_json(&records)?,
@@ -179,10 +179,16 @@ pub(super) fn plan_of(store: &Store, run: &RunId) -> Result<Plan, Stop> {
 /// The command that continues a run.
 pub(super) fn again(plan: &Plan, world: &World) -> String {
     let services: BTreeSet<Service> = plan.steps().map(|(_, lane, _)| lane.service.clone()).collect();
-    format!("leapfrog --from {} --to {}{}", plan.from, plan.to, world.options(&services))
+    format!("leapfrog --from {} --to {}{}{}", plan.from, plan.to, plan.stops.option(), world.options(&services))
 }
 
 /// What a run did, in the end.
-pub(super) fn summary(plan: &Plan, records: &[Record], directory: &Utf8Path, again: &str, show: &Show) -> String {
+pub(super) fn summary(
+    plan: &Plan,
+    records: &[Record],
+    directory: &Utf8Path,
+    again: Option<&str>,
+    show: &Show,
+) -> String {
     report::summary(&About { plan, records, directory, again }, show.err_paper())
 }

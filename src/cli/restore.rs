@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::arguments::{Common, FenceMode, Output, RestoreArguments};
+use super::arguments::{Common, Output, RestoreArguments};
 use super::executor;
 use super::exit::Exit;
 use super::guard::Guard;
+use super::leap::FenceMode;
 use super::leap::{self, Latest};
 use super::look::Show;
 use super::points::{DatabasePoints, setting};
@@ -72,8 +73,10 @@ pub(super) async fn restore(common: &Common, arguments: &RestoreArguments, show:
         let plan = super::records::plan_of(&store, &journey.run)?;
         let options = world.options(&planned);
         show.complain(&format!(
-            "to go on from there, run\n  leapfrog --from {} --to {}{options}\n",
-            plan.from, plan.to
+            "to go on from there, run\n  leapfrog --from {} --to {}{}{options}\n",
+            plan.from,
+            plan.to,
+            plan.stops.option()
         ));
     }
     done

@@ -12,6 +12,9 @@ pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
         ("plan", schemars::schema_for!(crate::plan::Plan).to_value()),
         ("verify", schemars::schema_for!(crate::plan::proof::Proof).to_value()),
         ("doctor", schemars::schema_for!(super::doctor::Report).to_value()),
+        ("check", schemars::schema_for!(super::check::Report).to_value()),
+        ("lint", schemars::schema_for!(crate::lint::Report).to_value()),
+        ("lint-exceptions", schemars::schema_for!(super::lint::Exceptions).to_value()),
         ("events", crate::report::jsonl::schema().to_value()),
     ];
     documents.extend(crate::catalog::schemas());
@@ -27,6 +30,9 @@ pub(super) fn show(document: Document, show: &Show) -> Result<Exit, Stop> {
         Document::Plan => "plan",
         Document::Verify => "verify",
         Document::Doctor => "doctor",
+        Document::Check => "check",
+        Document::Lint => "lint",
+        Document::LintExceptions => "lint-exceptions",
         Document::Events => "events",
     };
     let found = documents().into_iter().find(|(known, _)| *known == name);

@@ -12,7 +12,10 @@ use crate::cloud::Cloud;
 use crate::document::nearest;
 use crate::journal::Store;
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Points, Series, Service};
-use crate::plan::{self, Brief, Plan, Refusal, RefusalKind, Refused, Start};
+use crate::plan::{self, Brief, Plan, Refusal, RefusalKind, Refused, Start, Stops};
+
+/// How much longer than a connection counting may take: a large table is read from its beginning to its end.
+pub(super) const COUNTING: u32 = 12;
 
 /// The catalogue and the cloud.
 pub(super) struct World {
@@ -32,6 +35,8 @@ pub(super) struct Wanted {
     pub(super) services: BTreeSet<Service>,
     /// Whether schema migrations are run even where nothing is to do.
     pub(super) no_skip: bool,
+    /// At which releases to stop on the way.
+    pub(super) stops: Stops,
 }
 
 /// Where a leap ends.
@@ -118,7 +123,31 @@ impl World {
             (Start::At(from), Target::Further(number)) => drop(self.further(from, *number)?),
             _ => {}
         }
-        Ok(Wanted { from, to, services: self.services(&selection.only)?, no_skip: selection.no_skip })
+        Ok(Wanted {
+            from,
+            to,
+            services: self.services(&selection.only)?,
+            no_skip: selection.no_skip,
+            stops: selection.stops.into(),
+        })
+    }
+
+    /// Where a leap starts: as it was said, or as the databases show, which may be nowhere.
+    pub(super) fn start(&self, wanted: &Wanted, observation: &Observation) -> Result<Result<Series, Refused>, Stop> {
+        match &wanted.from {
+            Start::At(series) => Ok(Ok(series.clone())),
+            Start::Auto => {
+                self.brief(&wanted.services, observation, Start::Auto, self.newest(), |brief| plan::start(brief))
+            }
+        }
+    }
+
+    /// Where a leap from `from` ends.
+    pub(super) fn end(&self, from: &Series, to: &Target) -> anyhow::Result<Series> {
+        match to {
+            Target::At(series) => Ok(series.clone()),
+            Target::Further(number) => self.further(from, *number),
+        }
     }
 
     /// The release `number` releases after `from`.
@@ -177,6 +206,7 @@ impl World {
             };
             brief.to = to;
             brief.no_skip = wanted.no_skip;
+            brief.stops = wanted.stops;
             brief.points = self.cloud.restore_points.points;
             self.with_unmapped(plan::build(brief))
         });
@@ -233,7 +263,9 @@ impl World {
             trusted: services.iter().filter(|service| self.cloud.trusts_stored_urls(service)).cloned().collect(),
             from,
             to,
+            stops: Stops::Every,
             whole: self.cloud.services().count() == services.len(),
+            others: self.cloud.services().filter(|service| !services.contains(service)).cloned().collect(),
             no_skip: false,
             points: Points::NONE,
             options: self.options.clone(),
@@ -242,7 +274,7 @@ impl World {
     }
 
     /// The newest release of the catalogue.
-    fn newest(&self) -> Series {
+    pub(super) fn newest(&self) -> Series {
         let newest = self.catalog.releases().next_back().map(|release| release.series.clone());
         newest.unwrap_or_else(|| unreachable!("a catalogue has releases"))
     }

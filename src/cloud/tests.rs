@@ -23,6 +23,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         schema: service.parse().expect("a schema"),
         many: *many,
         scripts: Vec::new(),
+        numbers_end: BTreeMap::new(),
     });
     Playbook {
         format: 1,
@@ -32,8 +33,11 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         configuration: Vec::new(),
         heartbeats: Vec::new(),
         checks: Vec::new(),
+        preconditions: Vec::new(),
         options_in: Vec::new(),
+        models: Vec::new(),
         steps: Vec::new(),
+        known: Vec::new(),
         sources: Vec::new(),
     }
 }

@@ -132,6 +132,8 @@ impl Conductor {
             })?;
             self.hand.running.insert(step.clone());
             self.back.going.insert(step.service.clone(), (step.clone(), Instant::now()));
+            // Rows that were counted away come back.
+            self.turns.remove(&(step.series.clone(), step.service.clone()));
             tasks.spawn(bring_back(step, points, keeper, stop.clone(), tell.clone()));
         }
         Ok(())

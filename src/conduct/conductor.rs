@@ -17,7 +17,7 @@ use super::sink::EventSink;
 use super::step::{Course, Performance, Places, StepMessage, Turns};
 use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
-use crate::model::{Effect, ImageReference, RunId, Service, StepId};
+use crate::model::{Effect, ImageReference, RunId, Series, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
 use crate::runner::{FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
 
@@ -76,8 +76,8 @@ pub struct Conductor {
     pub(super) found: BTreeMap<StepId, FoundTask>,
     /// Steps whose task of the last attempt was created and never started, and is gone now.
     pub(super) never_began: BTreeSet<StepId>,
-    /// What the rounds of each lane share. Hops never overlap.
-    turns: BTreeMap<Service, Turns>,
+    /// What the rounds of each lane share.
+    pub(super) turns: BTreeMap<(Series, Service), Arc<Turns>>,
     places: Places,
     /// When the steps that run began.
     began: BTreeMap<StepId, (Instant, u32)>,
@@ -301,6 +301,8 @@ impl Conductor {
         })?;
         self.hand.running.insert(step.id.clone());
         self.began.insert(step.id.clone(), (Instant::now(), attempt));
+        let hop_and_lane = (step.id.series.clone(), lane.service.clone());
+        let turns = self.turns.entry(hop_and_lane).or_insert_with(|| Arc::new(Turns::of(lane)));
         Ok(Performance {
             run: self.run.clone(),
             step: step.clone(),
@@ -311,7 +313,7 @@ impl Conductor {
             points: self.points.clone(),
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
-            turns: Arc::clone(self.turns.entry(lane.service.clone()).or_default()),
+            turns: Arc::clone(turns),
             places: Arc::clone(&self.places),
             adopt,
             batch: self.settings.batch,

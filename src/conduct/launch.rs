@@ -38,7 +38,11 @@ impl Connections {
                 }
             }
         }
-        PrivateFile { path: configuration.path.clone(), content: Secret::new(text) }
+        PrivateFile {
+            path: configuration.path.clone(),
+            passed_with: configuration.passed_with.as_ref().map(ToString::to_string),
+            content: Secret::new(text),
+        }
     }
 
     /// What hides these databases' passwords in text that goes to a log or a screen.
@@ -136,12 +140,13 @@ mod tests {
     fn a_step_gets_its_databases_urls_in_a_file_that_oslo_config_reads_back() {
         let configuration = StepConfiguration {
             path: "/etc/nova/nova.conf".into(),
+            passed_with: None,
             options: [
                 (
-                    "api_database".to_owned(),
-                    [("connection".to_owned(), OptionValue::UrlOf("nova.api".parse().expect("valid")))].into(),
+                    "api_database".into(),
+                    [("connection".into(), OptionValue::UrlOf("nova.api".parse().expect("valid")))].into(),
                 ),
-                ("database".to_owned(), [("max_retries".to_owned(), OptionValue::Text("1".into()))].into()),
+                ("database".into(), [("max_retries".into(), OptionValue::Text("1".into()))].into()),
             ]
             .into(),
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::{Outcome, RunState, StepState};
+use crate::journal::{Outcome, RunState};
 use crate::model::{ImageReference, Series, Service, StepId};
 use crate::plan::{Action, Hop, Lane, Plan, Step};
 
@@ -40,15 +40,16 @@ pub(super) enum Next<'p> {
     Halt,
 }
 
-/// How long a lane still takes, in seconds, as far as that can be told beforehand. The steps of a stage take as
+/// How long a lane still takes, in seconds, as far as that can be told beforehand, from what it took in the releases
+/// `before`. The steps of a stage take as
 /// long as they must with `jobs` at a time, and those whose rounds may have to wait for one another as long as all of
 /// them together.
-fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> f64 {
+fn work_left(lane: &Lane, before: &[&Series], state: &RunState, jobs: usize) -> f64 {
     let idle = lane.idle_steps();
     let weigh = |step: &Step| {
-        if state.is_done(&step.id) || idle.contains(&step.id) { 0.0 } else { usual(step, state) }
+        if state.is_done(&step.id) || idle.contains(&step.id) { 0.0 } else { usual(step, before, state) }
     };
-    let in_turn = |step: &Step| matches!(&step.action, Action::Drain(drain) if !drain.alone_while.is_empty());
+    let in_turn = |step: &Step| matches!(&step.action, Action::Drain(drain) if drain.takes_turns);
     let stages = lane.stages().map(|stage| {
         let longest = stage.iter().map(weigh).fold(0.0, f64::max);
         let at_a_time = if stage.iter().any(in_turn) { 1 } else { jobs.max(1) };
@@ -60,18 +61,16 @@ fn work_left(lane: &Lane, state: &RunState, jobs: usize) -> f64 {
 /// How long a step takes: as long as in the release before, or, where it was not run in this leap yet, as long as
 /// such a step takes without much to do: a program needs some seconds to begin, and a data migration is at least
 /// one round more than a schema migration.
-fn usual(step: &Step, state: &RunState) -> f64 {
+fn usual(step: &Step, before: &[&Series], state: &RunState) -> f64 {
     let usual = match &step.action {
         Action::Drain(_) => 6.0,
         Action::Run(_) | Action::Check(_) => 3.0,
         Action::Save(_) => 1.0,
         Action::Verify(_) => return 0.0,
     };
-    let ran =
-        |id: &StepId, its: &StepState| id.is_same_in_another_release(&step.id) && its.outcome == Some(Outcome::Done);
-    // Steps are in the order of their releases.
-    let before = state.steps.iter().rfind(|(id, its)| ran(id, its));
-    before.map_or(usual, |(_, its)| its.seconds)
+    let its = |series: &&Series| state.steps.get(&StepId { series: (*series).clone(), ..step.id.clone() });
+    let ran = before.iter().rev().filter_map(its).find(|its| its.outcome == Some(Outcome::Done));
+    ran.map_or(usual, |its| its.seconds)
 }
 
 /// What comes next, with at most `jobs` steps side by side.
@@ -83,10 +82,12 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         // The hop before is complete, or this is the first.
         return if hand.stopping { Next::Halt } else { Next::BeginHop(hop) };
     }
-    let mut begin = Vec::new();
+    let mut ready: Vec<(&Lane, Vec<&Step>)> = Vec::new();
     let mut complete = true;
     let mut fetching = false;
     let free = (jobs + hand.waiting.len()).saturating_sub(hand.running.len());
+    let before: Vec<&Series> =
+        plan.hops.iter().map(|hop| &hop.series).take_while(|series| **series != hop.series).collect();
     for lane in &hop.lanes {
         let is_done = |step: &&Step| state.is_done(&step.id);
         let Some(stage) = lane.stages().find(|stage| !stage.iter().all(|step| is_done(&step))) else {
@@ -101,19 +102,23 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         if !hand.ready.contains(image) {
             fetching = true;
         } else if !hand.stopping {
-            let next = stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id));
-            let mut next = next.peekable();
-            // What is left is weighed only where something could begin.
-            if free > 0 && next.peek().is_some() {
-                let left = work_left(lane, state, jobs);
-                begin.extend(next.map(|step| (left, lane, step)));
+            let next: Vec<&Step> =
+                stage.iter().filter(|step| !is_done(step) && !hand.running.contains(&step.id)).collect();
+            if !next.is_empty() {
+                ready.push((lane, next));
             }
         }
     }
-    // The lane with the most work left decides when the hop ends, so it goes first.
-    begin.sort_by(|(one, ..), (two, ..)| two.total_cmp(one));
-    begin.truncate(free);
-    let begin: Vec<(&Lane, &Step)> = begin.into_iter().map(|(_, lane, step)| (lane, step)).collect();
+    // The lane with the most work left decides when the hop ends, so it goes first. What is left is weighed only where
+    // that decides something.
+    if ready.len() > 1 && free > 0 {
+        let weighed = ready.into_iter().map(|(lane, steps)| (work_left(lane, &before, state, jobs), lane, steps));
+        let mut weighed: Vec<(f64, &Lane, Vec<&Step>)> = weighed.collect();
+        weighed.sort_by(|(one, ..), (two, ..)| two.total_cmp(one));
+        ready = weighed.into_iter().map(|(_, lane, steps)| (lane, steps)).collect();
+    }
+    let steps = ready.into_iter().flat_map(|(lane, steps)| steps.into_iter().map(move |step| (lane, step)));
+    let begin: Vec<(&Lane, &Step)> = steps.take(free).collect();
     if complete {
         Next::EndHop(&hop.series)
     } else if !begin.is_empty() {

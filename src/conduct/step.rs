@@ -130,7 +130,7 @@ pub(super) struct Performance {
     /// What hides secrets.
     pub redactor: Arc<Redactor>,
     /// What the rounds of the lane share.
-    pub turns: Turns,
+    pub turns: Arc<Turns>,
     /// How many commands may run at the same time.
     pub places: Places,
     /// A task of an earlier process that is watched in the place of the first launch.

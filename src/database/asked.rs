@@ -45,8 +45,7 @@ impl Connection {
                 Ok(if self.number(query).await? > 0.0 { Right::Held } else { Right::Lacking })
             }
             Engine::Mysql => {
-                let rows = self.rows("SHOW GRANTS").await?;
-                let grants: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()?).collect();
+                let grants = self.grants().await?;
                 Ok(may_make(&grants, name))
             }
         }
@@ -88,7 +87,28 @@ impl Connection {
         Ok(found.map(|(holder, session)| LockError::Held { holder, session }))
     }
 
-    async fn number(&mut self, query: &str) -> Result<f64, QueryError> {
+    /// Whether the server logs changes and trusts only administrators to create what runs by itself, so that this user may
+    /// create no trigger (MySQL error 1419). SUPER helps; MariaDB's BINLOG ADMIN does not (10.11).
+    ///
+    /// # Errors
+    /// The server does not tell.
+    pub async fn refuses_triggers(&mut self) -> Result<bool, QueryError> {
+        if self.engine() != Engine::Mysql
+            || self.number("SELECT @@global.log_bin = 0 OR @@global.log_bin_trust_function_creators").await? > 0.0
+        {
+            return Ok(false);
+        }
+        let grants = self.grants().await?;
+        Ok(!grants.iter().any(|grant| trusted(grant)))
+    }
+
+    /// What `SHOW GRANTS` says, line by line.
+    pub(super) async fn grants(&mut self) -> Result<Vec<String>, QueryError> {
+        let rows = self.rows("SHOW GRANTS").await?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
+    }
+
+    pub(super) async fn number(&mut self, query: &str) -> Result<f64, QueryError> {
         let rows = self.rows(query).await?;
         let text = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten().unwrap_or_default();
         text.parse().map_err(|error: std::num::ParseFloatError| QueryError::Failed { source: error.into() })
@@ -110,23 +130,55 @@ fn held_file(database: &str) -> Option<(Option<Holder>, String)> {
 
 /// What `SHOW GRANTS` says of making the database `name`.
 fn may_make(grants: &[String], name: &str) -> Right {
+    let wanted = ["CREATE", "DROP", "INSERT", "SELECT"];
     let mut roles = false;
     for grant in grants {
-        let Some(rest) = grant.strip_prefix("GRANT ") else { continue };
-        let Some((privileges, rest)) = rest.split_once(" ON ") else {
-            roles = true;
-            continue;
-        };
-        let all = privileges.starts_with("ALL PRIVILEGES");
-        let has = |wanted: &str| privileges.split(", ").any(|privilege| privilege == wanted);
-        let Some((pattern, _)) = rest.split_once(".*") else { continue };
-        let pattern = pattern.trim_matches('`').replace("``", "`");
-        let fits = pattern == "*" || like(&pattern, name);
-        if fits && (all || has("CREATE") && has("DROP") && has("INSERT") && has("SELECT")) {
-            return Right::Held;
+        match granted(grant, name) {
+            // All in one: a scratch database's name is new, so no other line fits it.
+            Granted::These(privileges) if wanted.iter().all(|one| privileges.contains(one)) => return Right::Held,
+            Granted::All => return Right::Held,
+            Granted::Role => roles = true,
+            Granted::These(_) | Granted::Elsewhere => {}
         }
     }
     if roles { Right::Unclear } else { Right::Lacking }
+}
+
+/// What a line of `SHOW GRANTS` gives in a whole database.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Granted<'g> {
+    /// Everything.
+    All,
+    /// These privileges.
+    These(Vec<&'g str>),
+    /// A role, which may give anything.
+    Role,
+    /// Nothing there.
+    Elsewhere,
+}
+
+/// What a line of `SHOW GRANTS` gives in the whole database `name`.
+pub(super) fn granted<'g>(grant: &'g str, name: &str) -> Granted<'g> {
+    let Some(rest) = grant.strip_prefix("GRANT ") else { return Granted::Elsewhere };
+    let Some((privileges, rest)) = rest.split_once(" ON ") else { return Granted::Role };
+    let Some((pattern, _)) = rest.split_once(".*") else { return Granted::Elsewhere };
+    let pattern = pattern.trim_matches('`').replace("``", "`");
+    if pattern != "*" && !like(&pattern, name) {
+        return Granted::Elsewhere;
+    }
+    if privileges.starts_with("ALL PRIVILEGES") {
+        return Granted::All;
+    }
+    Granted::These(privileges.split(", ").collect())
+}
+
+/// Whether a line of `SHOW GRANTS` makes its user one who may create triggers whatever is logged.
+fn trusted(grant: &str) -> bool {
+    let Some((privileges, rest)) = grant.strip_prefix("GRANT ").and_then(|grant| grant.split_once(" ON ")) else {
+        return false;
+    };
+    let has = |wanted: &str| privileges.split(", ").any(|privilege| privilege == wanted);
+    rest.starts_with("*.*") && (privileges.starts_with("ALL PRIVILEGES") || has("SUPER"))
 }
 
 /// Whether `name` is like a pattern with `%`, `_` and `\\` before characters that mean themselves.
@@ -167,6 +219,10 @@ mod tests {
         assert_eq!(right(&["GRANT CREATE VIEW, CREATE ROUTINE ON *.* TO `a`@`b`"]), Right::Lacking);
         assert_eq!(right(&["GRANT ALL PRIVILEGES ON `leapfrogXscratch\\_%`.* TO `a`@`b`"]), Right::Lacking);
         assert_eq!(right(&["GRANT SELECT ON `nova`.`alembic_version` TO `a`@`b`"]), Right::Lacking);
+        assert!(trusted("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION"));
+        assert!(
+            trusted("GRANT RELOAD, SUPER ON *.* TO `a`@`b`") && !trusted("GRANT ALL PRIVILEGES ON `n`.* TO `a`@`b`")
+        );
         assert_eq!(right(&[usage, "GRANT `operators` TO `nova`@`%`"]), Right::Unclear);
     }
 }

@@ -34,6 +34,13 @@ pub enum QueryError {
         #[source]
         source: Cause,
     },
+    /// A column of the query does not exist.
+    #[error("find a column")]
+    NoColumn {
+        /// What the engine said.
+        #[source]
+        source: Cause,
+    },
     /// The user may not read what the query reads.
     #[error("read a table")]
     Privilege {
@@ -61,7 +68,9 @@ impl QueryError {
     /// What to do next.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::NoTable { .. } => "check that the cloud file names the right database for the service",
+            Self::NoTable { .. } | Self::NoColumn { .. } => {
+                "check that the cloud file names the right database for the service"
+            }
             Self::Privilege { .. } => "grant the user all privileges on the database: its service needs them as well",
             Self::Lost { .. } => "check that the server still runs, and the network to it",
             Self::Failed { .. } => "look at the server's log for the reason",
@@ -190,7 +199,7 @@ impl Connection {
         }
     }
 
-    async fn value(&mut self, query: &str) -> Result<String, QueryError> {
+    pub(super) async fn value(&mut self, query: &str) -> Result<String, QueryError> {
         let rows = self.rows(query).await?;
         let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
         value.ok_or_else(|| QueryError::Failed { source: sqlx::Error::RowNotFound.into() })
@@ -211,18 +220,20 @@ rows!(mysql_rows, MySqlConnection);
 rows!(postgresql_rows, PgConnection);
 rows!(sqlite_rows, SqliteConnection);
 
-/// Error codes: MySQL 1146 and PostgreSQL 42P01 say that a table is missing, 1142, 1143 and 42501 that
-/// it may not be read. SQLite has one code for all mistakes of a query, so its text decides.
+/// Error codes: MySQL 1146 and PostgreSQL 42P01 say that a table is missing, 1054 and 42703 that a column is, 1142, 1143
+/// and 42501 that it may not be read. SQLite has one code for all mistakes of a query, so its text decides.
 fn classify(error: sqlx::Error) -> QueryError {
     match error {
         sqlx::Error::Database(error) => {
             let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
             let code = error.code().unwrap_or_default().into_owned();
             let absent = number == Some(1146) || code == "42P01" || error.message().starts_with("no such table");
+            let columnless = number == Some(1054) || code == "42703" || error.message().starts_with("no such column");
             let forbidden = matches!(number, Some(1142 | 1143 | 1044)) || code == "42501";
             let source = error.into_error();
             match (absent, forbidden) {
                 (true, _) => QueryError::NoTable { source },
+                _ if columnless => QueryError::NoColumn { source },
                 (_, true) => QueryError::Privilege { source },
                 _ => QueryError::Failed { source },
             }

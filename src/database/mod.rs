@@ -17,8 +17,11 @@ mod connection;
 mod fingerprint;
 mod heartbeats;
 mod lock;
+mod named;
+mod rights;
 mod scratch;
 mod sessions;
+mod sizes;
 
 pub use asked::Right;
 pub use connect::{ConnectError, Purpose, connect, connect_for};
@@ -26,8 +29,11 @@ pub use connection::{Connection, QueryError, Row};
 pub use fingerprint::{Depth, Fingerprint, TablePrint};
 pub use heartbeats::Heartbeat;
 pub use lock::{DatabaseLock, Holder, LockError, Loss, lock};
+pub use named::lobby;
+pub use rights::{CharacterSets, Lacking};
 pub use scratch::{MARKER, Scratch, ScratchError, scratch_name};
 pub use sessions::{Session, Sessions};
+pub use sizes::TableSize;
 
 /// An error and what led to it, in one line: `log in …: Access denied for user …`.
 pub fn chain(error: &dyn std::error::Error) -> String {

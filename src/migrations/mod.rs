@@ -18,7 +18,7 @@
 
 mod drops;
 mod facts;
-mod python;
+pub(crate) mod python;
 mod read;
 mod script;
 #[cfg(test)]
@@ -26,5 +26,6 @@ mod tests;
 mod tree;
 
 pub use facts::{ImageFacts, LackingOption, SchemaFacts, ServiceFacts};
+pub(crate) use read::is_script;
 pub use read::{Misread, Place, read};
 pub use tree::{Revision, Tree, TreeError};

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tree_sitter::{Node, Parser, Tree};
 
@@ -31,7 +32,7 @@ struct Import {
 }
 
 /// A module that was parsed.
-pub(super) struct Module {
+pub(crate) struct Module {
     text: String,
     tree: Tree,
     imports: BTreeMap<String, Import>,
@@ -56,7 +57,7 @@ pub(super) fn module_name(path: &str) -> String {
 
 impl Module {
     /// Parses the module called `name`. A text that is no Python is a module with an error.
-    pub(super) fn parse(name: &str, text: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str, text: &str) -> Option<Self> {
         let mut parser = Parser::new();
         parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
         let tree = parser.parse(text, None)?;
@@ -65,12 +66,12 @@ impl Module {
         Some(module)
     }
 
-    pub(super) fn root(&self) -> Node<'_> {
+    pub(crate) fn root(&self) -> Node<'_> {
         self.tree.root_node()
     }
 
     /// The line of the first thing that is no Python, if there is one.
-    pub(super) fn broken_line(&self) -> Option<usize> {
+    pub(crate) fn broken_line(&self) -> Option<usize> {
         let root = self.root();
         if !root.has_error() {
             return None;
@@ -87,8 +88,19 @@ impl Module {
         }
     }
 
-    pub(super) fn source(&self, node: Node<'_>) -> &str {
+    pub(crate) fn source(&self, node: Node<'_>) -> &str {
         self.text.get(node.byte_range()).unwrap_or_default()
+    }
+
+    /// The text of a stretch; empty where it is none of this module.
+    pub(crate) fn text_at(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    /// The full name of what `name` was imported as at the top level: `alembic.op` for `op`.
+    pub(crate) fn imported(&self, name: &str) -> Option<String> {
+        let Import { module, name } = self.imports.get(name)?;
+        Some(name.as_ref().map_or_else(|| module.clone(), |name| format!("{module}.{name}")))
     }
 
     fn read_imports(&self, own: &str) -> BTreeMap<String, Import> {
@@ -144,7 +156,7 @@ impl Module {
     }
 
     /// The expression that is assigned to `name` at the module's top level, the last one where there are several.
-    pub(super) fn assigned(&self, name: &str) -> Option<Node<'_>> {
+    pub(crate) fn assigned(&self, name: &str) -> Option<Node<'_>> {
         let mut found = None;
         for statement in children(self.root()).into_iter().filter(|node| node.kind() == "expression_statement") {
             for assignment in children(statement).into_iter().filter(|node| node.kind() == "assignment") {
@@ -159,7 +171,7 @@ impl Module {
     }
 
     /// Whether `name` is assigned somewhere inside a condition, a loop or another block at the top level.
-    pub(super) fn assigned_in_a_block(&self, name: &str) -> bool {
+    pub(crate) fn assigned_in_a_block(&self, name: &str) -> bool {
         const BLOCKS: [&str; 5] =
             ["if_statement", "try_statement", "for_statement", "while_statement", "with_statement"];
         let mut open: Vec<Node<'_>> =
@@ -253,7 +265,7 @@ impl Module {
     }
 
     /// The text of a literal without placeholders and escapes.
-    pub(super) fn text_of(&self, node: Node<'_>) -> Option<String> {
+    pub(crate) fn text_of(&self, node: Node<'_>) -> Option<String> {
         if node.kind() != "string" {
             return None;
         }
@@ -285,13 +297,13 @@ fn constant(lookup: &Lookup<'_>, module: &str, name: &str, depth: usize) -> Resu
 }
 
 /// The named children of a node, comments left out.
-pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
+pub(crate) fn children(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
     node.named_children(&mut cursor).filter(|child| child.kind() != "comment").collect()
 }
 
 /// All children of a node.
-fn children_all(node: Node<'_>) -> Vec<Node<'_>> {
+pub(crate) fn children_all(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
     node.children(&mut cursor).collect()
 }

@@ -74,7 +74,7 @@ pub fn read(place: Place<'_>) -> Result<Tree, Vec<Misread>> {
 }
 
 /// Whether alembic takes a file for a script (alembic 1.13, `script/base.py`, `_only_source_rx`).
-fn is_script(file: &str) -> bool {
+pub(crate) fn is_script(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     name.ends_with(".py") && !name.starts_with("__init__") && !name.starts_with(".#")
 }

@@ -1,6 +1,7 @@
 //! A command line with a closed list of placeholders.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 #[schemars(with = "Vec<String>")]
-pub struct Command(Vec<String>);
+pub struct Command(Arc<[String]>);
 
 /// A command line that cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,13 +53,13 @@ impl TryFrom<Vec<String>> for Command {
         if let Some(word) = words.iter().find(|word| word.replace(Self::COUNT, "").contains(['{', '}'])) {
             return Err(CommandError::Placeholder(word.clone()));
         }
-        Ok(Self(words))
+        Ok(Self(words.into()))
     }
 }
 
 impl From<Command> for Vec<String> {
     fn from(command: Command) -> Self {
-        command.0
+        command.0.to_vec()
     }
 }
 

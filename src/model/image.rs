@@ -78,6 +78,17 @@ impl ImageReference {
         format!("{}/{}", self.registry, self.repository)
     }
 
+    /// The tag, where it has one.
+    pub fn tag(&self) -> Option<&str> {
+        self.version.strip_prefix(':')
+    }
+
+    /// Whether it is an image of the container engine here and of no registry: `localhost/…`. With a port it is one of
+    /// a registry on this machine.
+    pub fn is_unpublished(&self) -> bool {
+        self.registry == "localhost"
+    }
+
     /// The same repository, pinned to `digest`.
     #[must_use]
     pub fn pinned(&self, digest: &Digest) -> Self {

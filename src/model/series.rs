@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
-pub struct Series(String);
+pub struct Series(Arc<str>);
 
 /// A text that names no series.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +55,7 @@ impl FromStr for Series {
         let numbered = text.split_once('.').is_some_and(|(year, half)| {
             year.len() == 4 && year.chars().all(|c| c.is_ascii_digit()) && matches!(half, "1" | "2")
         });
-        if named || numbered { Ok(Self(text.to_owned())) } else { Err(SeriesError { text: text.to_owned() }) }
+        if named || numbered { Ok(Self(text.into())) } else { Err(SeriesError { text: text.to_owned() }) }
     }
 }
 
@@ -68,7 +69,7 @@ impl TryFrom<String> for Series {
 
 impl From<Series> for String {
     fn from(series: Series) -> Self {
-        series.0
+        series.0.as_ref().to_owned()
     }
 }
 

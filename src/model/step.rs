@@ -119,12 +119,6 @@ impl StepId {
             None => self.name.to_string(),
         }
     }
-
-    /// Whether this is the same step of another release.
-    pub fn is_same_in_another_release(&self, other: &Self) -> bool {
-        self.series != other.series
-            && (&self.service, &self.name, &self.target) == (&other.service, &other.name, &other.target)
-    }
 }
 
 impl fmt::Display for StepId {

@@ -1,7 +1,12 @@
 //! The schema version that a database stores.
 
 use crate::database::{Connection, QueryError, Row};
-use crate::model::Heads;
+use crate::model::{Engine, Heads};
+
+/// Where alembic keeps its revisions.
+const ALEMBIC: &str = "alembic_version";
+/// Where sqlalchemy-migrate keeps its numbers.
+const MIGRATE: &str = "migrate_version";
 
 /// Reads the heads of both version tables, by their exact names: nova also has a
 /// `shadow_alembic_version`, and neutron's projects have tables of their own.
@@ -19,6 +24,24 @@ pub async fn heads(connection: &mut Connection) -> Result<Heads, QueryError> {
         alembic: alembic.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
         migrate: migrate.into_iter().filter_map(numbered).collect(),
     })
+}
+
+/// Tables whose names look like those of the version tables and are none, as far as this user sees them: they are not
+/// read.
+///
+/// # Errors
+/// The server does not tell.
+pub(super) async fn look_alikes(connection: &mut Connection) -> Result<Vec<String>, QueryError> {
+    let query = match connection.engine() {
+        Engine::Mysql => "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+        Engine::Postgresql => "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
+        Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+    };
+    let names = connection.rows(query).await?.into_iter().filter_map(|row| row.into_iter().next().flatten());
+    let alike = |name: &String| name.contains(ALEMBIC) || name.contains(MIGRATE);
+    let mut names: Vec<String> = names.filter(|name| alike(name) && name != ALEMBIC && name != MIGRATE).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// The rows of a table, or none if it does not exist.

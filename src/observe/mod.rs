@@ -8,6 +8,7 @@
 //! passwords, those of stored URLs included.
 
 mod heads;
+mod question;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,13 @@ use futures_util::StreamExt;
 
 use crate::catalog::{Playbook, PlaybookCheck, StoredUrls};
 use crate::cloud::Cloud;
-use crate::database::{self, ConnectError, Connection, QueryError, connect};
+use crate::database::{self, ConnectError, Connection, QueryError, TableSize, connect};
 use crate::model::{
     ConnectionUrl, DatabaseId, Engine, Heads, MappedUrl, Observation, ObservedDatabase, StoredUrl, Unreachable,
 };
 
 pub use heads::heads;
+pub use question::{Found, question};
 
 /// How many databases are looked at side by side.
 const AT_ONCE: usize = 8;
@@ -63,12 +65,33 @@ pub async fn heads_of(url: &ConnectionUrl, timeout: Duration) -> Result<Heads, U
     ask(url, timeout, timeout, AGAIN, async |connection| heads(connection).await).await
 }
 
+/// Tables of one database that look like version tables and are none: nova's `shadow_alembic_version`, the tables of
+/// networking projects beside neutron's.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn look_alikes(url: &ConnectionUrl, timeout: Duration) -> Result<Vec<String>, Unreachable> {
+    ask(url, timeout, timeout, AGAIN, async |connection| heads::look_alikes(connection).await).await
+}
+
 /// How many tables one database holds now; views do not count.
 ///
 /// # Errors
 /// It cannot be read.
 pub async fn tables_of(url: &ConnectionUrl, timeout: Duration) -> Result<u64, Unreachable> {
     ask(url, timeout, timeout, AGAIN, async |connection| connection.tables().await).await
+}
+
+/// How large each table of one database is. An SQLite file's tables are counted, which may take `patience`.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn sizes_of(
+    url: &ConnectionUrl,
+    timeout: Duration,
+    patience: Duration,
+) -> Result<BTreeMap<String, TableSize>, Unreachable> {
+    ask(url, timeout, patience, AGAIN, async |connection| connection.table_sizes().await).await
 }
 
 /// The number that `query` finds in one database. Counting may take `patience`, since it may read a

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::configure::Template;
 use super::document::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, Standing, Step, StepConfiguration,
-    Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, Plan, ReleaseChecks, Standing, Step, Verification,
 };
+use super::path::{self, Path, Stops};
 use super::refusal::{Refusal, RefusalKind, Refused};
-use super::save;
-use super::schema;
+use super::shared::{Shared, Text};
 use super::start::{self, Start};
-use crate::catalog::{ConfigurationFile, Playbook, PlaybookStep, Release};
+use super::{backends, belongs, save, schema};
+use crate::catalog::{Note, Playbook, PlaybookStep, Release, Remainder, Residue};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Points, Series, Service, Slot, StepId,
 };
@@ -22,7 +23,7 @@ const VERIFY: &str = "verify-heads";
 pub struct Brief<'a> {
     /// The cloud's name.
     pub cloud: &'a str,
-    /// Every release of the catalogue, oldest first.
+    /// Every release of the catalogue.
     pub releases: Vec<&'a Release>,
     /// The playbooks of the services that take part.
     pub playbooks: Vec<&'a Playbook>,
@@ -38,8 +39,12 @@ pub struct Brief<'a> {
     pub from: Start,
     /// Where to end.
     pub to: Series,
+    /// At which releases to stop on the way.
+    pub stops: Stops,
     /// Whether every service of the cloud file takes part.
     pub whole: bool,
+    /// Services of the cloud file that do not take part.
+    pub others: BTreeSet<Service>,
     /// Whether schema migrations are run even where nothing is to do.
     pub no_skip: bool,
     /// Which restore points are taken.
@@ -70,20 +75,29 @@ impl Brief<'_> {
 /// # Errors
 /// Every reason not to begin that can be seen before anything is touched.
 pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
+    let services: Vec<&Service> = brief.playbooks.iter().map(|playbook| &playbook.service).collect();
+    let way = |from: &Series| path::path(&brief.releases, &services, from, &brief.to, brief.stops);
+    if let Start::At(from) = &brief.from {
+        // Where the database of such a service stands, does not matter.
+        let refusals = belongs::absent(brief, &way(from).releases);
+        if !refusals.is_empty() {
+            return Err(Refused(refusals));
+        }
+    }
     let (from, mut reasons) = start::check(brief)?;
-    let path: Vec<&Release> =
-        brief.releases.iter().copied().filter(|r| from <= r.series && r.series <= brief.to).collect();
+    let Path { releases: path, reasons: why } = way(&from);
     let mut refusals = stored_urls(brief);
     refusals.extend(unreadable_urls(brief, &path));
-    refusals.extend(unsupported_engines(brief, &path));
+    refusals.extend(belongs::absent(brief, &path));
+    refusals.extend(belongs::splits(brief, &path));
+    refusals.extend(backends::refusals(brief, &path));
     if !refusals.is_empty() {
         return Err(Refused(refusals));
     }
-    if path.len() > 1 {
-        reasons.push(format!(
-            "no release is skipped: {} each do their part with their own code",
-            and(&path.iter().map(|release| release.series.as_str()).collect::<Vec<_>>())
-        ));
+    reasons.extend(why);
+    reasons.extend(untested(brief, &path));
+    if brief.stops == Stops::Slurp {
+        reasons.push("this project's tests stop at every release: none of them passes one over".to_owned());
     }
     if brief.no_skip {
         reasons.push("no step is skipped: every schema migration is run, even where nothing is to do".to_owned());
@@ -91,10 +105,14 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
     reasons.extend(save::reason(brief.points.policy));
     let mut heads: BTreeMap<DatabaseId, Heads> = observed_heads(brief);
     let mut hops = Vec::new();
+    let mut playbooks = brief.playbooks.clone();
+    playbooks.sort_by(|one, two| one.service.cmp(&two.service));
     for (index, release) in path.iter().enumerate() {
         let next = path.get(index + 1);
-        let lanes = brief.playbooks.iter().map(|playbook| {
+        let lanes = playbooks.iter().map(|playbook| {
             let mut lane = lane(brief, release, playbook, &mut heads);
+            let passed = next.map(|next| path::between(&brief.releases, &release.series, &next.series));
+            ask_for(&mut lane, playbook, &passed.unwrap_or_default());
             lane.steps.extend(next.iter().flat_map(|next| checks_of(brief, next, playbook, release)));
             if brief.points.before(index) {
                 save::before(&mut lane, &release.series, brief.points.proof);
@@ -109,16 +127,70 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
             (_, true) => "the target",
             (_, false) => "its fixes and its data migrations come before the next release's schema",
         };
-        let notes = release.notes.iter().filter(|_| index > 0).filter(|note| {
-            note.service.as_ref().is_none_or(|service| brief.playbooks.iter().any(|book| book.service == *service))
-        });
-        let notes = notes.map(|note| match &note.service {
-            Some(service) => format!("{service}: {}", note.text.trim()),
-            None => note.text.trim().to_owned(),
-        });
-        hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes: notes.collect(), lanes });
+        let before = index.checked_sub(1).map(|before| &path[before].series);
+        let notes = before.map(|before| notes(brief, before, release)).unwrap_or_default();
+        hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes, lanes });
     }
-    Ok(Plan { format: Plan::FORMAT, cloud: brief.cloud.to_owned(), from, to: brief.to.clone(), reasons, hops })
+    let (format, cloud, to, stops) = (Plan::FORMAT, brief.cloud.to_owned(), brief.to.clone(), brief.stops);
+    Ok(Plan { format, cloud, from, to, stops, reasons, hops })
+}
+
+/// What an operator should have read before a hop: the notes of its release, and of those passed over before it, whose
+/// schema migrations it runs.
+fn notes(brief: &Brief<'_>, before: &Series, release: &Release) -> Vec<String> {
+    let takes_part = |note: &&Note| {
+        note.service.as_ref().is_none_or(|service| brief.playbooks.iter().any(|book| book.service == *service))
+    };
+    let passed = path::between(&brief.releases, before, &release.series);
+    let passed = passed.into_iter().flat_map(|passed| {
+        passed.notes.iter().filter(takes_part).map(|note| format!("({} is passed over) {}", passed.series, note.told()))
+    });
+    passed.chain(release.notes.iter().filter(takes_part).map(Note::told)).collect()
+}
+
+/// Adds to a lane what nobody will ask in the releases that are passed over after it: rows that no command moves, and
+/// that the schema after them cannot hold.
+fn ask_for(lane: &mut Lane, playbook: &Playbook, passed: &[&Release]) {
+    if passed.is_empty() {
+        return;
+    }
+    for step in &mut lane.steps {
+        let Action::Drain(migration) = &mut step.action else { continue };
+        let drains = playbook.steps.iter().filter_map(|other| match other {
+            PlaybookStep::Drain(drain) if drain.name == step.id.name => Some(drain),
+            _ => None,
+        });
+        let stays = drains.flat_map(|drain| &drain.remainders).filter(|remainder| {
+            !remainder.moved && passed.iter().any(|release| remainder.series.contains(&release.series))
+        });
+        for remainder in stays {
+            if !migration.remainders.contains(remainder) {
+                migration.remainders.push(remainder.clone());
+            }
+        }
+    }
+}
+
+/// Which releases on the way this project's tests do not run for every service.
+fn untested(brief: &Brief<'_>, path: &[&Release]) -> Option<String> {
+    let series = path.iter().map(|release| &release.series);
+    let untested = |series: &Series| brief.playbooks.iter().any(|book| !book.knowledge(series).is_tested());
+    let series: Vec<&Series> = series.collect();
+    let runs = series.chunk_by(|one, two| untested(one) == untested(two)).filter(|run| untested(run[0]));
+    let runs: Vec<String> = runs
+        .map(|run| match run {
+            [one] => one.to_string(),
+            [first, .., last] => format!("{first} … {last}"),
+            [] => String::new(),
+        })
+        .collect();
+    (!runs.is_empty()).then(|| {
+        format!(
+            "this project's tests do not run all of {}: the hops say what is known from elsewhere, or was only read; \
+             rehearse the leap on a copy",
+            and(&runs.iter().map(String::as_str).collect::<Vec<_>>())
+        )
+    })
 }
 
 fn observed_heads(brief: &Brief<'_>) -> BTreeMap<DatabaseId, Heads> {
@@ -132,7 +204,10 @@ pub(super) fn databases_in<'b>(
     service: &Service,
     slot: &Slot,
 ) -> impl Iterator<Item = &'b DatabaseId> {
-    brief.databases.keys().filter(move |id| id.service == *service && id.slot == *slot)
+    // In order, those of a slot follow each other, and the one without a name is the first.
+    let first = DatabaseId { service: service.clone(), slot: slot.clone(), member: None };
+    let rest = brief.databases.range(first..).map(|(id, _)| id);
+    rest.take_while(move |id| id.service == *service && id.slot == *slot)
 }
 
 /// A release's own checks of a service, as steps of the hop of `at`.
@@ -174,21 +249,37 @@ pub(super) fn lane(
         }
     }
     let mut steps = Vec::new();
+    let mut common_rows = Vec::new();
     for step in playbook.steps.iter().filter(|step| !matches!(step, PlaybookStep::Check(_))) {
+        let before = steps.len();
         expand(brief, release, playbook, step, &mut steps);
+        if let PlaybookStep::Drain(drain) = step
+            && steps.len() > before
+        {
+            common_rows.extend(schema::common_rows(brief, release, service, drain));
+        }
     }
     schema::prove_all_at_last(&mut steps);
     if let Ok(name) = VERIFY.parse() {
         steps.push(Step {
             id: StepId { series: release.series.clone(), service: service.clone(), name, target: None },
             phase: Phase::Verify,
-            why: format!("exit codes are claims: the databases themselves must show {}'s heads", release.series),
+            why: format!("exit codes are claims: the databases themselves must show {}'s heads", release.series).into(),
             effect: Effect::ReadOnly,
             beside: false,
             action: Action::Verify(Verification { heads: reached }),
         });
     }
-    Lane { service: service.clone(), image: (brief.image)(service, release), package: None, standing, steps }
+    let (image, known) = ((brief.image)(service, release), playbook.knowledge(&release.series));
+    Lane { service: service.clone(), image, package: None, known, standing, common_rows, steps }
+}
+
+/// The rows that the rounds of a data migration are about, whichever database each is taken for.
+#[derive(Default)]
+struct Rows {
+    residues: Shared<Residue>,
+    remainders: Shared<Remainder>,
+    takes_turns: bool,
 }
 
 /// Adds the steps that one step of a playbook stands for in a release.
@@ -202,34 +293,46 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
     } else {
         step.for_each().iter().flat_map(|slot| databases_in(brief, service, slot)).map(Some).collect()
     };
+    let rows = match step {
+        PlaybookStep::Drain(drain) => Rows {
+            residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+            remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+            takes_turns: !schema::common_rows(brief, release, service, drain).is_empty(),
+        },
+        PlaybookStep::Run(_) | PlaybookStep::Check(_) => Rows::default(),
+    };
+    let Some(template) = playbook.configuration(series).map(|file| Template::new(brief, service, file)) else { return };
+    let why = Text::from(step.why());
+    let failure_texts: Shared<String> = step.failure_texts().iter().cloned().collect();
+    let unless = match step {
+        PlaybookStep::Run(run) => schema::unless(brief, release, run),
+        PlaybookStep::Drain(_) | PlaybookStep::Check(_) => None,
+    };
     for target in targets {
-        let Some((configuration, database)) = playbook.configuration(series).zip(target.or(own.first().copied()))
-        else {
-            continue;
-        };
+        let Some(database) = target.or(own.first().copied()) else { continue };
         let engine = brief.databases.get(database).map(ConnectionUrl::engine);
         if !engine.is_some_and(|engine| step.applies(series, engine)) {
             continue;
         }
-        let configuration = configure(brief, service, configuration, target);
+        let configuration = template.for_target(target);
         let action = match step {
             PlaybookStep::Run(run) => Action::Run(Box::new(CommandRun {
                 command: run.command.clone(),
                 exits: run.exits.clone(),
-                failure_texts: run.failure_texts.clone(),
+                failure_texts: failure_texts.clone(),
                 configuration,
-                schema: schema::schema_move(brief, release, playbook, run, target),
+                schema: schema::schema_move(brief, release, playbook, run, unless.as_ref(), target),
             })),
             PlaybookStep::Drain(drain) => Action::Drain(Box::new(DataMigration {
                 command: drain.command.clone(),
                 count: drain.count,
                 exits: drain.exits.clone(),
-                failure_texts: drain.failure_texts.clone(),
+                failure_texts: failure_texts.clone(),
                 output: drain.output,
                 database: database.clone(),
-                residues: drain.residues.iter().filter(|r| r.series.contains(series)).cloned().collect(),
-                alone_while: schema::alone_while(brief, release, service, drain),
-                remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
+                residues: rows.residues.clone(),
+                takes_turns: rows.takes_turns,
+                remainders: rows.remainders.clone(),
                 configuration,
             })),
             PlaybookStep::Check(check) => Action::Check(Box::new(ReleaseChecks {
@@ -249,37 +352,9 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
             target: target.map(|id| id.member.clone().unwrap_or_else(|| id.slot.clone())),
         };
         let beside = step.side_by_side() && steps.last().is_some_and(|last| last.id.name == id.name);
-        let why = step.why().to_owned();
+        let why = why.clone();
         steps.push(Step { id, phase: step.phase(), why, effect: step.effect(), beside, action });
     }
-}
-
-/// The configuration file for a step about `target`.
-fn configure(
-    brief: &Brief<'_>,
-    service: &Service,
-    file: &ConfigurationFile,
-    target: Option<&DatabaseId>,
-) -> StepConfiguration {
-    let mut options: BTreeMap<String, BTreeMap<String, OptionValue>> = BTreeMap::new();
-    for option in &file.options {
-        let own = target.filter(|target| option.url_of.contains(&target.slot));
-        let only = || match &option.url_of[..] {
-            [slot] => {
-                let mut databases = databases_in(brief, service, slot);
-                databases.next().filter(|id| id.member.is_none())
-            }
-            _ => None,
-        };
-        let value = match &option.value {
-            Some(value) => Some(OptionValue::Text(value.clone())),
-            None => own.or_else(only).cloned().map(OptionValue::UrlOf),
-        };
-        if let Some(value) = value {
-            options.entry(option.group.clone()).or_default().insert(option.option.clone(), value);
-        }
-    }
-    StepConfiguration { path: file.path.clone(), options }
 }
 
 /// URLs that some release on the way cannot read.
@@ -306,46 +381,6 @@ fn unreadable_urls(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
                     ),
                 });
             }
-        }
-    }
-    refusals
-}
-
-/// Databases whose engine some release on the way has no steps for.
-fn unsupported_engines(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for playbook in &brief.playbooks {
-        for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
-            let engine = url.engine();
-            let supports = |release: &Release| playbook.supports(&release.series, engine);
-            let Some(stop) = path.iter().position(|release| !supports(release)) else { continue };
-            let next = match stop.checked_sub(1).and_then(|last| path.get(last)) {
-                Some(last) => format!(
-                    "the last release that works on it is {}: `leapfrog --from {} --to {}{}`; then move {} to an engine \
-                     that {} supports",
-                    last.series,
-                    path[0].series,
-                    last.series,
-                    brief.same(),
-                    id.service,
-                    path[stop].series
-                ),
-                None => format!(
-                    "move {} to an engine that it supports: `leapfrog playbooks show {}`",
-                    id.service, id.service
-                ),
-            };
-            refusals.push(Refusal {
-                kind: RefusalKind::Engine,
-                database: Some(id.clone()),
-                what: format!(
-                    "{} {} does not support {engine}, the engine of database {id}",
-                    id.service, path[stop].series
-                ),
-                found: Some(engine.to_string()),
-                expected: None,
-                next,
-            });
         }
     }
     refusals

@@ -6,6 +6,8 @@
 //!
 //! Pure: an observation and release documents in, a [`Detection`] out.
 
+#[cfg(test)]
+mod real;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -14,11 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::catalog::{Playbook, Release};
+use crate::catalog::{DatabaseSlot, Playbook, Release};
 use crate::model::{DatabaseId, Heads, Observation, Schema, Series, Unreachable};
 
-pub(super) use render::interval;
 pub use render::render;
+pub(super) use render::{interval, told};
 
 /// What the heads of one database say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -33,9 +35,17 @@ pub enum Verdict {
     Empty,
     /// Tables and no version: not a database of this service, or one whose first migration broke.
     Unversioned,
-    /// Numbered by sqlalchemy-migrate only, and no release of the catalogue expects these numbers: older
-    /// than the catalogue.
+    /// Numbered by sqlalchemy-migrate only, and no release of the catalogue ends at these numbers: older than the
+    /// catalogue, or a migration that was cut off half-way.
     Legacy,
+    /// Under alembic, and never migrated as far as alembic begins: somebody only wrote the revision down (heat from 2023.2
+    /// on does, and says that all is well).
+    Stamped {
+        /// The numbers of sqlalchemy-migrate that are left.
+        left: BTreeMap<String, u32>,
+        /// What they would be, had its migrations been run to their end.
+        ended: BTreeMap<String, u32>,
+    },
     /// Between releases: a migration was begun and not finished.
     Partial {
         /// What is known of the half that is done.
@@ -121,8 +131,11 @@ pub fn detect(observation: &Observation, playbooks: &[&Playbook], releases: &[&R
         let detected = match seen {
             Err(unreachable) => Detected { found: None, verdict: Verdict::Unreachable(unreachable.clone()) },
             Ok(seen) => {
-                let expected = expected(id, playbooks, &releases);
-                Detected { found: Some(seen.heads.clone()), verdict: judge(&seen.heads, seen.tables, &expected) }
+                let slot = slot(id, playbooks);
+                let expected = slot.map(|slot| expected(id, &slot.schema, &releases)).unwrap_or_default();
+                let verdict = slot.and_then(|slot| stamped(&seen.heads, slot));
+                let verdict = verdict.unwrap_or_else(|| judge(&seen.heads, seen.tables, &expected));
+                Detected { found: Some(seen.heads.clone()), verdict }
             }
         };
         databases.insert(id.clone(), detected);
@@ -131,16 +144,28 @@ pub fn detect(observation: &Observation, playbooks: &[&Playbook], releases: &[&R
     Detection { databases, standing, known: releases.into_iter().map(|release| release.series.clone()).collect() }
 }
 
-/// What each release expects in the database `id`, the oldest first.
-fn expected<'a>(id: &DatabaseId, playbooks: &[&Playbook], releases: &[&'a Release]) -> Vec<(&'a Series, &'a Heads)> {
-    let playbook = playbooks.iter().find(|playbook| playbook.service == id.service);
-    let slot = playbook.and_then(|playbook| playbook.databases.iter().find(|slot| slot.slot == id.slot));
-    let Some(schema): Option<&Schema> = slot.map(|slot| &slot.schema) else { return Vec::new() };
-    let heads = releases.iter().map(|release| {
-        let service = release.services.get(&id.service);
-        service.and_then(|service| service.heads.get(schema)).map(|heads| (&release.series, heads))
+/// What a playbook says of the database `id`.
+fn slot<'p>(id: &DatabaseId, playbooks: &[&'p Playbook]) -> Option<&'p DatabaseSlot> {
+    let playbook = playbooks.iter().find(|playbook| playbook.service == id.service)?;
+    playbook.databases.iter().find(|slot| slot.slot == id.slot)
+}
+
+/// What each release expects in the database `id`, the oldest first: its heads, and those of earlier point releases.
+fn expected<'a>(id: &DatabaseId, schema: &Schema, releases: &[&'a Release]) -> Vec<(&'a Series, &'a Heads)> {
+    let heads = releases.iter().filter_map(|release| {
+        let service = release.services.get(&id.service)?;
+        let others = service.also.get(schema).into_iter().flatten();
+        Some(service.heads.get(schema).into_iter().chain(others).map(|heads| (&release.series, heads)))
     });
     heads.flatten().collect()
+}
+
+/// Whether a database under alembic kept numbers that its migrations had not ended at.
+fn stamped(found: &Heads, slot: &DatabaseSlot) -> Option<Verdict> {
+    let other =
+        |(repository, number): (&String, &u32)| found.migrate.get(repository).is_some_and(|left| left != number);
+    (!found.alembic.is_empty() && slot.numbers_end.iter().any(other))
+        .then(|| Verdict::Stamped { left: found.migrate.clone(), ended: slot.numbers_end.clone() })
 }
 
 /// What `found` says where the releases expect `expected`.
@@ -154,7 +179,7 @@ fn judge(found: &Heads, tables: u64, expected: &[(&Series, &Heads)]) -> Verdict 
         return if tables == 0 { Verdict::Empty } else { Verdict::Unversioned };
     }
     if found.alembic.is_empty() {
-        return Verdict::Legacy;
+        return numbered(found, expected).unwrap_or(Verdict::Legacy);
     }
     let heads: BTreeMap<String, Vec<Series>> =
         found.alembic.iter().map(|head| (head.clone(), ending(head, expected))).collect();
@@ -171,12 +196,49 @@ fn judge(found: &Heads, tables: u64, expected: &[(&Series, &Heads)]) -> Verdict 
     // A release's heads and one more: the next migration was begun. Glance has an expand head only then.
     let overtaken = expected.iter().filter(|(_, heads)| heads.alembic.is_subset(&found.alembic));
     let overtaken: Vec<Series> =
-        overtaken.filter(|(_, heads)| !heads.is_empty()).map(|(series, _)| (*series).clone()).collect();
+        overtaken.filter(|(_, heads)| !heads.alembic.is_empty()).map(|(series, _)| (*series).clone()).collect();
     if !overtaken.is_empty() {
         let done = if unknown.iter().all(|head| head.contains("expand")) { Half::Expanded } else { Half::Some };
         return Verdict::Partial { done, heads, behind: overtaken, ahead: Vec::new() };
     }
     Verdict::Unknown { heads: unknown }
+}
+
+/// Where numbers are that no release ends at, if some release's lie before and some after them.
+fn numbered(found: &Heads, expected: &[(&Series, &Heads)]) -> Option<Verdict> {
+    let numbers = |heads: &Heads, fits: &dyn Fn(u32, u32) -> bool| {
+        let mut pairs =
+            heads.migrate.iter().map(|(repository, wanted)| Some((*found.migrate.get(repository)?, *wanted)));
+        !heads.migrate.is_empty() && pairs.all(|pair| pair.is_some_and(|(found, wanted)| fits(found, wanted)))
+    };
+    let before = expected.iter().rev().find(|(_, heads)| numbers(heads, &|found, wanted| found >= wanted))?.1;
+    let after = expected.iter().find(|(_, heads)| numbers(heads, &|found, wanted| found <= wanted))?.1;
+    let having = |heads: &Heads| {
+        let mut series: Vec<Series> =
+            expected.iter().filter(|(_, other)| *other == heads).map(|(series, _)| (*series).clone()).collect();
+        series.dedup();
+        series
+    };
+    let parts = after.migrate.keys().filter_map(|repository| Some((repository, *found.migrate.get(repository)?)));
+    let heads = parts.map(|(repository, number)| {
+        let ends = expected.iter().filter(|(_, heads)| heads.migrate.get(repository) == Some(&number));
+        let mut series: Vec<Series> = ends.map(|(series, _)| (*series).clone()).collect();
+        series.dedup();
+        (format!("{repository} {number}"), series)
+    });
+    // keystone numbers its branches apart.
+    let moved = |branch: &str| {
+        let mut numbers = before.migrate.iter().filter(|(repository, _)| repository.ends_with(branch)).peekable();
+        numbers
+            .peek()
+            .is_some()
+            .then(|| numbers.any(|(repository, number)| found.migrate.get(repository) > Some(number)))
+    };
+    let done = match (moved("_expand"), moved("_contract")) {
+        (Some(true), Some(false)) => Half::Expanded,
+        _ => Half::Some,
+    };
+    Some(Verdict::Partial { done, heads: heads.collect(), behind: having(before), ahead: having(after) })
 }
 
 /// The releases that have `head` among their heads.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Allowance, CheckFormat, OutputFormat, Remainder, Residue};
+use super::path::Stops;
+use super::shared::{Shared, Text};
+use super::sorted::Sorted;
+use crate::catalog::{Allowance, CheckFormat, Knowledge, OutputFormat, Remainder, Residue};
 use crate::model::{
     Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, PointProof, Series, Service, StepId,
 };
@@ -20,6 +23,9 @@ pub struct Plan {
     pub from: Series,
     /// Where they are to stand.
     pub to: Series,
+    /// At which releases it stops on the way.
+    #[serde(default, skip_serializing_if = "Stops::is_every")]
+    pub stops: Stops,
     /// Why it starts where it starts and takes the path it takes, a sentence each.
     pub reasons: Vec<String>,
     /// The hops, in order, the first of them at `from`: its data migrations may be unfinished.
@@ -49,8 +55,14 @@ pub struct Lane {
     /// The version of the service's package in the image; absent where the image was not read, or is not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
+    /// From where it is known what the lane does: from this project's tests where it does not say.
+    #[serde(default, skip_serializing_if = "Knowledge::is_tested")]
+    pub known: Knowledge,
     /// What the hop means for each of the service's databases.
     pub standing: BTreeMap<DatabaseId, Standing>,
+    /// Rows that a data migration moves whichever database it is taken for: while there are any, one round of those that
+    /// take turns runs at a time.
+    pub common_rows: Vec<CommonRows>,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
@@ -81,7 +93,7 @@ pub struct Step {
     /// Its phase.
     pub phase: Phase,
     /// Why it is there.
-    pub why: String,
+    pub why: Text,
     /// What may be done if its end was not seen.
     pub effect: Effect,
     /// Whether it may run beside the step before it in the lane: they begin together. Else it begins when
@@ -129,7 +141,8 @@ pub struct CommandRun {
     /// What its exit codes mean.
     pub exits: ExitTable,
     /// Texts in its output that mean failure.
-    pub failure_texts: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub failure_texts: Shared<String>,
     /// The file that tells it where the databases are.
     pub configuration: StepConfiguration,
     /// The schema it migrates, where it is a schema migration.
@@ -141,7 +154,7 @@ pub struct CommandRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SchemaMove {
     /// By database.
-    pub databases: BTreeMap<DatabaseId, SchemaTarget>,
+    pub databases: Sorted<DatabaseId, SchemaTarget>,
     /// The one branch of the schema that must stand at its head after the step; absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<Branch>,
@@ -157,9 +170,9 @@ pub struct SchemaMove {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Unless {
     /// What the command does besides.
-    pub what: String,
+    pub what: Text,
     /// Counts what that is done to, in each of the step's databases.
-    pub query: String,
+    pub query: Text,
 }
 
 /// What one database must show after a schema migration.
@@ -185,24 +198,25 @@ pub struct DataMigration {
     /// What its exit codes mean.
     pub exits: ExitTable,
     /// Texts in its output that mean failure.
-    pub failure_texts: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub failure_texts: Shared<String>,
     /// How its output says what was moved.
     pub output: OutputFormat,
     /// The database whose rows it moves, and in which rows are counted.
     pub database: DatabaseId,
     /// Rows that are found, never moved, and harmless.
-    pub residues: Vec<Residue>,
+    #[schemars(with = "Vec<Residue>")]
+    pub residues: Shared<Residue>,
     /// Rows that must be gone at the end.
-    pub remainders: Vec<Remainder>,
-    /// Rows that a round moves whichever database it is taken for: while there are any, one round of the lane
-    /// runs at a time.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub alone_while: Vec<CommonRows>,
+    #[schemars(with = "Vec<Remainder>")]
+    pub remainders: Shared<Remainder>,
+    /// Whether its rounds run one at a time while there are any of the lane's common rows.
+    pub takes_turns: bool,
     /// The file that tells it where the databases are.
     pub configuration: StepConfiguration,
 }
 
-/// Rows that a data migration moves whichever database it is taken for.
+/// Rows that data migrations of a lane move whichever database they are taken for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommonRows {
     /// What is counted, as it follows a number.
@@ -245,14 +259,17 @@ pub struct StepConfiguration {
     /// Its path in the environment.
     #[schemars(with = "String")]
     pub path: camino::Utf8PathBuf,
+    /// The option that names the file to a command of a local environment, where it would not be found in its home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_with: Option<Text>,
     /// By section and option.
-    pub options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+    pub options: Sorted<Text, Sorted<Text, OptionValue>>,
 }
 
 impl StepConfiguration {
     /// The databases whose URLs the file holds.
     pub fn databases(&self) -> BTreeSet<&DatabaseId> {
-        let values = self.options.values().flat_map(BTreeMap::values);
+        let values = self.options.values().flat_map(Sorted::values);
         values
             .filter_map(|value| match value {
                 OptionValue::UrlOf(database) => Some(database),
@@ -269,7 +286,7 @@ pub enum OptionValue {
     /// The URL of a database, put in when the step begins.
     UrlOf(DatabaseId),
     /// This text.
-    Text(String),
+    Text(Text),
 }
 
 impl Action {

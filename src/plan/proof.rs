@@ -203,6 +203,7 @@ impl Inquiry {
             cloud: self.cloud.clone(),
             from: self.at.clone(),
             to: self.at.clone(),
+            stops: super::Stops::Every,
             reasons: Vec::new(),
             hops: vec![hop],
         }

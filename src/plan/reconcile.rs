@@ -9,13 +9,29 @@ use crate::model::{DatabaseId, Heads, Observation};
 /// journal, or a step that was cut off, left it. `options` is how a command line continues that means the
 /// same cloud, for advice.
 pub fn reconcile(plan: &Plan, state: &RunState, observation: &Observation, options: &str) -> Vec<Refusal> {
-    let databases =
-        plan.hops.first().into_iter().flat_map(|hop| hop.lanes.iter().flat_map(|lane| lane.standing.keys()));
-    databases.filter_map(|id| reconcile_one(plan, state, observation, options, id)).collect()
+    let services = plan.hops.first().into_iter().flat_map(|hop| &hop.lanes);
+    let refusals = services.flat_map(|first| {
+        let lanes = plan.hops.iter().filter_map(|hop| hop.lanes.iter().find(|lane| lane.service == first.service));
+        let lanes: Vec<&Lane> = lanes.collect();
+        let complete = lanes.iter().take_while(|lane| lane.steps.iter().all(|step| state.is_done(&step.id))).count();
+        let way = Way { plan, lanes, complete };
+        let databases = first.standing.keys();
+        databases.filter_map(|id| reconcile_one(&way, state, observation, options, id)).collect::<Vec<_>>()
+    });
+    refusals.collect()
+}
+
+/// A service's way through the plan.
+struct Way<'p> {
+    plan: &'p Plan,
+    /// Its lanes, hop by hop.
+    lanes: Vec<&'p Lane>,
+    /// How many of them are complete.
+    complete: usize,
 }
 
 fn reconcile_one(
-    plan: &Plan,
+    Way { plan, lanes, complete }: &Way<'_>,
     state: &RunState,
     observation: &Observation,
     options: &str,
@@ -36,20 +52,17 @@ fn reconcile_one(
             });
         }
     };
-    let lanes: Vec<&Lane> =
-        plan.hops.iter().filter_map(|hop| hop.lanes.iter().find(|lane| lane.service == id.service)).collect();
-    let complete = lanes.iter().take_while(|lane| lane.steps.iter().all(|step| state.is_done(&step.id))).count();
-    let proved = match complete {
+    let proved = match *complete {
         0 => match lanes.first()?.standing.get(id)? {
             Standing::AtHeads { heads } | Standing::Moves { from: heads, .. } => heads,
         },
         complete => reached(lanes[complete - 1], id)?,
     };
-    let lost = lanes.get(complete).and_then(|lane| lost(lane, state, id, found));
+    let lost = lanes.get(*complete).and_then(|lane| lost(lane, state, id, found));
     if found.stand_at(proved) && lost.is_none() {
         return None;
     }
-    let named = |heads: &Heads| match plan.hops.iter().zip(&lanes).find(|(_, lane)| reached(lane, id) == Some(heads)) {
+    let named = |heads: &Heads| match plan.hops.iter().zip(lanes).find(|(_, lane)| reached(lane, id) == Some(heads)) {
         Some((hop, _)) => format!("{heads} ({})", hop.series),
         None => heads.to_string(),
     };
@@ -60,7 +73,7 @@ fn reconcile_one(
         let changing = lane.steps.iter().filter(|step| step.saves().is_none());
         changing.into_iter().any(|step| state.steps.contains_key(&step.id))
     };
-    let under_way = lanes.get(complete).filter(begun);
+    let under_way = lanes.get(*complete).filter(begun);
     if let Some(heads) = lost {
         expected = named(heads);
     } else if let Some(lane) = under_way {

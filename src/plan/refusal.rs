@@ -50,8 +50,12 @@ pub enum RefusalKind {
     UnreadableUrl,
     /// A stored URL leads out of the cloud file, or a database of it is not led to.
     StoredUrl,
-    /// A release on the way does not support the database's engine.
+    /// A release on the way does not support the database's engine, or its server.
     Engine,
+    /// A release on the way does not have the service.
+    Absent,
+    /// A service's tables lie in another one's database, and a release on the way wants them in one of their own.
+    SplitOff,
     /// The database does not stand where an interrupted run left it.
     Drift,
     /// Somebody else is connected to the databases.
@@ -66,6 +70,8 @@ pub enum RefusalKind {
     Image,
     /// What executes the commands does not answer.
     Runner,
+    /// Rows that the migrations of a release on the way cannot work with.
+    Precondition,
     /// Restore points cannot be taken, or there is none to go back to.
     RestorePoint,
 }

@@ -31,7 +31,7 @@ pub(super) fn before(lane: &mut Lane, series: &Series, proof: PointProof) {
             target: (!single).then(|| database.member.clone().unwrap_or_else(|| database.slot.clone())),
         },
         phase: Phase::Save,
-        why: format!("the way back to where {database} stood before {series}"),
+        why: format!("the way back to where {database} stood before {series}").into(),
         // Changes nothing of the cloud: a dump that was cut off is thrown away and made anew.
         effect: Effect::ReadOnly,
         beside: place > 0,

@@ -1,10 +1,11 @@
 //! What the plan says of schemas and of rows that several steps meet on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::build::{Brief, databases_in};
 use super::document::{Action, CommonRows, SchemaMove, SchemaTarget, Step, Unless};
-use crate::catalog::{Drain, Playbook, Release, Run};
+use super::sorted::Sorted;
+use crate::catalog::{Besides, Drain, Playbook, Release, Run};
 use crate::model::{DatabaseId, Service};
 
 /// What the schemas that a command migrates must show after it.
@@ -13,28 +14,40 @@ pub(super) fn schema_move(
     release: &Release,
     playbook: &Playbook,
     run: &Run,
+    unless: Option<&Unless>,
     target: Option<&DatabaseId>,
 ) -> Option<SchemaMove> {
     let service = &playbook.service;
     let facts = release.services.get(service)?;
-    let mut databases = BTreeMap::new();
+    let mut databases = Vec::new();
     for slot in playbook.databases.iter().filter(|slot| run.schema.contains(&slot.slot)) {
         let Some(heads) = facts.heads.get(&slot.schema) else { continue };
-        let own = databases_in(brief, service, &slot.slot).filter(|id| target.is_none_or(|target| *id == target));
-        for id in own {
-            // Which heads belong to one branch, the release file does not say; the image does.
-            let reaches = if run.branch.is_none() { heads.alembic.clone() } else { BTreeSet::new() };
-            databases.insert(id.clone(), SchemaTarget { heads: heads.clone(), reaches, may_drop: None });
+        // Which heads belong to one branch, the release file does not say; the image does.
+        let reaches = || if run.branch.is_none() { heads.alembic.clone() } else { BTreeSet::new() };
+        let entry =
+            |id: &DatabaseId| (id.clone(), SchemaTarget { heads: heads.clone(), reaches: reaches(), may_drop: None });
+        match target {
+            Some(target) => databases.extend((target.slot == slot.slot).then(|| entry(target))),
+            None => databases.extend(databases_in(brief, service, &slot.slot).map(entry)),
         }
     }
-    // What matters in the last release alone is nothing that is done besides in the others.
-    let besides = run.besides.as_ref().filter(|besides| release.series == brief.to || !besides.only_last);
-    let unless = besides.and_then(|besides| {
-        besides.query.as_ref().map(|query| Unless { what: besides.what.trim().to_owned(), query: query.clone() })
-    });
-    let skippable = !brief.no_skip && (besides.is_none() || unless.is_some());
-    let unless = unless.filter(|_| skippable);
+    // What is done besides and cannot be asked for is always done.
+    let skippable = !brief.no_skip && (unless.is_some() || besides(brief, release, run).is_none());
+    let unless = unless.filter(|_| skippable).cloned();
+    let databases: Sorted<DatabaseId, SchemaTarget> = databases.into_iter().collect();
     (!databases.is_empty()).then_some(SchemaMove { databases, branch: run.branch, skippable, unless })
+}
+
+/// What a command does besides in a release: what matters in the last one alone is nothing in the others.
+fn besides<'r>(brief: &Brief<'_>, release: &Release, run: &'r Run) -> Option<&'r Besides> {
+    run.besides.as_ref().filter(|besides| release.series == brief.to || !besides.only_last)
+}
+
+/// What a schema migration is not skipped for in a release.
+pub(super) fn unless(brief: &Brief<'_>, release: &Release, run: &Run) -> Option<Unless> {
+    let besides = besides(brief, release, run)?;
+    let query = besides.query.as_deref()?;
+    Some(Unless { what: besides.what.trim().into(), query: query.into() })
 }
 
 /// After the last schema migration of a database, all of its heads must be there, whichever branch it takes.
@@ -51,7 +64,7 @@ pub(super) fn prove_all_at_last(steps: &mut [Step]) {
 }
 
 /// Rows that the rounds of a data migration meet on, and where they are counted.
-pub(super) fn alone_while(brief: &Brief<'_>, release: &Release, service: &Service, drain: &Drain) -> Vec<CommonRows> {
+pub(super) fn common_rows(brief: &Brief<'_>, release: &Release, service: &Service, drain: &Drain) -> Vec<CommonRows> {
     let common = drain.alone_while.iter().filter(|common| common.series.contains(&release.series));
     common
         .map(|common| CommonRows {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{Brief, and};
-use super::detect::{Detected, Group, Standing, Verdict, detect, interval};
+use super::detect::{Detected, Group, Standing, Verdict, detect, interval, told};
 use super::refusal::{Refusal, RefusalKind, Refused};
 use crate::model::{DatabaseId, Heads, Observation, Series, Service};
 
@@ -99,10 +99,13 @@ impl Judge<'_> {
                 RefusalKind::Empty,
                 format!("database {id} is empty: there is nothing to step through releases"),
                 Some("no tables".to_owned()),
-                format!(
-                    "check the URL in the cloud file; a service that is not deployed is left out of it. Then `leapfrog \
-                     detect{options}`"
-                ),
+                match super::belongs::awaited(self.brief, id, self.from) {
+                    Some(split) => format!("{} Then `leapfrog detect{options}`", split.mend.trim()),
+                    None => format!(
+                        "check the URL in the cloud file; a service that is not deployed is left out of it. Then \
+                         `leapfrog detect{options}`"
+                    ),
+                },
             ),
             Verdict::Unversioned => (
                 RefusalKind::NotVersioned,
@@ -113,19 +116,43 @@ impl Judge<'_> {
             Verdict::Legacy => (
                 RefusalKind::Behind,
                 format!(
-                    "database {id} is older than every release of this catalogue: its version is a number from before alembic"
+                    "database {id} stands at a number of sqlalchemy-migrate that no release of this catalogue ends at: it \
+                     is older than all of them, or a migration was cut off half-way"
                 ),
                 found,
                 format!(
-                    "bring it to {} with that release's own tools first: every path from older releases leads through \
-                     it. Then `leapfrog detect{options}`",
-                    self.brief.releases.first().map_or("the first release", |release| release.series.as_str())
+                    "finish the migration with the release that began it (all of {}'s schema commands), or restore a copy \
+                     from before; a database from before {} goes there with that release's own tools. Then `leapfrog \
+                     detect{options}`",
+                    id.service,
+                    self.brief
+                        .releases
+                        .iter()
+                        .map(|release| &release.series)
+                        .min()
+                        .map_or("the first release", Series::as_str)
+                ),
+            ),
+            Verdict::Stamped { left, ended } => (
+                RefusalKind::HalfDone,
+                format!(
+                    "database {id} was stamped and not migrated: alembic's revision was written down over a schema of {}",
+                    told(left)
+                ),
+                Some(format!("{} beside {}", told(left), found.unwrap_or_default())),
+                format!(
+                    "restore a copy from before the release that stamped it, go to {} with {}'s own commands of the release \
+                     that ends there, and from there on with leapfrog; `leapfrog detect{options}` shows it",
+                    told(ended),
+                    id.service
                 ),
             ),
             Verdict::Partial { behind, ahead, .. } => {
                 let known: Vec<Series> = self.brief.releases.iter().map(|release| release.series.clone()).collect();
                 let part = |series: &[Series]| if series.is_empty() { None } else { Some(interval(series, &known)) };
+                let numbered = detected.found.as_ref().is_some_and(|found| found.alembic.is_empty());
                 let between = match (part(behind), part(ahead)) {
+                    (Some(behind), Some(ahead)) if numbered => format!("; it set out from {behind} for {ahead}"),
                     (Some(behind), Some(ahead)) => format!(", one part at {behind} and one at {ahead}"),
                     (Some(behind), None) => format!("; it set out from {behind}"),
                     _ => String::new(),

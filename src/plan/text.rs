@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use super::build::and;
 use super::document::{Action, Hop, Lane, Plan, Standing};
+use crate::catalog::Knowledge;
 use crate::model::{DatabaseId, PointProof};
 
 /// The plan as a person reads it: the path, then every hop with its lanes, steps, images and reasons.
@@ -59,6 +61,16 @@ fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop, width: usi
         let _ = writeln!(text, "  note  {}", lines.next().unwrap_or_default());
         for line in lines {
             let _ = writeln!(text, "        {line}");
+        }
+    }
+    for known in [Knowledge::Run, Knowledge::Read] {
+        let lanes = hop.lanes.iter().filter(|lane| lane.known == known).map(|lane| lane.service.as_str());
+        let names: Vec<&str> = lanes.collect();
+        if !names.is_empty() {
+            let told = format!("{} at {}: {}", and(&names), hop.series, known.told());
+            for (index, line) in wrap(&told, 96).iter().enumerate() {
+                let _ = writeln!(text, "  {:<5} {line}", if index == 0 { "known" } else { "" });
+            }
         }
     }
     let mut images: Vec<String> =

@@ -27,8 +27,8 @@ pub struct About<'a> {
     pub records: &'a [Record],
     /// Where the run's files are.
     pub directory: &'a Utf8Path,
-    /// The command that goes on with the run.
-    pub again: &'a str,
+    /// The command that goes on with the run. Absent: nothing does, since it goes away with what it worked on.
+    pub again: Option<&'a str>,
 }
 
 /// The run in a text, once its process is at its end.
@@ -109,11 +109,15 @@ pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec
         label = "";
     }
     lines.extend(paper.field(0, "now", &standing(account)));
-    let (words, again) = next(account);
-    lines.extend(paper.field(0, "next", &words));
-    if again {
-        // A command is to be copied: it is not broken.
-        lines.push(paper.label(0, "", &paper.look.ink(Ink::Bold, about.again)));
+    let (words, goes_on) = next(account);
+    match about.again {
+        None if goes_on => {}
+        again => {
+            lines.extend(paper.field(0, "next", &words));
+            // A command is to be copied: it is not broken.
+            let again = again.filter(|_| goes_on);
+            lines.extend(again.map(|again| paper.label(0, "", &paper.look.ink(Ink::Bold, again))));
+        }
     }
     lines
 }

@@ -12,7 +12,7 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// `text` without escape sequences and control characters, on one line, tabs as spaces.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -173,7 +173,7 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// As [`clock`], with tenths below ten seconds: for what is over.
-pub(super) fn took(seconds: f64) -> String {
+pub fn took(seconds: f64) -> String {
     if (0.0..9.95).contains(&seconds) { format!("{seconds:.1}s") } else { clock(seconds) }
 }
 

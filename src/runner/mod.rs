@@ -3,6 +3,7 @@
 //! A [`Runner`] knows tasks, images and nothing else: not what a step means, not which comes next,
 //! not where it is recorded. It never decides that a task went well; it reports an exit.
 
+pub mod build;
 pub mod containers;
 pub mod lines;
 pub mod local;
@@ -23,6 +24,9 @@ use crate::model::{Digest, ImageReference, RunId, Secret, StepId, Stream};
 pub struct PrivateFile {
     /// Where the task sees it: an absolute path.
     pub path: Utf8PathBuf,
+    /// The option that names it to the command where the task cannot see it at its path and the command would not find it
+    /// elsewhere by itself.
+    pub passed_with: Option<String>,
     /// What it says.
     pub content: Secret,
 }

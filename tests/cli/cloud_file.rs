@@ -28,7 +28,7 @@ fn several_mistakes_are_told_at_once() {
         "nmae: other
 limits: {jobs: 0, batch: 99999999, stall: 5, connect: 100d}
 services:
-  heat: {database: {url: \"mysql://u:Zwetschgenknoedel@h/d\"}}
+  sahara: {database: {url: \"mysql://u:Zwetschgenknoedel@h/d\"}}
   keystone: {database: {url: \"mysql://u:Zwetschgenknoedel@h\"}}
   glance: {database: {url: \"oracle://u:Zwetschgenknoedel@h/d\"}}
   placement: {database: {url: \"sqlite:///relative.db\"}}

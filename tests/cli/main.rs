@@ -5,10 +5,12 @@
 //! panics, backtraces and passwords: see [`lab::Lab::run`].
 
 mod arguments;
+mod check;
 mod cloud_file;
 mod data;
 mod doctor;
 mod lab;
+mod lint;
 mod mapped;
 mod packaging;
 mod pages;

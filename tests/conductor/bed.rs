@@ -16,7 +16,8 @@ use leapfrog::model::{
     Unreachable, Verdict,
 };
 use leapfrog::plan::{
-    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Standing, Step, StepConfiguration, Verification,
+    Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Shared, Standing, Step, StepConfiguration,
+    Verification,
 };
 use leapfrog::runner::scripted::{Call, Script, Scripted};
 use leapfrog::runner::{FoundState, PinnedImage, TaskId};
@@ -55,7 +56,8 @@ pub(crate) fn configuration(service: &str) -> StepConfiguration {
     let connection = OptionValue::UrlOf(valid(service));
     StepConfiguration {
         path: format!("/etc/{service}/{service}.conf").into(),
-        options: [("database".to_owned(), [("connection".to_owned(), connection)].into())].into(),
+        passed_with: None,
+        options: [("database".into(), [("connection".into(), connection)].into())].into(),
     }
 }
 
@@ -73,7 +75,7 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
         beside: false,
         action,
     };
-    let failure_texts = vec!["Error attempting to run".to_owned()];
+    let failure_texts: Shared<String> = vec!["Error attempting to run".to_owned()].into();
     let sync = Action::Run(Box::new(CommandRun {
         command: command(&format!("{service}-manage db sync")),
         exits: ExitTable::default(),
@@ -88,9 +90,9 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
         failure_texts,
         output: OutputFormat::Table,
         database: valid(service),
-        residues: Vec::new(),
-        remainders: Vec::new(),
-        alone_while: Vec::new(),
+        residues: Default::default(),
+        remainders: Default::default(),
+        takes_turns: false,
         configuration: configuration(service),
     }));
     let verify = Action::Verify(Verification { heads: [(valid(service), heads(series))].into() });
@@ -102,6 +104,8 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
         service: valid(service),
         image: image(series, service),
         package: None,
+        common_rows: Vec::new(),
+        known: Default::default(),
         standing: [(valid(service), standing)].into(),
         steps: vec![
             step("db-sync", Phase::Expand, Effect::Idempotent, sync),
@@ -208,6 +212,7 @@ impl Bed {
             cloud: "ewr1".into(),
             from: valid(series[0]),
             to: valid(series[series.len() - 1]),
+            stops: Default::default(),
             reasons: Vec::new(),
             hops: hops.collect(),
         };

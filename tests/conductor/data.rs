@@ -80,6 +80,19 @@ async fn harmless_rows_raise_the_count_of_every_round_and_are_named_as_evidence(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_harmless_row_that_the_round_itself_made_is_one_of_them() {
+    let mut bed = nova();
+    bed.migration(STEP, |migration| migration.residues.push(residue("move_rows", MARKERS)));
+    bed.finds(MARKERS, &[7, 8]);
+    bed.runner.on(STEP, [table(Script::ends(0), 8, 0)]);
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Done);
+    assert_eq!(batches(&bed), ["1007"]);
+    let residue = Evidence::Residue { migration: "move_rows".into(), rows: 8, why: "a marker".into() };
+    assert!(evidence(&told).contains(&residue), "{:?}", evidence(&told));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_beyond_the_harmless_ones_are_not_excused() {
     let mut bed = nova();
     bed.migration(STEP, |migration| migration.residues.push(residue("move_rows", MARKERS)));

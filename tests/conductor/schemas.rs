@@ -73,7 +73,7 @@ async fn what_a_command_does_besides_is_counted_and_only_where_there_is_none_of_
     const QUERY: &str = "SELECT COUNT(*) FROM tables_of_other_projects";
     let mut bed = Bed::two_by_three().with_schemas();
     for service in ["cinder", "nova", "placement"] {
-        let unless = Unless { what: "it migrates others".to_owned(), query: QUERY.to_owned() };
+        let unless = Unless { what: "it migrates others".into(), query: QUERY.into() };
         bed.schema(&format!("2023.1/{service}/db-sync"), |schema| schema.unless = Some(unless));
     }
     bed.finds(QUERY, &[0, 1, 0]);
@@ -93,7 +93,7 @@ async fn what_a_command_does_besides_is_counted_and_only_where_there_is_none_of_
 async fn where_nobody_can_tell_what_there_is_besides_the_command_is_not_run_either() {
     const QUERY: &str = "SELECT COUNT(*) FROM tables_of_other_projects";
     let mut bed = Bed::two_by_three().with_schemas();
-    let unless = Unless { what: "it migrates others".to_owned(), query: QUERY.to_owned() };
+    let unless = Unless { what: "it migrates others".into(), query: QUERY.into() };
     bed.schema("2023.1/nova/db-sync", |schema| schema.unless = Some(unless));
     bed.cannot_count(QUERY, "nobody answers");
     let told = bed.leap().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leapfrog::journal::{Outcome, RecordBody};
 use leapfrog::model::Slot;
-use leapfrog::plan::{Action, CommonRows};
+use leapfrog::plan::{Action, CommonRows, Lane};
 use leapfrog::runner::scripted::Script;
 
 use crate::bed::{Bed, Told, drains, table, valid};
@@ -30,10 +30,15 @@ fn cells() -> Bed {
 
 /// Lets rounds meet on rows that `COMMON` counts.
 fn share(bed: &mut Bed) {
-    for step in &mut bed.plan.hops[0].lanes[0].steps {
+    take_turns(&mut bed.plan.hops[0].lanes[0]);
+}
+
+fn take_turns(lane: &mut Lane) {
+    let databases = [valid("nova")].into();
+    lane.common_rows = vec![CommonRows { what: "mappings".into(), databases, query: COMMON.into() }];
+    for step in &mut lane.steps {
         if let Action::Drain(migration) = &mut step.action {
-            let databases = [valid("nova")].into();
-            migration.alone_while = vec![CommonRows { what: "mappings".into(), databases, query: COMMON.into() }];
+            migration.takes_turns = true;
         }
     }
 }
@@ -128,12 +133,7 @@ async fn a_cell_that_waits_for_its_turn_leaves_its_place_to_another_service() {
     let lane = bed.plan.hops[0].lanes.iter_mut().find(|lane| lane.service.as_str() == "nova").expect("nova");
     let place = lane.steps.iter().position(|step| step.id.name.as_str() == "online-data").expect("a data migration");
     lane.steps.insert(place + 1, other);
-    for step in &mut lane.steps {
-        if let Action::Drain(migration) = &mut step.action {
-            let databases = [valid("nova")].into();
-            migration.alone_while = vec![CommonRows { what: "mappings".into(), databases, query: COMMON.into() }];
-        }
-    }
+    take_turns(lane);
     bed.finds(COMMON, &[7]);
     for cell in ["cell1", "cell2"] {
         let slow = drains().map(|script| script.after(HOUR));

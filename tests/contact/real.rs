@@ -46,7 +46,7 @@ fn oslo_config_itself_reads_every_file_of_the_table_as_leapfrog_does() {
             std::fs::write(directory.path().join(format!("{at:03}")), case.1).expect("written");
         }
         let mount = format!("{}:/cases:ro", directory.path().display());
-        let said = Command::new("docker")
+        let said = docker(&env)
             .args([
                 "run",
                 "--rm",
@@ -81,10 +81,17 @@ fn oslo_config_itself_reads_every_file_of_the_table_as_leapfrog_does() {
     }
 }
 
+/// docker, of the test bed's engine.
+fn docker(env: &serde_json::Value) -> Command {
+    let mut command = Command::new("docker");
+    command.envs(env["docker_host"].as_str().map(|host| ("DOCKER_HOST", host)));
+    command
+}
+
 /// The image of a release on this machine, pulled if need be.
 fn image(env: &serde_json::Value, series: &str) -> String {
     let image = format!("{}:{series}", env["image"].as_str().expect("the image's name"));
-    let pulled = Command::new("docker").args(["pull", "--quiet", &image]).output().expect("docker");
+    let pulled = docker(env).args(["pull", "--quiet", &image]).output().expect("docker");
     assert!(pulled.status.success(), "{image}: {}", String::from_utf8_lossy(&pulled.stderr));
     image
 }

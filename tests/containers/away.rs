@@ -145,7 +145,11 @@ async fn a_task_whose_start_was_not_confirmed_runs_once() {
     for (round, lost) in [(1, "/containers/create"), (2, "/start"), (3, "/archive")] {
         *relay.lost.lock().unwrap() = Some(lost);
         let mut task = run.shell(&image, round, "echo once; sleep 1; exit 3");
-        task.files = vec![PrivateFile { path: "/etc/service/private.conf".into(), content: Secret::new("a") }];
+        task.files = vec![PrivateFile {
+            path: "/etc/service/private.conf".into(),
+            passed_with: None,
+            content: Secret::new("a"),
+        }];
         let handle = match containers.launch(&task).await {
             Ok(handle) => handle,
             // Nothing was started, and nothing is left: launching again is safe.

@@ -26,7 +26,10 @@ async fn every_release_holds_the_heads_of_its_release_file_and_nothing_is_starte
     let bed = bed().await;
     let catalog = Catalog::embedded().unwrap();
     let releases: Vec<&Release> = catalog.releases().collect();
-    let playbooks: Vec<&Playbook> = catalog.playbooks().collect();
+    // The test bed's images hold the services that a release's environment holds.
+    let environment = releases.iter().find_map(|release| release.environment.as_ref()).unwrap();
+    let playbooks = catalog.playbooks().filter(|playbook| environment.services.contains_key(&playbook.service));
+    let playbooks: Vec<&Playbook> = playbooks.collect();
     let services: Vec<&Service> = playbooks.iter().map(|playbook| &playbook.service).collect();
     let cloud = format!("reading{}", std::process::id());
     let containers = Containers::connect(ContainerSettings { cloud: cloud.clone(), ..bed.settings() }).unwrap();
@@ -42,8 +45,9 @@ async fn every_release_holds_the_heads_of_its_release_file_and_nothing_is_starte
         let facts = question.facts(&files);
         assert_eq!(files.lacking, BTreeSet::from(["no-such-program".to_owned()]));
         let mut schemas = 0;
-        for (service, expected) in &release.services {
-            let found = &facts.services[service];
+        for service in &services {
+            let expected = &release.services[*service];
+            let found = &facts.services[*service];
             assert_eq!(found.lacking, [], "{series} {service}");
             assert_eq!(found.place.as_deref(), Some("/opt/openstack/lib/python3.11/site-packages"));
             assert!(found.package.is_some(), "{series} {service}: which version it holds was not found");

@@ -99,7 +99,8 @@ async fn a_private_file_is_there_for_its_task_alone() {
     let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
     let script = "cat /etc/keystone/keystone.conf /etc/nova/a/nova.conf; stat -c %a /etc/keystone /etc/nova/a /etc/nova/a/nova.conf";
     let mut task = run.shell(&image, 1, script);
-    let file = |path: &str, content: &str| PrivateFile { path: path.into(), content: Secret::new(content) };
+    let file =
+        |path: &str, content: &str| PrivateFile { path: path.into(), passed_with: None, content: Secret::new(content) };
     task.files =
         vec![file("/etc/keystone/keystone.conf", "s3cret-one\n"), file("/etc/nova/a/nova.conf", "s3cret-two\n")];
     let handle = containers.launch(&task).await.unwrap();
@@ -127,7 +128,7 @@ async fn a_place_that_no_private_file_can_have_is_refused_and_nothing_is_left() 
     let (containers, run, image) = (bed.containers(), bed.run(), bed.image().await);
     for path in ["etc/nova.conf", "/etc/../nova.conf", "/"] {
         let mut task = run.shell(&image, 1, "true");
-        task.files = vec![PrivateFile { path: path.into(), content: Secret::new("s3cret") }];
+        task.files = vec![PrivateFile { path: path.into(), passed_with: None, content: Secret::new("s3cret") }];
         let error = containers.launch(&task).await.unwrap_err();
         assert_eq!(error.kind, RunnerErrorKind::NotStarted, "{path}");
     }

@@ -10,7 +10,9 @@ mod mariadb;
 mod observation;
 mod points;
 mod postgresql;
+mod preconditions;
 mod queries;
+mod sizes;
 mod sqlite;
 
 use std::future::Future;

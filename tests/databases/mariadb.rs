@@ -66,6 +66,11 @@ impl Database {
         self.user(PASSWORD)
     }
 
+    /// As the user, with what it was granted and nothing else.
+    pub(crate) fn allowed_as_granted(&self) -> ConnectionUrl {
+        self.user(PASSWORD)
+    }
+
     pub(crate) fn run(&self, statements: &[&str]) {
         wait(run(&self.root(), statements));
     }

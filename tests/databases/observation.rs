@@ -7,7 +7,7 @@ use leapfrog::catalog::{Catalog, Playbook, Release};
 use leapfrog::cloud::Cloud;
 use leapfrog::database::{Purpose, connect_for};
 use leapfrog::model::{DatabaseId, Observation};
-use leapfrog::observe::observe;
+use leapfrog::observe::{look_alikes, observe};
 use leapfrog::plan::detect::{Standing, Verdict, detect};
 use tempfile::TempDir;
 
@@ -176,4 +176,17 @@ fn a_locked_table_is_reported_in_time_and_holds_nothing_up() {
     assert!(keystone.advice.contains("lock"), "{}", keystone.advice);
     assert!(observation.databases[&id("barbican")].is_ok());
     assert!(took < Duration::from_secs(5), "it took {took:?}");
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn look_alikes_of_the_version_tables_are_found_on_every_server() {
+    let alike = ["alembic_version_midonet", "shadow_alembic_version"];
+    let database = Server::find().database("alike");
+    database.run(&super::LONG_LIFE);
+    assert_eq!(wait(look_alikes(&database.root(), TIMEOUT)).expect("read"), alike);
+    let cluster = super::postgresql::Cluster::shared();
+    let url = cluster.database("alike");
+    wait(run(&url, &super::LONG_LIFE));
+    assert_eq!(wait(look_alikes(&url, TIMEOUT)).expect("read"), alike);
 }

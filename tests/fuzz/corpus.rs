@@ -1,6 +1,8 @@
-//! What is damaged: real outputs, real records, names as they are written, the playbooks themselves.
+//! What is damaged: real outputs, real records, names as they are written, the playbooks themselves, migration scripts.
 
 use std::path::Path;
+
+use leapfrog::lint::RULES;
 
 /// Texts, by what reads them.
 pub(crate) struct Corpus {
@@ -11,6 +13,7 @@ pub(crate) struct Corpus {
     pub(crate) names: Vec<Vec<u8>>,
     pub(crate) documents: Vec<Vec<u8>>,
     pub(crate) configurations: Vec<Vec<u8>>,
+    pub(crate) scripts: Vec<Vec<u8>>,
 }
 
 const NAMES: [&str; 22] = [
@@ -57,6 +60,7 @@ impl Corpus {
             names: NAMES.iter().map(|name| name.as_bytes().to_vec()).collect(),
             documents: files(&root.join("playbooks")),
             configurations: files(&root.join("tests/contact/samples")).into_iter().map(configured).collect(),
+            scripts: RULES.iter().flat_map(|rule| [rule.hit, rule.near_miss]).map(script).collect(),
         }
     }
 }
@@ -67,6 +71,20 @@ fn files(directory: &Path) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = entries.filter(|path| path.is_file()).collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).expect("a file")).collect()
+}
+
+/// A migration script that does this, once itself and once for each entry of a list.
+fn script(body: &str) -> Vec<u8> {
+    let body = body.replace('\n', "\n    ");
+    let looped = body.replace('\n', "\n    ");
+    format!(
+        "\"\"\"Title\n\nRevises: b\n\"\"\"\nimport itertools\n\nfrom alembic import op\nimport sqlalchemy as sa\n\nrevision = 'a'\n\
+         down_revision = ('b', 'c')\nTABLES = {{'a': 'x', 'b': 'y'}}\n\n\ndef _one(table, column='c', *others):\n    \
+         op.drop_column(table, f'{{column}}_id')\n\n\ndef upgrade():\n    {body}\n    for table, column in TABLES.items():\n        \
+         {looped}\n        _one('%s_x' % table, column)\n    op.execute('ALTER TABLE a MODIFY b ENUM(\\'x\\') NOT NULL DEFAULT 1, \
+         DROP c; DELETE FROM d')\n"
+    )
+    .into_bytes()
 }
 
 /// A service's sample configuration whose options say something, and lead to each other.

@@ -1,6 +1,6 @@
 //! What reads text that others wrote never panics, never keeps much, and never makes up a number.
 //!
-//! Real outputs, journal lines, names, playbooks and configurations are damaged in every way that has been thought of, and read.
+//! Real outputs, journal lines, names, playbooks, configurations and scripts are damaged in every way that has been thought of, and read.
 //! Each input follows from the seed and its own number, so a failure names both and can be had again:
 //!
 //! ```text
@@ -49,6 +49,7 @@ enum Kind {
     Name,
     Document,
     Configuration,
+    Script,
 }
 
 fn input(corpus: &Corpus, seed: u64, number: u64) -> (Kind, Vec<u8>, Random) {
@@ -60,6 +61,7 @@ fn input(corpus: &Corpus, seed: u64, number: u64) -> (Kind, Vec<u8>, Random) {
             0 => Kind::Journal,
             1 => Kind::Name,
             2 => Kind::Configuration,
+            3 => Kind::Script,
             _ => Kind::Output,
         }
     };
@@ -71,6 +73,7 @@ fn input(corpus: &Corpus, seed: u64, number: u64) -> (Kind, Vec<u8>, Random) {
         Kind::Name => &corpus.names,
         Kind::Document => &corpus.documents,
         Kind::Configuration => &corpus.configurations,
+        Kind::Script => &corpus.scripts,
     };
     let bytes = mutation::mutated(texts, matches!(kind, Kind::Output), &mut random);
     (kind, bytes, random)
@@ -83,7 +86,7 @@ fn nothing_that_is_read_makes_a_reader_panic_or_lie() {
     let corpus = Corpus::read();
     let began = Instant::now();
     let at = Cell::new(first);
-    let mut read = [0_u64; 5];
+    let mut read = [0_u64; 6];
     let tell = |text: String| {
         // Not captured, unlike what macros print: a long run must be seen to live.
         let _ = writeln!(std::io::stderr(), "{text}");
@@ -99,6 +102,7 @@ fn nothing_that_is_read_makes_a_reader_panic_or_lie() {
                 Kind::Name => readers::name(&bytes),
                 Kind::Document => readers::document(bytes),
                 Kind::Configuration => readers::configuration(&bytes),
+                Kind::Script => readers::script(&bytes),
             };
             read[kind as usize] += u64::from(meant);
             if (number + 1 - first).is_multiple_of(NEWS) {
@@ -112,15 +116,15 @@ fn nothing_that_is_read_makes_a_reader_panic_or_lie() {
         tell(format!("fuzz: {:?}", String::from_utf8_lossy(&bytes)));
         resume_unwind(panic);
     }
-    let [outputs, journals, names, documents, configurations] = read;
+    let [outputs, journals, names, documents, configurations, scripts] = read;
     tell(format!(
         "fuzz: {inputs} inputs in {:.1} s; {outputs} outputs, {journals} journals, {names} names, {configurations} \
-         configurations and {documents} documents were still readable",
+         configurations, {scripts} scripts and {documents} documents were still readable",
         began.elapsed().as_secs_f64()
     ));
     // Inputs that nobody can read test nothing but the first line of a reader.
     assert!(
-        inputs < 10_000 || [outputs, journals, names, configurations].iter().all(|read| *read > inputs / 2000),
+        inputs < 10_000 || [outputs, journals, names, configurations, scripts].iter().all(|read| *read > inputs / 2000),
         "{read:?} of {inputs}"
     );
 }

@@ -8,6 +8,8 @@ use camino::Utf8Path;
 use leapfrog::catalog::{OutputFormat, Playbook};
 use leapfrog::document::{Document, Source};
 use leapfrog::journal::{self, MigrationCount};
+use leapfrog::lint::read::read;
+use leapfrog::lint::{Models, Report, Scope, Script, Server, Target, judge};
 use leapfrog::model::{ConnectionUrl, DatabaseId, Digest, ImageReference, RunId, Series, StepId, Stream};
 use leapfrog::oslo::{Configuration, Name};
 use leapfrog::readers::{CheckReader, CountReader, ExceptionReader};
@@ -186,4 +188,36 @@ pub(crate) fn configuration(bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// A migration script: whatever is found stands in it, and what is not understood is said.
+pub(crate) fn script(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let operations = read(&text);
+    let _ = Models::read([text.as_str()]);
+    for operation in &operations {
+        let place = operation.place;
+        assert!(text.get(place.offset..place.offset + place.length).is_some(), "{place:?} is no part of the script");
+        assert_eq!(text[..place.offset].matches('\n').count() + 1, place.line, "{place:?}");
+    }
+    let understood = operations.iter().any(|operation| !operation.change.is_opaque());
+    let script = Script {
+        series: None,
+        service: None,
+        schema: "versions".into(),
+        file: "versions/a.py".into(),
+        text,
+        revision: None,
+        branch: None,
+        operations,
+        remarks: Vec::new(),
+        models: None,
+    };
+    let opaque = script.operations.iter().filter(|operation| operation.change.is_opaque()).count();
+    let (scripts, targets) = ([script], Server::ALL.map(Target::usual));
+    let findings = judge(&scripts, &targets, Scope::Together);
+    let told = findings.iter().filter(|finding| finding.rule.id == "LF-S04").count();
+    assert!(told >= opaque, "{opaque} places are not understood, and {told} are told");
+    let _ = Report::new(&scripts, &targets, &findings);
+    understood
 }

@@ -29,6 +29,13 @@ pub(crate) fn testbed(arguments: &[&str], stdin: &str) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// docker, of the test bed's engine.
+pub(crate) fn docker() -> Command {
+    let mut command = Command::new("docker");
+    command.envs(environment()["docker_host"].as_str().map(|host| ("DOCKER_HOST", host)));
+    command
+}
+
 /// Puts a release's image under another tag, with files on top: path in the image and content.
 pub(crate) fn variant(tag: &str, series: &str, files: &[(&str, &str)]) {
     let directory = tempfile::tempdir().expect("a directory");
@@ -43,7 +50,8 @@ pub(crate) fn variant(tag: &str, series: &str, files: &[(&str, &str)]) {
 
 /// What the test bed says of itself.
 pub(crate) fn environment() -> Value {
-    serde_json::from_str(&testbed(&["env"], "")).expect("JSON")
+    static ENVIRONMENT: std::sync::OnceLock<Value> = std::sync::OnceLock::new();
+    ENVIRONMENT.get_or_init(|| serde_json::from_str(&testbed(&["env"], "")).expect("JSON")).clone()
 }
 
 /// A cloud with databases at 2023.1 and work pending, removed with the value.
@@ -166,11 +174,7 @@ impl Cloud {
     /// How many containers of this cloud the engine knows, running or not.
     pub(crate) fn containers(&self) -> usize {
         let filter = format!("label=leapfrog.cloud={}", self.name);
-        let mut command = Command::new("docker");
-        if let Some(host) = environment()["docker_host"].as_str() {
-            command.env("DOCKER_HOST", host);
-        }
-        let output = command.args(["ps", "-aq", "--filter", &filter]).output().expect("docker runs");
+        let output = docker().args(["ps", "-aq", "--filter", &filter]).output().expect("docker runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).lines().count()
     }

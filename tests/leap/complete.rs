@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::bed::{Cloud, Told, environment};
+use crate::bed::{Cloud, Told, docker, environment};
 
 /// Tables that must hold as many rows after the leap as before, and hold some, by database.
 const KEPT: &[(&str, &[&str])] = &[
@@ -73,13 +73,13 @@ fn watch_for(password: String, done: Arc<AtomicBool>) -> std::thread::JoinHandle
         let mut looks = 0;
         let mut leaks = Vec::new();
         while !done.load(Ordering::Relaxed) {
-            let containers = Command::new("docker").args(["ps", "-aq"]).output().expect("docker runs").stdout;
+            let containers = docker().args(["ps", "-aq"]).output().expect("docker runs").stdout;
             let containers = String::from_utf8_lossy(&containers).into_owned();
             let ids: Vec<&str> = containers.lines().collect();
             let processes = Command::new("ps").args(["-eo", "args"]).output().expect("ps runs").stdout;
             let mut seen = String::from_utf8_lossy(&processes).into_owned();
             if !ids.is_empty() {
-                let inspected = Command::new("docker").arg("inspect").args(&ids).output().expect("docker runs").stdout;
+                let inspected = docker().arg("inspect").args(&ids).output().expect("docker runs").stdout;
                 seen.push_str(&String::from_utf8_lossy(&inspected));
                 looks += 1;
             }
@@ -285,7 +285,7 @@ fn nothing_that_was_written_holds_the_password(cloud: &Cloud, told: &Told) {
 }
 
 fn a_second_run_does_nothing(cloud: &Cloud) {
-    let events = Command::new("docker")
+    let events = docker()
         .args(["events", "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes}}"])
         .stdout(Stdio::piped())
         .spawn();

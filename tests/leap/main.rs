@@ -4,6 +4,7 @@
 // The longest first: tests begin in the order of their names.
 mod back;
 mod bed;
+mod check;
 mod clock;
 mod complete;
 mod contact;

@@ -2,10 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::bed::{Cloud, Told, environment};
+use crate::bed::{Cloud, Told};
 
 const LEAP: [&str; 7] = ["--from", "2023.1", "--to", "2023.1", "--yes", "--only", "placement"];
 const ONCE: &str = "2023.1/placement/load-defaults";
@@ -56,11 +56,7 @@ fn killed_in_the_middle(cloud: &Cloud) {
 /// What the engine says to a command about the step's container.
 fn docker(cloud: &Cloud, words: &[&str]) -> String {
     let run = |words: &[&str]| {
-        let mut command = Command::new("docker");
-        if let Some(host) = environment()["docker_host"].as_str() {
-            command.env("DOCKER_HOST", host);
-        }
-        let output = command.args(words).output().expect("docker runs");
+        let output = crate::bed::docker().args(words).output().expect("docker runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     };

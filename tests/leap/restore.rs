@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::bed::Cloud;
+use crate::bed::{Cloud, docker};
 use crate::dumps::{may_make_scratch_databases, no_scratch, points, takes_points};
 
 #[test]
@@ -59,13 +59,7 @@ fn a_dump_that_was_killed_is_made_anew_and_a_missing_right_is_said_before_anythi
 
 /// Kills the container of a step as soon as there is one.
 fn kill_container(cloud: &Cloud, step: &str) {
-    let docker = |arguments: &[&str]| {
-        let mut command = Command::new("docker");
-        if let Some(host) = crate::bed::environment()["docker_host"].as_str() {
-            command.env("DOCKER_HOST", host);
-        }
-        command.args(arguments).output().expect("docker runs")
-    };
+    let docker = |arguments: &[&str]| docker().args(arguments).output().expect("docker runs");
     let (of_cloud, of_step) = (format!("label=leapfrog.cloud={}", cloud.name), format!("label=leapfrog.step={step}"));
     let filters = ["--filter", &of_cloud, "--filter", &of_step];
     let began = std::time::Instant::now();

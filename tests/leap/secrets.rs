@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::bed::{Cloud, environment};
+use crate::bed::{Cloud, docker};
 
 /// A password that is written differently almost everywhere.
 const PASSWORD: &str = "Leak0@/:$ x+&=Z9";
@@ -38,14 +38,6 @@ fn leaks(text: &str) -> bool {
     // What every spelling has in common with no other text is searched for as well: its beginning and its end.
     spellings().iter().any(|form| text.contains(form.as_str()))
         || (text.contains("Leak0@") || text.contains("Leak0%40"))
-}
-
-fn docker() -> Command {
-    let mut command = Command::new("docker");
-    if let Some(host) = environment()["docker_host"].as_str() {
-        command.env("DOCKER_HOST", host);
-    }
-    command
 }
 
 /// What was seen from outside while leapfrog worked.

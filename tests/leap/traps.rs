@@ -3,7 +3,6 @@
 //! half-way through a schema migration (`Data truncated for column 'use_quota'`).
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -26,10 +25,7 @@ fn jump(cloud: &Cloud) -> (Option<i32>, String) {
     std::fs::write(&configuration, text).expect("writable");
     let mount = format!("{}:/etc/cinder/cinder.conf:ro", configuration.display());
     let image = format!("{}:2024.1", bed["image"].as_str().expect("an image"));
-    let mut command = Command::new("docker");
-    if let Some(host) = bed["docker_host"].as_str() {
-        command.env("DOCKER_HOST", host);
-    }
+    let mut command = crate::bed::docker();
     command.args([
         "run",
         "--rm",

@@ -33,7 +33,7 @@ fn an_image_one_release_older_than_its_tag_is_refused_by_what_it_holds() {
     let cloud = with_images("older", "older");
     refused(&cloud, "placement", "2023.2").said(&[
         "older-2023.2",
-        "it holds placement's migrations of 2023.1, not of 2023.2",
+        "it holds placement's migrations of xena … 2023.1, not of 2023.2",
         "found 422ece571366 (placement); placement 9.0.0",
         "expected a082b8bb98d0 (2023.2)",
         "name an image that holds placement 2023.2 under `images`",

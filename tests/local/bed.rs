@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,35 +14,14 @@ use leapfrog::runner::{PinnedImage, Runner, Task, TaskHandle};
 use tokio::sync::OnceCell;
 
 use crate::contract;
+pub(crate) use crate::machine::environments;
 
 static RUNS: AtomicU32 = AtomicU32::new(0);
 static SMALL: OnceCell<PinnedImage> = OnceCell::const_new();
 
-/// Where environments stay between runs of the tests: with what else the test bed keeps, as images do.
-pub(crate) fn environments() -> Utf8PathBuf {
-    let home = std::env::var("LEAPFROG_TESTBED").map(Utf8PathBuf::from);
-    let usual = || Utf8PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/leapfrog-testbed");
-    home.unwrap_or_else(|_| usual()).join("environments")
-}
-
 /// The leapfrog that supervises.
 pub(crate) fn program() -> &'static Utf8Path {
     Utf8Path::new(env!("CARGO_BIN_EXE_leapfrog"))
-}
-
-/// Installs what compiling the few packages without a binary needs, where it is not here.
-pub(crate) fn compiler() {
-    static HERE: OnceLock<()> = OnceLock::new();
-    HERE.get_or_init(|| {
-        let have = |script: &str| Command::new("sh").args(["-c", script]).output().unwrap().status.success();
-        let test = "command -v gcc && test -e /usr/include/openssl/ssl.h && ls /usr/include/python3*/Python.h && \
-                    python3 -c 'import venv, ensurepip'";
-        if !have(test) {
-            let install = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install gcc libc6-dev libssl-dev \
-                           python3-dev python3-venv";
-            assert!(have(install), "these tests compile packages: {install}");
-        }
-    });
 }
 
 /// A recipe of one small package without dependencies.
@@ -55,6 +33,7 @@ pub(crate) fn small(requirement: &str) -> Recipe {
         requirements: vec![requirement.into()],
         constraints: Vec::new(),
         constraints_list: None,
+        without: Vec::new(),
         exclude_newer: Some("2024-07-01".into()),
     }
 }

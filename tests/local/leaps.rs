@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::bed::{compiler, environments, process};
+use crate::bed::{environments, process};
 use crate::cloud::{Cloud, Told};
+use crate::machine::compiler;
 
 /// Lets a cloud of the test bed run its commands in environments of this machine.
 pub(crate) fn local(cloud: &Cloud) {
@@ -64,7 +65,7 @@ fn a_leap_whose_leapfrog_is_killed_in_the_middle_of_a_command_goes_on_with_that_
     let mut leapfrog = without_engine(&cloud, &leap).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
     let caught = loop {
-        assert!(began.elapsed() < Duration::from_secs(180), "no data migration began");
+        assert!(began.elapsed() < Duration::from_secs(600), "no data migration began");
         let mut working = tasks(&cloud).into_iter().filter(|task| {
             task.as_str().contains("online-data-migrations")
                 && task.join("command.json").exists()

@@ -11,9 +11,18 @@ mod cloud;
 #[path = "../contract/mod.rs"]
 mod contract;
 mod deaths;
+mod demo;
 mod environments;
+mod founding;
+mod ladder;
 mod leaps;
+mod machine;
 mod output;
+mod postgresql;
+#[path = "../tested/record.rs"]
+mod record;
+#[path = "../tested/results.rs"]
+mod results;
 mod services;
 mod sqlite;
 mod tasks;

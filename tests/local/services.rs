@@ -4,9 +4,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::bed::{compiler, environments};
+use crate::bed::environments;
 use crate::cloud::Cloud;
 use crate::leaps::{at_home, local};
+use crate::machine::compiler;
 
 /// Each service with the command that migrates its schema.
 const COMMANDS: &[(&str, &str, &str)] = &[
@@ -65,7 +66,9 @@ fn no_configuration_of_the_machine_is_read_by_any_of_the_seven() {
     let list: Value = serde_json::from_str(&list).unwrap();
     let bin = |series: &str| {
         let all = list.as_array().unwrap().iter();
-        let mut of_series = all.filter(|one| one["series"] == series && one["services"].as_array().unwrap().len() == 7);
+        let mut of_series = all.filter(|one| {
+            one["series"] == series && one["services"].as_array().unwrap().len() == 7 && one["trouble"].is_null()
+        });
         format!("{}/bin", of_series.next().unwrap()["directory"].as_str().unwrap())
     };
     for series in ["2023.1", "2023.2"] {
@@ -73,7 +76,11 @@ fn no_configuration_of_the_machine_is_read_by_any_of_the_seven() {
             let line = format!("cd / && HOME=/nowhere exec {}/{program} {command}", bin(series));
             let output = in_namespace(&trapped(&line)).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-            assert!(!output.status.success() && said.contains("trap without a section"), "{service} {series}: {said}");
+            let known = std::fs::read_dir(bin(series)).map(Iterator::count);
+            assert!(
+                !output.status.success() && said.contains("trap without a section"),
+                "{service} {series}: {said}; {known:?} programs are there; {list:#}"
+            );
         }
     }
 

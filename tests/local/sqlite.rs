@@ -7,7 +7,8 @@ use leapfrog::model::ImageReference;
 use leapfrog::runner::Runner;
 use leapfrog::runner::local::{Local, Recipe, shelved};
 
-use crate::bed::{Home, compiler, environments, settings};
+use crate::bed::{Home, environments, settings};
+use crate::machine::compiler;
 
 /// A directory with a cloud file for keystone and placement in SQLite files.
 struct Files(tempfile::TempDir);
@@ -57,10 +58,12 @@ async fn programs() -> Utf8PathBuf {
             "openstack-placement>=9,<10",
             "PyMySQL",
             "psycopg2-binary",
+            "netifaces2",
             "setuptools<81",
         ]),
         constraints: words(&["sqlalchemy<2"]),
         constraints_list: None,
+        without: words(&["netifaces", "scrypt"]),
         exclude_newer: Some("2023-07-02T00:00:00Z".into()),
     };
     let reference = ImageReference::environment(&recipe.series, None);

@@ -110,7 +110,8 @@ async fn a_private_file_is_there_for_its_task_alone_and_goes_away_with_its_end()
     let (runner, run, image) = (home.runner(), home.run(), home.image().await);
     let script = "cat ~/.keystone/keystone.conf ~/.nova/nova.conf; stat -c %a ~/.nova ~/.nova/nova.conf; ls -A ~";
     let mut task = run.shell(&image, 1, script);
-    let file = |path: &str, content: &str| PrivateFile { path: path.into(), content: Secret::new(content) };
+    let file =
+        |path: &str, content: &str| PrivateFile { path: path.into(), passed_with: None, content: Secret::new(content) };
     task.files = vec![file("/etc/keystone/keystone.conf", "s3cret-one\n"), file("/etc/nova/nova.conf", "s3cret-two\n")];
     let handle = runner.launch(&task).await.unwrap();
     let (lines, exit) = watch(&runner, &handle).await;
@@ -135,7 +136,7 @@ async fn a_place_where_no_command_looks_is_refused_and_nothing_is_left() {
     let (runner, run, image) = (home.runner(), home.run(), home.image().await);
     for path in ["etc/nova.conf", "/etc/../nova.conf", "/", "/opt/nova/nova.conf"] {
         let mut task = run.shell(&image, 1, "true");
-        task.files = vec![PrivateFile { path: path.into(), content: Secret::new("s3cret") }];
+        task.files = vec![PrivateFile { path: path.into(), passed_with: None, content: Secret::new("s3cret") }];
         let error = runner.launch(&task).await.unwrap_err();
         assert_eq!(error.kind, RunnerErrorKind::NotStarted, "{path}");
     }
@@ -177,7 +178,7 @@ async fn a_task_that_was_prepared_and_never_started_is_found_as_such_and_can_be_
     let (runner, run, image) = (home.runner(), home.run(), home.image().await);
     let mut task = run.shell(&image, 1, "echo begun");
     let content = Secret::new("s3cret");
-    task.files = vec![PrivateFile { path: "/etc/nova/nova.conf".into(), content }];
+    task.files = vec![PrivateFile { path: "/etc/nova/nova.conf".into(), passed_with: None, content }];
     // As a process leaves it that died before the supervisor was there.
     let handle = runner.launch(&task).await.unwrap();
     watch(&runner, &handle).await;

@@ -7,10 +7,15 @@ use leapfrog::model::{
     ConnectionUrl, DatabaseId, Engine, Heads, ImageReference, Observation, ObservedDatabase, Points, Secret, Service,
     StoredUrl, Unreachable,
 };
-use leapfrog::plan::{self, Brief, Plan, Refused, Start};
+use leapfrog::plan::{self, Brief, Plan, Refused, Start, Stops};
 
 pub(crate) fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
+
+/// A number for each text that has nothing to do with its order.
+fn mixed(seed: u64, text: &str) -> u64 {
+    text.bytes().fold(seed, |sum, byte| sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(u64::from(byte) + 1))
 }
 
 /// The databases and their names on the server.
@@ -27,6 +32,17 @@ const DATABASES: &[(&str, &str)] = &[
     ("placement", "placement"),
 ];
 
+/// Those of the seven other services.
+const OTHERS: &[(&str, &str)] = &[
+    ("aodh", "aodh"),
+    ("designate", "designate"),
+    ("heat", "heat"),
+    ("ironic", "ironic"),
+    ("magnum", "magnum"),
+    ("manila", "manila"),
+    ("octavia", "octavia"),
+];
+
 pub(crate) struct Cloud {
     catalog: Catalog,
     pub(crate) urls: BTreeMap<DatabaseId, ConnectionUrl>,
@@ -38,6 +54,9 @@ pub(crate) struct Cloud {
     pub(crate) only: Vec<&'static str>,
     pub(crate) no_skip: bool,
     pub(crate) points: Points,
+    pub(crate) stops: Stops,
+    /// The documents are given in another order than by name.
+    pub(crate) shuffle: Option<u64>,
 }
 
 impl Cloud {
@@ -54,16 +73,34 @@ impl Cloud {
             only: Vec::new(),
             no_skip: false,
             points: Points::NONE,
+            stops: Stops::Every,
+            shuffle: None,
         };
-        for (id, name) in DATABASES {
-            let url: ConnectionUrl = valid(&format!("mysql+pymysql://leapfrog@10.0.0.5/{name}"));
-            cloud.urls.insert(valid(id), url.with_password(Secret::new("Secret99")));
-            let heads = cloud.heads(series, id);
-            cloud.shows(id, heads);
-        }
+        cloud.adds(series, DATABASES);
         let cells = [("cell0", "nova.cell0"), ("cell1", "nova.cells.cell1"), ("cell2", "nova.cells.cell2")];
         cloud.stores(&cells.map(|(name, id)| (name, "mysql+pymysql://nova@10.0.0.5/…", Some(id))));
         cloud
+    }
+
+    /// A cloud with all fourteen services that stands at `series`.
+    pub(crate) fn whole(series: &str) -> Self {
+        let mut cloud = Self::at(series);
+        cloud.adds(series, OTHERS);
+        cloud
+    }
+
+    /// Adds the databases of services that `series` has, as they stand there.
+    fn adds(&mut self, series: &str, databases: &[(&str, &str)]) {
+        for (id, name) in databases {
+            let service: DatabaseId = valid(id);
+            if !self.catalog.release(&valid(series)).expect("a release").services.contains_key(&service.service) {
+                continue;
+            }
+            let url: ConnectionUrl = valid(&format!("mysql+pymysql://leapfrog@10.0.0.5/{name}"));
+            self.urls.insert(valid(id), url.with_password(Secret::new("Secret99")));
+            let heads = self.heads(series, id);
+            self.shows(id, heads);
+        }
     }
 
     /// The heads of a release in a database.
@@ -82,6 +119,12 @@ impl Cloud {
         let version = "10.11.14-MariaDB".into();
         let seen = ObservedDatabase { engine: Engine::Mysql, version, heads, tables };
         self.seen.databases.insert(valid(id), Ok(seen));
+    }
+
+    /// The database's server tells this version.
+    pub(crate) fn tells(&mut self, id: &str, version: &str) {
+        let seen = self.seen.databases.get_mut(&valid(id)).expect("a database");
+        seen.as_mut().expect("seen").version = version.into();
     }
 
     /// The database shows what it shows at another release.
@@ -113,15 +156,27 @@ impl Cloud {
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, Refused> {
+        self.brief(plan::build)
+    }
+
+    /// What is made of everything that is known of it.
+    pub(crate) fn brief<T>(&self, make: impl FnOnce(&Brief<'_>) -> T) -> T {
         let image = |service: &Service, release: &Release| -> ImageReference {
             valid(&format!("quay.io/openstack.kolla/{service}-api:{}-ubuntu-jammy", release.series))
         };
         let databases = self.urls.iter().filter(|(id, _)| self.takes_part(&id.service));
-        let playbooks: Vec<&Playbook> =
-            self.catalog.playbooks().filter(|playbook| self.takes_part(&playbook.service)).collect();
-        plan::build(&Brief {
+        let there: BTreeSet<&Service> = self.urls.keys().map(|id| &id.service).collect();
+        let takes_part = |service: &Service| there.contains(service) && self.takes_part(service);
+        let mut playbooks: Vec<&Playbook> =
+            self.catalog.playbooks().filter(|playbook| takes_part(&playbook.service)).collect();
+        let mut releases: Vec<&Release> = self.catalog.releases().collect();
+        if let Some(seed) = self.shuffle {
+            playbooks.sort_by_key(|playbook| mixed(seed, playbook.service.as_str()));
+            releases.sort_by_key(|release| mixed(seed, release.series.as_str()));
+        }
+        make(&Brief {
             cloud: "ewr1",
-            releases: self.catalog.releases().collect(),
+            releases,
             playbooks,
             databases: databases.map(|(id, url)| (id.clone(), url.clone())).collect(),
             image: &image,
@@ -129,9 +184,11 @@ impl Cloud {
             trusted: self.trusted.clone(),
             from: self.from.clone(),
             to: valid(&self.to),
+            stops: self.stops,
             no_skip: self.no_skip,
             points: self.points,
             whole: self.only.is_empty(),
+            others: self.urls.keys().map(|id| id.service.clone()).filter(|name| !self.takes_part(name)).collect(),
             options: String::new(),
         })
     }

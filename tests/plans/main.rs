@@ -4,6 +4,7 @@
 //! says. To be read as at three in the morning: what is wrong, where, and what to run next.
 
 mod cloud;
+mod ladder;
 mod mapped;
 mod plans;
 mod points;

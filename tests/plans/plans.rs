@@ -96,12 +96,13 @@ fn novas_cells_are_worked_on_side_by_side_each_stage_after_the_one_before() {
         vec!["verify-heads".to_owned()],
     ];
     assert_eq!(stages, expected);
-    let drains = plan.steps().filter_map(|(_, _, step)| match &step.action {
-        Action::Drain(migration) => Some(migration),
-        _ => None,
-    });
-    for migration in drains {
-        let walked = migration.alone_while.iter().flat_map(|common| &common.databases);
+    for lane in plan.hops.iter().flat_map(|hop| &hop.lanes) {
+        let drains = lane.steps.iter().filter_map(|step| match &step.action {
+            Action::Drain(migration) => Some(migration.takes_turns),
+            _ => None,
+        });
+        assert!(drains.eq([true; 3]));
+        let walked = lane.common_rows.iter().flat_map(|common| &common.databases);
         let walked: std::collections::BTreeSet<String> = walked.map(ToString::to_string).collect();
         assert_eq!(Vec::from_iter(walked), ["nova.api", "nova.cell0", "nova.cells.cell1", "nova.cells.cell2"]);
     }

@@ -5,6 +5,7 @@
 
 mod code;
 mod playbook;
+mod preconditions;
 mod release;
 mod steps;
 mod together;

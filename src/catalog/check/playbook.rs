@@ -27,7 +27,9 @@ pub(in crate::catalog) fn playbook(name: &str, document: &Document<Playbook>, mi
     for (index, heartbeats) in playbook.heartbeats.iter().enumerate() {
         examination.heartbeats(&format!("heartbeats/{index}"), heartbeats);
     }
+    examination.preconditions();
     examination.steps();
+    examination.known();
 }
 
 impl Examination<'_, Playbook> {
@@ -62,6 +64,20 @@ impl Examination<'_, Playbook> {
         }
     }
 
+    fn known(&mut self) {
+        let known = &self.document.value.known;
+        for (index, one) in known.iter().enumerate() {
+            let path = format!("known/{index}");
+            self.range(&path, &one.series);
+            if let Some(what) = &one.what {
+                self.require_text(&format!("{path}/what"), what, "`what`");
+            }
+            if known[..index].iter().any(|other| other.series.overlaps(&one.series)) {
+                self.report(&format!("{path}/series"), "this and one before it hold for the same series");
+            }
+        }
+    }
+
     fn known_slot(&mut self, path: &str, slot: &Slot) {
         if self.slot(slot).is_some() {
             return;
@@ -91,6 +107,9 @@ impl Examination<'_, Playbook> {
             let path = format!("databases/{index}");
             if !seen.insert(&database.slot) {
                 self.report(&format!("{path}/slot"), format!("the slot {} is there twice", database.slot));
+            }
+            if database.numbers_end.keys().any(|repository| repository.trim().is_empty()) {
+                self.report(&format!("{path}/numbers_end"), "a repository has no name");
             }
             let named = playbook
                 .configuration
@@ -128,6 +147,11 @@ impl Examination<'_, Playbook> {
             self.report(&format!("{path}/path"), "the path must be absolute and name a file, without . and ..");
         } else if file.path.parent() == Some(Utf8Path::new("/")) {
             self.report(&format!("{path}/path"), "the file must lie in a directory below /");
+        }
+        let is_option =
+            |option: &str| option.starts_with("--") && option.len() > 2 && !option.contains(char::is_whitespace);
+        if file.passed_with.as_deref().is_some_and(|option| !is_option(option)) {
+            self.report(&format!("{path}/passed_with"), "this must be one long option, such as --config-file");
         }
         if let Some(reason) = &file.refuses_percent {
             self.require_text(&format!("{path}/refuses_percent"), reason, "the reason");

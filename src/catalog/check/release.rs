@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::Examination;
 use crate::catalog::{Environment, Release, ReleaseService, Status};
 use crate::document::{Document, Mistake};
+use crate::model::Heads;
 
 /// Adds what is wrong with the release in the file `name`.yaml.
 pub(in crate::catalog) fn release(name: &str, document: &Document<Release>, mistakes: &mut Vec<Mistake>) {
@@ -31,11 +32,17 @@ pub(in crate::catalog) fn release(name: &str, document: &Document<Release>, mist
     for (service, facts) in &release.services {
         examination.service(&format!("services/{service}"), facts);
     }
+    examination.absent(release);
     if let Some(environment) = &release.environment {
         examination.environment(environment, release);
     }
     for (index, note) in release.notes.iter().enumerate() {
         examination.require_text(&format!("notes/{index}/text"), &note.text, "the note");
+        for (key, text) in [("check", &note.check), ("downtime", &note.downtime)] {
+            if let Some(text) = text {
+                examination.require_text(&format!("notes/{index}/{key}"), text, "the text");
+            }
+        }
         if let Some(service) = note.service.as_ref().filter(|service| !release.services.contains_key(service)) {
             examination.report(
                 &format!("notes/{index}/service"),
@@ -68,9 +75,15 @@ impl Examination<'_, Release> {
                 self.report(&path, format!("the service's own package, {}, is not among them", facts.package));
             }
         }
+        for service in environment.usual.iter().filter(|name| !environment.services.contains_key(name)) {
+            self.report("environment/usual", format!("`services` does not say what {service} is made of"));
+        }
         let lists = environment.services.iter().map(|(service, list)| (format!("services/{service}"), list));
-        let others =
-            [("packages".to_owned(), &environment.packages), ("constraints".to_owned(), &environment.constraints)];
+        let others = [
+            ("packages".to_owned(), &environment.packages),
+            ("constraints".to_owned(), &environment.constraints),
+            ("without".to_owned(), &environment.without),
+        ];
         for (key, list) in lists.chain(others) {
             for (index, text) in list.iter().enumerate() {
                 if package(text).is_none() {
@@ -106,9 +119,62 @@ impl Examination<'_, Release> {
                 let message = "give either alembic's revisions or migrate's numbers";
                 self.advise(&path, message, "where a database holds both, only alembic's revisions count");
             }
-            let revisions = heads.alembic.iter().chain(heads.migrate.keys());
-            if revisions.into_iter().any(|text| text.trim().is_empty() || text.contains(char::is_whitespace)) {
-                self.report(&path, "a revision or repository is empty or holds a space");
+            self.names(&path, heads);
+        }
+        for (schema, others) in &facts.also {
+            let Some(own) = facts.heads.get(schema) else {
+                self.report(&format!("{path}/also/{schema}"), format!("`heads` does not name the schema {schema}"));
+                continue;
+            };
+            for (index, heads) in others.iter().enumerate() {
+                let path = format!("{path}/also/{schema}/{index}");
+                if heads.is_empty() || heads == own || others[..index].contains(heads) {
+                    self.report(&path, "other heads are meant: these are none, or are there already");
+                }
+                self.names(&path, heads);
+            }
+        }
+        if let Some(floor) = &facts.floor {
+            self.require_text(&format!("{path}/floor/why"), &floor.why, "`why`");
+            if floor.from >= self.document.value.series {
+                self.report(&format!("{path}/floor/from"), "a floor is an older release than this one");
+            }
+        }
+        if let Some(servers) = &facts.servers {
+            self.require_text(&format!("{path}/servers/why"), &servers.why, "`why`");
+            for (key, version) in [("mariadb", &servers.mariadb), ("mysql", &servers.mysql)] {
+                if version.as_ref().is_some_and(|version| numbers(version).is_none()) {
+                    self.report(&format!("{path}/servers/{key}"), "a version is numbers with dots, like 10.3");
+                }
+            }
+        }
+    }
+
+    /// Revisions are words; a repository of sqlalchemy-migrate may have a space in its name, as glance's has.
+    fn names(&mut self, path: &str, heads: &Heads) {
+        let bad = |text: &String| text.trim() != text || text.is_empty() || text.contains(char::is_control);
+        if heads.alembic.iter().any(|text| bad(text) || text.contains(' ')) || heads.migrate.keys().any(bad) {
+            self.report(path, "a revision or repository is empty or holds a space");
+        }
+    }
+
+    /// Services that the release does not have, and those that became services of their own.
+    fn absent(&mut self, release: &Release) {
+        for (service, why) in &release.absent {
+            let path = format!("absent/{service}");
+            self.require_text(&path, why, "the reason");
+            if release.services.contains_key(service) {
+                self.report(&path, format!("{service} is one of the release's services"));
+            }
+        }
+        for (index, split) in release.splits.iter().enumerate() {
+            let path = format!("splits/{index}");
+            self.require_text(&format!("{path}/why"), &split.why, "`why`");
+            self.require_text(&format!("{path}/mend"), &split.mend, "`mend`");
+            for (key, service) in [("service", &split.service), ("of", &split.of)] {
+                if !release.services.contains_key(service) {
+                    self.report(&format!("{path}/{key}"), format!("{service} is none of the release's services"));
+                }
             }
         }
     }

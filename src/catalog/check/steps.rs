@@ -33,6 +33,7 @@ impl Examination<'_, Playbook> {
                 PlaybookStep::Run(run) => {
                     self.run(&path, step);
                     self.schema(&path, run);
+                    self.triggers(&path, run);
                 }
                 PlaybookStep::Drain(drain) => self.drain(&path, drain),
                 PlaybookStep::Check(check) => self.release_check(&path, step, check),
@@ -247,7 +248,7 @@ impl Examination<'_, Playbook> {
     }
 
     /// A query that only counts: leapfrog runs it against an operator's database.
-    fn counting_query(&mut self, path: &str, query: &str) {
+    pub(super) fn counting_query(&mut self, path: &str, query: &str) {
         let words: String = query.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
         if !words.starts_with("SELECT COUNT(") || words.contains(';') {
             self.report(path, "the query must be one statement that begins with SELECT COUNT(");
@@ -255,7 +256,7 @@ impl Examination<'_, Playbook> {
     }
 
     /// A query that is shown to an operator, who may run it as it stands.
-    fn showing_query(&mut self, path: &str, query: &str) {
+    pub(super) fn showing_query(&mut self, path: &str, query: &str) {
         let words: String = query.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
         if !words.starts_with("SELECT ") || words.contains(';') {
             self.report(path, "the query must be one statement that begins with SELECT");

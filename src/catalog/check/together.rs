@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Examination;
 use crate::catalog::files::BUILT_IN;
-use crate::catalog::{Playbook, PlaybookStep, Release};
+use crate::catalog::{Known, Playbook, PlaybookStep, Release};
 use crate::document::{Document, Mistake};
 use crate::model::{Engine, Series, SeriesRange};
 
@@ -26,12 +26,13 @@ pub(in crate::catalog) fn together(
         for playbook in playbooks {
             examination.agrees_with(playbook);
         }
-        let strangers = release
-            .services
-            .keys()
-            .filter(|service| complete && playbooks.iter().all(|playbook| playbook.value.service != **service));
-        for service in strangers {
-            let path = format!("services/{service}");
+        examination.floors(releases);
+        let named = release.services.keys().map(|service| ("services", service));
+        let named = named.chain(release.absent.keys().map(|service| ("absent", service)));
+        let strangers = named
+            .filter(|(_, service)| complete && playbooks.iter().all(|playbook| playbook.value.service != **service));
+        for (key, service) in strangers {
+            let path = format!("{key}/{service}");
             examination.report(&path, format!("{service} has no playbook: playbooks/{service}.yaml is missing"));
         }
     }
@@ -57,9 +58,11 @@ impl Examination<'_, Release> {
     fn agrees_with(&mut self, playbook: &Document<Playbook>) {
         let (service, file) = (&playbook.value.service, playbook.source().file());
         let Some(facts) = self.document.value.services.get(service) else {
-            let message = format!("{service} is missing: it has a playbook ({file})");
-            let help = format!("add `{service}:` with package, versions and heads{}", self.own_copy());
-            self.advise("services", message, help);
+            if !self.document.value.absent.contains_key(service) {
+                let message = format!("{service} is missing: it has a playbook ({file})");
+                let help = format!("add `{service}:` with package, versions and heads{}", self.own_copy());
+                self.advise("services", message, help);
+            }
             return;
         };
         for database in &playbook.value.databases {
@@ -73,6 +76,22 @@ impl Examination<'_, Release> {
             if playbook.value.databases.iter().all(|database| database.schema != *schema) {
                 let message = format!("no database of {service} has the schema {schema} (see {file})");
                 self.report(&format!("services/{service}/heads/{schema}"), message);
+            }
+        }
+    }
+}
+
+impl Examination<'_, Release> {
+    /// A floor is one of the releases there are, or older than all of them.
+    fn floors(&mut self, releases: &[Document<Release>]) {
+        let release = &self.document.value;
+        for (service, facts) in &release.services {
+            let Some(floor) = &facts.floor else { continue };
+            let known = releases.iter().any(|other| other.value.series == floor.from);
+            let oldest = releases.iter().map(|other| &other.value.series).min();
+            if !known && oldest.is_some_and(|oldest| *oldest < floor.from) {
+                let message = format!("{} is no release of this catalogue: write its series", floor.from);
+                self.report(&format!("services/{service}/floor/from"), message);
             }
         }
     }
@@ -94,6 +113,13 @@ impl Examination<'_, Playbook> {
         for (index, file) in playbook.options_in.iter().enumerate() {
             ranges.push((format!("options_in/{index}"), &file.series));
         }
+        for (index, known) in playbook.known.iter().enumerate() {
+            ranges.push((format!("known/{index}"), &known.series));
+        }
+        for (index, one) in playbook.preconditions.iter().enumerate() {
+            ranges.push((format!("preconditions/{index}"), &one.series));
+            ranges.extend(one.moved_by.iter().map(|by| (format!("preconditions/{index}/moved_by"), &by.series)));
+        }
         for (index, step) in playbook.steps.iter().enumerate() {
             ranges.push((format!("steps/{index}/*"), step.series()));
             if let PlaybookStep::Drain(drain) = step {
@@ -103,6 +129,9 @@ impl Examination<'_, Playbook> {
                 for (residue, explained) in drain.residues.iter().enumerate() {
                     ranges.push((format!("steps/{index}/*/residues/{residue}"), &explained.series));
                 }
+            }
+            if let PlaybookStep::Run(run) = step {
+                ranges.extend(run.triggers.iter().map(|made| (format!("steps/{index}/*/triggers"), &made.series)));
             }
             if let PlaybookStep::Check(check) = step {
                 let allowed = check.allow.iter().enumerate();
@@ -130,6 +159,12 @@ impl Examination<'_, Playbook> {
         let series = &release.series;
         if !release.services.contains_key(&playbook.service) {
             return;
+        }
+        let knows = |known: &Known| known.series.contains(series);
+        if !playbook.known.is_empty() && !playbook.known.iter().any(knows) {
+            let message =
+                format!("nothing is said of how {} is known: by tests, by running or by reading", release.name());
+            self.report("known", message);
         }
         if playbook.configuration(series).is_none() && !playbook.configuration.is_empty() {
             self.report("configuration", format!("no configuration file holds for {}", release.name()));

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
-    Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Remainder,
-    Residue, Run,
+    Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Precondition,
+    Remainder, Residue, Run, Severity,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -61,15 +61,47 @@ pub fn playbook(playbook: &Playbook) -> String {
             text.push_str(&paragraph(4, "if not: ", &check.mend));
         }
     }
+    if !playbook.preconditions.is_empty() {
+        text.push_str("\nASKED BY `leapfrog check`, AND BEFORE A LEAP BEGINS\n");
+        for one in &playbook.preconditions {
+            text.push_str(&precondition(one));
+        }
+    }
     text.push_str("\nSTEPS\n");
     for (index, one) in playbook.steps.iter().enumerate() {
         text.push_str(&step(index + 1, one));
+    }
+    if !playbook.known.is_empty() {
+        text.push_str("\nHOW THIS IS KNOWN\n");
+        for known in &playbook.known {
+            let what = known.what.as_ref().map(|what| format!(": {}", what.trim())).unwrap_or_default();
+            text.push_str(&paragraph(
+                2,
+                &format!("{}: ", series(&known.series)),
+                &format!("{}{what}", known.how.told()),
+            ));
+        }
     }
     if !playbook.sources.is_empty() {
         text.push_str("\nSOURCES\n");
         for source in &playbook.sources {
             text.push_str(&paragraph(2, "- ", source));
         }
+    }
+    text
+}
+
+fn precondition(one: &Precondition) -> String {
+    let becomes = match one.severity {
+        Severity::Refuses => "the migration fails",
+        Severity::Warns => "a warning",
+    };
+    let engines = if one.engines.is_empty() { String::new() } else { format!(", on {}", list(&one.engines)) };
+    let place = format!("{}{engines}; in {}; {becomes}", series(&one.series), list(&one.databases));
+    let mut text = paragraph(2, &format!("{}: ", one.name), &format!("no {} ({place})", one.what.trim()));
+    text.push_str(&paragraph(4, "if not: ", &format!("{} {}", one.means.trim(), one.mend.trim())));
+    if let Some(moved) = &one.moved_by {
+        text.push_str(&paragraph(4, "seen to by: ", &format!("{} ({})", moved.step, series(&moved.series))));
     }
     text
 }
@@ -105,13 +137,22 @@ fn configuration(file: &ConfigurationFile) -> String {
         })
         .collect();
     text.push_str(&table(4, &rows));
+    if let Some(option) = &file.passed_with {
+        text.push_str(&paragraph(4, "in a local environment: ", &format!("named with {option}")));
+    }
     if let Some(reason) = &file.refuses_percent {
         text.push_str(&paragraph(4, "no percent sign in the URL: ", reason));
     }
     text
 }
 
+/// A step with its number, and all that is known of it.
 fn step(number: usize, step: &PlaybookStep) -> String {
+    format!("  {number}. {}", told(step))
+}
+
+/// A step, every line but the first one indented.
+pub(super) fn told(step: &PlaybookStep) -> String {
     let mut about = vec![step.phase().to_string(), series(step.series())];
     if !step.engines().is_empty() {
         about.push(format!("on {}", list(step.engines())));
@@ -122,7 +163,7 @@ fn step(number: usize, step: &PlaybookStep) -> String {
     if let PlaybookStep::Check(_) = step {
         about.push("before any schema of the release is touched, except in the first release of a leap".to_owned());
     }
-    let mut text = format!("  {number}. {} ({})\n     {}\n", step.name(), about.join("; "), step.command());
+    let mut text = format!("{} ({})\n     {}\n", step.name(), about.join("; "), step.command());
     text.push_str(&paragraph(5, "", step.why()));
     let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
     if !step.for_each().is_empty() {
@@ -134,6 +175,15 @@ fn step(number: usize, step: &PlaybookStep) -> String {
     {
         line("proved by: ", &proof(run));
         line("skipped: ", &skipped(run));
+    }
+    if let PlaybookStep::Run(run) = step
+        && let Some(made) = &run.triggers
+    {
+        line("creates triggers: ", &format!("{} ({})", made.what.trim(), series(&made.series)));
+    }
+    if let PlaybookStep::Drain(drain) = step {
+        let counted = if drain.remainders.is_empty() { "" } else { ", and no row left of those that must be gone" };
+        line("proved by: ", &format!("a round that finds nothing to move{counted}"));
     }
     line(
         "if its end was not seen: ",
@@ -229,7 +279,7 @@ fn gone(remainder: &Remainder) -> String {
     format!("{} ({}){mover}", remainder.what.trim(), series(&remainder.series))
 }
 
-fn series(range: &SeriesRange) -> String {
+pub(super) fn series(range: &SeriesRange) -> String {
     match (&range.from, &range.to) {
         (None, None) => "all releases".to_owned(),
         (Some(from), None) => format!("from {from} on"),

@@ -4,10 +4,10 @@
 //! is, the image is read again. A file that cannot be written costs time and nothing more.
 
 use camino::Utf8PathBuf;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::migrations::ImageFacts;
 use crate::model::Digest;
 
 /// The version of the file's format.
@@ -22,7 +22,7 @@ pub(super) struct Cache {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct Kept<F> {
     format: u32,
     /// The image's digest.
     image: Digest,
@@ -30,7 +30,7 @@ struct Kept {
     question: String,
     /// SHA-256 of the facts as they are written.
     sum: String,
-    facts: ImageFacts,
+    facts: F,
 }
 
 impl Cache {
@@ -44,12 +44,12 @@ impl Cache {
     }
 
     /// What is known of an image, if it can be relied on.
-    pub(super) async fn get(&self, image: &Digest, question: &str) -> Option<ImageFacts> {
+    pub(super) async fn get<F: Serialize + DeserializeOwned>(&self, image: &Digest, question: &str) -> Option<F> {
         let path = self.path(image, question);
         if tokio::fs::metadata(&path).await.ok()?.len() > MOST {
             return None;
         }
-        let kept: Kept = serde_json::from_slice(&tokio::fs::read(&path).await.ok()?).ok()?;
+        let kept: Kept<F> = serde_json::from_slice(&tokio::fs::read(&path).await.ok()?).ok()?;
         let right = kept.format == FORMAT
             && kept.image == *image
             && kept.question == question
@@ -58,11 +58,11 @@ impl Cache {
     }
 
     /// Keeps what is known of an image.
-    pub(super) async fn put(&self, image: &Digest, question: &str, facts: &ImageFacts) {
+    pub(super) async fn put<F: Serialize>(&self, image: &Digest, question: &str, facts: &F) {
         let Some(sum) = sum(facts) else { return };
         let question = question.to_owned();
         let path = self.path(image, &question);
-        let kept = Kept { format: FORMAT, image: image.clone(), question, sum, facts: facts.clone() };
+        let kept = Kept { format: FORMAT, image: image.clone(), question, sum, facts };
         let Ok(text) = serde_json::to_vec(&kept) else { return };
         // Under a name of its own first: another process may read at the same time.
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
@@ -77,7 +77,7 @@ impl Cache {
     }
 }
 
-fn sum(facts: &ImageFacts) -> Option<String> {
+fn sum(facts: &impl Serialize) -> Option<String> {
     let text = serde_json::to_vec(facts).ok()?;
     Some(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -85,7 +85,7 @@ fn sum(facts: &ImageFacts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrations::{SchemaFacts, ServiceFacts, read};
+    use crate::migrations::{ImageFacts, SchemaFacts, ServiceFacts, read};
 
     fn facts() -> ImageFacts {
         let scripts = [("a.py".to_owned(), "revision = 'a'\ndown_revision = None\n".to_owned())].into();
@@ -105,14 +105,18 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let cache = Cache::at(Utf8PathBuf::from_path_buf(home.path().join("images")).expect("UTF-8"));
         let digest = |digit: &str| -> Digest { format!("sha256:{}", digit.repeat(64)).parse().expect("a digest") };
-        assert_eq!(cache.get(&digest("a"), "question").await, None);
+        assert_eq!(cache.get(&digest("a"), "question").await, None::<ImageFacts>);
         cache.put(&digest("a"), "question", &facts()).await;
         assert_eq!(cache.get(&digest("a"), "question").await, Some(facts()));
-        assert_eq!(cache.get(&digest("a"), "another").await, None);
-        assert_eq!(cache.get(&digest("b"), "question").await, None);
+        assert_eq!(cache.get(&digest("a"), "another").await, None::<ImageFacts>);
+        assert_eq!(cache.get(&digest("b"), "question").await, None::<ImageFacts>);
         let other = cache.path(&digest("b"), "question");
         std::fs::copy(cache.path(&digest("a"), "question"), other).expect("copied");
-        assert_eq!(cache.get(&digest("b"), "question").await, None, "a file under another image's name was believed");
+        assert_eq!(
+            cache.get(&digest("b"), "question").await,
+            None::<ImageFacts>,
+            "a file under another image's name was believed"
+        );
     }
 
     #[tokio::test]
@@ -133,7 +137,7 @@ mod tests {
         ] {
             assert_ne!(damaged, whole);
             std::fs::write(&path, &damaged).expect("written");
-            assert_eq!(cache.get(&digest, "question").await, None, "{damaged}");
+            assert_eq!(cache.get(&digest, "question").await, None::<ImageFacts>, "{damaged}");
         }
         std::fs::write(&path, &whole).expect("written");
         assert_eq!(cache.get(&digest, "question").await, Some(facts()));

@@ -5,6 +5,7 @@
 
 mod cache;
 mod question;
+mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use camino::Utf8PathBuf;
 
 use self::cache::Cache;
 pub use self::question::Question;
+pub use self::scripts::{ImageScripts, SchemaScripts, ServiceScripts};
 use super::stop::{Cause, Stop};
 use super::world::{Wanted, World};
 use crate::catalog::{Playbook, Release};
@@ -150,6 +152,26 @@ async fn ask(
     let facts = question.facts(&files);
     cache.put(&digest, &key, &facts).await;
     Ok(HeldImage { digest, facts })
+}
+
+/// The migration scripts of an image that is here: as they are known, or read now.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) async fn scripts_of(
+    world: &World,
+    runner: &dyn Runner,
+    image: &PinnedImage,
+    question: &Question,
+) -> Result<ImageScripts, RunnerError> {
+    let cache = Cache::at(directory(world));
+    let key = question.key_for_scripts();
+    if let Some(scripts) = cache.get(&image.digest, &key).await {
+        return Ok(scripts);
+    }
+    let scripts = question.scripts(&runner.read(image, &question.request_for_scripts()).await?);
+    cache.put(&image.digest, &key, &scripts).await;
+    Ok(scripts)
 }
 
 /// Where what was read of images is kept.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::scripts::{ImageScripts, SchemaScripts, ServiceScripts};
 use crate::catalog::{Playbook, PlaybookStep, Release, ReleaseService};
+use crate::lint::Models;
 use crate::migrations::{self, ImageFacts, LackingOption, Misread, Place, SchemaFacts, ServiceFacts};
 use crate::model::{Schema, Service};
 use crate::runner::{PackageFiles, PackageRequest, ReadFiles, ReadRequest};
@@ -38,6 +40,9 @@ struct ServiceQuestion {
     package: String,
     /// The versions that are looked for.
     versions: Vec<String>,
+    /// Where models are: asked for with the scripts alone.
+    #[serde(skip)]
+    models: Vec<String>,
 }
 
 impl Question {
@@ -77,6 +82,34 @@ impl Question {
             candidates: service.versions.iter().map(|version| service.installed(version)).collect(),
         });
         ReadRequest { programs: self.programs.clone(), packages: packages.collect() }
+    }
+
+    /// The question as a runner understands it, for what [`Question::scripts`] takes of the answer.
+    pub fn request_for_scripts(&self) -> ReadRequest {
+        let mut request = self.request();
+        for (service, package) in self.services.iter().zip(&mut request.packages) {
+            let (files, directories): (Vec<_>, Vec<_>) = service.models.iter().partition(|path| path.ends_with(".py"));
+            package.files.extend(files.into_iter().cloned());
+            package.directories.extend(directories.into_iter().cloned());
+            package.candidates.clear();
+        }
+        request
+    }
+
+    /// What [`Question::request_for_scripts`] is known by.
+    pub fn key_for_scripts(&self) -> String {
+        let models: Vec<&Vec<String>> = self.services.iter().map(|service| &service.models).collect();
+        let text = serde_json::to_vec(&("scripts", self.key(), models)).unwrap_or_default();
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What the answer holds of migration scripts, as texts.
+    pub fn scripts(&self, files: &ReadFiles) -> ImageScripts {
+        let none = PackageFiles::default();
+        let answers = self.services.iter().enumerate().map(|(number, service)| {
+            (service.service.clone(), service.texts(files.packages.get(number).unwrap_or(&none)))
+        });
+        ImageScripts { services: answers.collect() }
     }
 
     /// What the answer says.
@@ -121,6 +154,7 @@ impl ServiceQuestion {
                 .collect(),
             options: options.collect(),
             package: facts.package.replace(['-', '.'], "_"),
+            models: playbook.models.clone(),
             versions: versions(release, facts, &playbook.service, releases),
         })
     }
@@ -149,6 +183,46 @@ impl ServiceQuestion {
             package: package.cloned(),
             schemas: schemas.collect(),
             lacking: self.lacking(files),
+        }
+    }
+
+    fn texts(&self, files: &PackageFiles) -> ServiceScripts {
+        let schemas = self.scripts.iter().map(|(schema, (directory, constants))| {
+            let below = |path: &str| path.strip_prefix(directory.as_str())?.strip_prefix('/').map(str::to_owned);
+            let texts = files.texts.iter();
+            let scripts = SchemaScripts {
+                directory: directory.clone(),
+                scripts: texts.clone().filter_map(|(path, text)| Some((below(path)?, text.clone()))).collect(),
+                constants: texts
+                    .filter(|(path, _)| constants.contains(path))
+                    .map(|(path, text)| (path.clone(), text.clone()))
+                    .collect(),
+                missing: files.missing.contains(directory),
+                unread: files
+                    .unread
+                    .iter()
+                    .filter(|(path, _)| below(path).is_some())
+                    .map(|(path, why)| (path.clone(), why.clone()))
+                    .collect(),
+            };
+            (schema.clone(), scripts)
+        });
+        let scripts =
+            |path: &str| self.scripts.values().any(|(directory, _)| path.starts_with(&format!("{directory}/")));
+        let is_model = |path: &str| {
+            let below = |model: &String| path == model || path.starts_with(&format!("{model}/"));
+            !scripts(path) && self.models.iter().any(below)
+        };
+        let texts = files.texts.iter().filter(|(path, _)| is_model(path));
+        let mut models = Models::read(texts.map(|(_, text)| text.as_str()));
+        if files.unread.keys().any(|path| is_model(path)) {
+            models.may_map_more();
+        }
+        ServiceScripts {
+            models,
+            program: self.program.clone(),
+            found: files.place.is_some(),
+            schemas: schemas.collect(),
         }
     }
 
@@ -234,8 +308,15 @@ fn around(facts: &ReleaseService, patches: u64) -> Vec<String> {
     };
     let mut versions = vec![facts.versions.last.clone(), facts.versions.first.clone()];
     if let Some((first, last)) = numbers(&facts.versions.first).zip(numbers(&facts.versions.last)) {
-        for minor in first.1..=last.1.min(first.1 + 20) + 1 {
-            versions.extend((0..=patches).map(|patch| format!("{}.{minor}.{patch}", first.0)));
+        // ironic has several major versions in one release: of those that are not its last, the first few minor ones.
+        for major in first.0..=last.0.min(first.0 + 5) {
+            let from = if major == first.0 { first.1 } else { 0 };
+            let to = if major == last.0 { last.1.min(from + 20) + 1 } else { from + 2 };
+            versions.extend(
+                (from..=to)
+                    .flat_map(|minor| (0..=patches).map(move |patch| (minor, patch)))
+                    .map(|(minor, patch)| format!("{major}.{minor}.{patch}")),
+            );
         }
     }
     versions
@@ -271,5 +352,12 @@ mod tests {
         let request = question.request();
         assert!(request.packages[0].candidates.contains(&"nova-29.0.2.dist-info".to_owned()));
         assert_eq!(question.services[0].options.len(), 2);
+
+        let release = releases.iter().find(|release| release.series.as_str() == "2025.1").expect("known");
+        let ironic: Service = "ironic".parse().expect("a service");
+        let question = Question::new(release, &releases, &playbooks, &[&ironic], &BTreeSet::new());
+        for version in ["27.0.1", "28.0.0", "29.0.3", "29.1.0", "29.2.0"] {
+            assert!(question.services[0].versions.iter().any(|known| known == version), "{version} is not looked for");
+        }
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::ready::{Opening, Ready, services};
 use super::{Ending, GRACE, host_name};
-use crate::cli::arguments::{FenceMode, LeapArguments, Output, Prefetch};
+use super::{FenceMode, LeapArguments, Prefetch};
+use crate::cli::arguments::Output;
 use crate::cli::exit::Exit;
 use crate::cli::guard::Guard;
 use crate::cli::images::ImageReader;
@@ -52,6 +53,7 @@ pub(super) async fn carry_out(
     let services = services(&plan);
     let waiting = conduct::patient(Arc::clone(&runner), world.cloud.limits.outage, &events);
     let images_reader = ImageReader::new(world, &services, Arc::clone(&waiting), Arc::clone(&plan)).map(Arc::new);
+    preflight::tell_unread(world, &events);
     let obtained = tokio::select! {
         obtained = preflight::obtain(&*waiting, &plan, &images, &first, images_reader.as_deref(), &events) => obtained.map(|()| true),
         Some(_) = signals.recv() => Ok(false),
@@ -114,6 +116,8 @@ pub(super) async fn carry_out(
     })?;
     if show.output == Output::Text {
         let records = crate::journal::read(&directory)?.records;
+        let gone = arguments.fleeting && conclusion.outcome == Outcome::Interrupted;
+        let again = (!gone).then_some(again);
         show.complain(&records::summary(&plan, &records, &directory, again, show));
     }
     let exit = match conclusion.outcome {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::again;
-use crate::cli::arguments::{FenceMode, LeapArguments};
+use super::{FenceMode, LeapArguments};
 use crate::cli::look::Show;
 use crate::cli::stop::Stop;
 use crate::cli::world::{Target, Wanted, World};
-use crate::cli::{images, preflight, records, restore};
+use crate::cli::{check, images, preflight, records, restore};
 use crate::journal::{Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
@@ -71,7 +71,7 @@ pub(super) async fn prepare(
         Some(latest)
             // From wherever they stand, so many releases further: that is another leap each time.
             if !matches!((&wanted.from, &wanted.to), (Start::Auto, Target::Further(_)))
-                && fits(&latest.state, &latest.plan, wanted)
+                && fits(world, &latest.state, &latest.plan, wanted)
                 && plan::stands_at_the_end(&latest.plan, &observation) =>
         {
             let to = &latest.plan.to;
@@ -126,6 +126,10 @@ async fn begin(
         Ok(plan) => Arc::new(plan),
         Err(stop) => return Err(images::explain(stop, world, wanted, observation, runner).await),
     };
+    let refusals = check::refuse(world, wanted, observation, &plan.from, &plan.to).await?;
+    if !refusals.is_empty() {
+        return Err(Stop::refused(refusals));
+    }
     let (identity, images) = preflight::look_up(runner, &plan).await?;
     let now = Timestamp::now();
     let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
@@ -154,20 +158,21 @@ async fn resume(
     runner: &dyn Runner,
 ) -> Result<Ready, Stop> {
     let Latest { run, plan, records, state } = latest;
-    if !fits(&state, &plan, wanted) {
+    if !fits(world, &state, &plan, wanted) {
         let unfinished = services(&plan);
         let services: Vec<&str> = unfinished.iter().map(Service::as_str).collect();
         return Err(Stop::refused(vec![Refusal {
             kind: RefusalKind::Unfinished,
             database: None,
             what: format!("run {run} of this cloud is unfinished and does something else"),
-            found: Some(format!("{} to {}, {}", plan.from, plan.to, services.join(", "))),
+            found: Some(format!("{} to {}, {}{}", plan.from, plan.to, services.join(", "), plan.stops.option())),
             expected: Some(again(world, wanted)),
             next: format!(
-                "finish it first: `leapfrog --from {} --to {}{}`; or begin anew with --fresh, which checks where every \
+                "finish it first: `leapfrog --from {} --to {}{}{}`; or begin anew with --fresh, which checks where every \
                  database stands",
                 plan.from,
                 plan.to,
+                plan.stops.option(),
                 world.options(&unfinished)
             ),
         }]));
@@ -202,14 +207,16 @@ pub(in crate::cli) fn services(plan: &Plan) -> BTreeSet<Service> {
 }
 
 /// Whether a run is the one that was asked for.
-fn fits(state: &RunState, plan: &Plan, wanted: &Wanted) -> bool {
+fn fits(world: &World, state: &RunState, plan: &Plan, wanted: &Wanted) -> bool {
     let from = match &wanted.from {
         Start::Auto => true,
         Start::At(series) => *series == plan.from,
     };
     let to = match &wanted.to {
         Target::At(series) => *series == plan.to,
-        Target::Further(number) => plan.hops.len() == number + 1,
+        Target::Further(number) => {
+            world.catalog.later(&plan.from, *number).is_some_and(|release| release.series == plan.to)
+        }
     };
-    state.start.is_some() && from && to && services(plan) == wanted.services
+    state.start.is_some() && from && to && plan.stops == wanted.stops && services(plan) == wanted.services
 }

@@ -25,6 +25,8 @@ fn plan(lanes: &[Vec<bool>]) -> Plan {
         Lane {
             image: "registry.example/image:1".parse().expect("valid"),
             package: None,
+            common_rows: Vec::new(),
+            known: Default::default(),
             standing: standing.into(),
             steps: steps.collect(),
             service,
@@ -32,7 +34,15 @@ fn plan(lanes: &[Vec<bool>]) -> Plan {
     });
     let (from, to): (Series, Series) = ("2024.1".parse().expect("valid"), "2024.1".parse().expect("valid"));
     let hop = Hop { series: from.clone(), reason: String::new(), notes: Vec::new(), lanes: lanes.collect() };
-    Plan { format: Plan::FORMAT, cloud: "ewr1".into(), from, to, reasons: Vec::new(), hops: vec![hop] }
+    Plan {
+        format: Plan::FORMAT,
+        cloud: "ewr1".into(),
+        from,
+        to,
+        stops: Default::default(),
+        reasons: Vec::new(),
+        hops: vec![hop],
+    }
 }
 
 /// A run in the middle of the plan's hop.
@@ -162,8 +172,12 @@ fn a_step_is_expected_to_take_as_long_as_in_the_release_before_and_else_what_suc
         action: Action::Run(Box::new(CommandRun {
             command: serde_json::from_str(r#"["neutron-db-manage", "upgrade"]"#).expect("valid"),
             exits: Default::default(),
-            failure_texts: Vec::new(),
-            configuration: StepConfiguration { path: "/etc/neutron.conf".into(), options: BTreeMap::new() },
+            failure_texts: Default::default(),
+            configuration: StepConfiguration {
+                path: "/etc/neutron.conf".into(),
+                passed_with: None,
+                options: Default::default(),
+            },
             schema: None,
         })),
     };
@@ -187,6 +201,8 @@ fn a_step_is_expected_to_take_as_long_as_in_the_release_before_and_else_what_suc
         (id("2024.1/cinder/db-expand"), ended(Outcome::Done, 40.0, 4)),
     ];
     let state = RunState { steps: steps.into(), ..RunState::default() };
-    assert_eq!(usual(&run("2024.2/neutron/db-expand"), &state), 7.5);
-    assert_eq!(usual(&run("2024.2/neutron/db-contract"), &state), 3.0);
+    let before: Vec<Series> = ["2023.1", "2023.2", "2024.1"].map(|series| series.parse().expect("valid")).into();
+    let before: Vec<&Series> = before.iter().collect();
+    assert_eq!(usual(&run("2024.2/neutron/db-expand"), &before, &state), 7.5);
+    assert_eq!(usual(&run("2024.2/neutron/db-contract"), &before, &state), 3.0);
 }

@@ -77,6 +77,16 @@ impl Performance {
             }
             let unmoved = counting.ended(&round);
             let mut judgement = judge(&round, before.as_ref(), &harmless);
+            if matches!(judgement, Judgement::Stuck(_)) && !migration.residues.is_empty() {
+                // The round itself may have made such a row, as nova's first one makes its marker.
+                match self.harmless(migration).await {
+                    Ok(Some(now)) => judgement = judge(&round, before.as_ref(), &now),
+                    Ok(None) => return (StepEnd { rows: Some(rows), ..StepEnd::interrupted() }, None),
+                    Err(failure) => {
+                        return (StepEnd { rows: Some(rows), ..StepEnd::failed(Outcome::Failed, failure) }, None);
+                    }
+                }
+            }
             if judgement == Judgement::Again {
                 let slow = || slowing::slowing(&measured, self.round).map(|slow| judge::slowing(&slow, round.counts()));
                 let trouble = unmoved.as_ref().map(judge::unmoved).or_else(slow);

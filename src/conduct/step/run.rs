@@ -174,7 +174,7 @@ impl Performance {
                     return Ok(None);
                 }
             }
-            evidence.push(Evidence::NothingBesides { what: unless.what.clone() });
+            evidence.push(Evidence::NothingBesides { what: unless.what.to_string() });
         }
         Ok(Some(evidence))
     }

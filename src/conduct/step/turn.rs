@@ -4,19 +4,36 @@
 //! or in all: nova's walk every mapped cell. Two rounds that meet on such rows would disturb each other. So
 //! before each round those rows are counted. While there are any, the round runs alone; once there are none,
 //! it can only move rows of its own database, and runs beside the others. What a round may not do beside
-//! another one is thereby decided by what the databases show, each time anew.
+//! another one is thereby decided by what the databases show. A count that came to nothing is not taken again
+//! while the lane works on the release: no command of it makes such rows, and nobody else writes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
 use super::{Performance, StepMessage, reached, uncounted};
 use crate::conduct::StopLevel;
 use crate::journal::Failure;
-use crate::plan::DataMigration;
+use crate::model::DatabaseId;
+use crate::plan::{CommonRows, DataMigration, Lane};
 
-/// What the rounds of a lane share: held by many, or by one alone.
-pub(in crate::conduct) type Turns = Arc<RwLock<()>>;
+/// What the rounds of a lane share while it works on one release.
+#[derive(Debug, Default)]
+pub(in crate::conduct) struct Turns {
+    /// Held by many, or by one alone.
+    rounds: Arc<RwLock<()>>,
+    rows: Vec<CommonRows>,
+    /// Which of `rows` are no more, and where.
+    gone: Mutex<BTreeSet<(usize, DatabaseId)>>,
+}
+
+impl Turns {
+    /// Those of a lane of which nothing was counted yet.
+    pub(in crate::conduct) fn of(lane: &Lane) -> Self {
+        Self { rows: lane.common_rows.clone(), ..Self::default() }
+    }
+}
 
 /// Room for so many commands at the same time. A step that waits for its turn takes none, nor does one whose command
 /// ended and is being judged.
@@ -49,25 +66,29 @@ impl Performance {
 
     /// Waits until the next round may run; nothing if the run is stopped meanwhile.
     pub(super) async fn turn(&self, migration: &DataMigration) -> Result<Option<Turn>, Failure> {
-        if migration.alone_while.is_empty() {
+        if !migration.takes_turns {
             return Ok(self.place().await.map(|place| Turn { _beside: None, _alone: None, place }));
         }
         let mut stop = self.stop.clone();
         // While this is held no round runs alone, so what is counted is not being moved.
-        let beside = match Arc::clone(&self.turns).try_read_owned() {
+        let beside = match Arc::clone(&self.turns.rounds).try_read_owned() {
             Ok(beside) => beside,
             Err(_) => {
                 self.waits(true).await;
                 let beside = tokio::select! {
-                    beside = Arc::clone(&self.turns).read_owned() => beside,
+                    beside = Arc::clone(&self.turns.rounds).read_owned() => beside,
                     () = reached(&mut stop, StopLevel::Drain) => return Ok(None),
                 };
                 self.waits(false).await;
                 beside
             }
         };
-        for common in &migration.alone_while {
+        for (place, common) in self.turns.rows.iter().enumerate() {
             for database in &common.databases {
+                let these = (place, database.clone());
+                if self.turns.gone.lock().await.contains(&these) {
+                    continue;
+                }
                 let Some(rows) = self.count(database, &common.query).await else { return Ok(None) };
                 let rows = rows.map_err(|unreachable| {
                     let what = format!("{} could not be counted in {database}", common.what);
@@ -77,13 +98,14 @@ impl Performance {
                     drop(beside);
                     self.waits(true).await;
                     let alone = tokio::select! {
-                        alone = Arc::clone(&self.turns).write_owned() => alone,
+                        alone = Arc::clone(&self.turns.rounds).write_owned() => alone,
                         () = reached(&mut stop, StopLevel::Drain) => return Ok(None),
                     };
                     self.waits(false).await;
                     let place = self.place().await;
                     return Ok(place.map(|place| Turn { _beside: None, _alone: Some(alone), place }));
                 }
+                self.turns.gone.lock().await.insert(these);
             }
         }
         let place = self.place().await;

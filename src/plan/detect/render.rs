@@ -1,5 +1,7 @@
 //! A detection as a table and a sentence.
 
+use std::collections::BTreeMap;
+
 use super::{Detected, Detection, Group, Half, Standing, Verdict};
 use crate::model::{DatabaseId, Heads, Series, Unreachable};
 
@@ -18,8 +20,9 @@ pub(in crate::plan) fn interval(series: &[Series], known: &[Series]) -> String {
     }
 }
 
-/// The detection as a table, what there is to say about single databases, and a conclusion.
-pub fn render(detection: &Detection) -> String {
+/// The detection as a table, what there is to say about single databases, and a conclusion; if `verbose`, also which
+/// older numbers are left.
+pub fn render(detection: &Detection, verbose: bool) -> String {
     let known = &detection.known;
     let mut rows = vec![["database", "heads", "stands at", "remarks"].map(str::to_owned)];
     let mut details = String::new();
@@ -27,10 +30,17 @@ pub fn render(detection: &Detection) -> String {
         let heads = found.as_ref().map_or_else(|| "?".to_owned(), Heads::to_string);
         let (at, remark, detail) = describe(verdict, known);
         let leftover = found.as_ref().is_some_and(|found| !found.alembic.is_empty() && !found.migrate.is_empty());
-        let remark = if remark.is_empty() && leftover { "older numbers are left and do not count" } else { remark };
-        rows.push([id.to_string(), heads, at, remark.to_owned()]);
+        let stale = if remark.is_empty() && leftover { "older numbers are left and do not count" } else { "" };
+        rows.push([id.to_string(), heads, at, remark + stale]);
         if !detail.is_empty() {
             details.push_str(&format!("{id}: {detail}\n"));
+        }
+        if let Some(found) =
+            found.as_ref().filter(|_| verbose && leftover && !matches!(verdict, Verdict::Stamped { .. }))
+        {
+            let left = told(&found.migrate);
+            details
+                .push_str(&format!("{id}: {left} are left in migrate_version from before alembic and do not count\n"));
         }
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
@@ -51,24 +61,36 @@ pub fn render(detection: &Detection) -> String {
 }
 
 /// Where a database stands, why in a few words, and why in full.
-fn describe(verdict: &Verdict, known: &[Series]) -> (String, &'static str, String) {
+fn describe(verdict: &Verdict, known: &[Series]) -> (String, String, String) {
     match verdict {
-        Verdict::At { series } => (interval(series, known), "", String::new()),
+        Verdict::At { series } => (interval(series, known), String::new(), String::new()),
         Verdict::Empty => (
             "empty".to_owned(),
-            "no tables",
+            "no tables".to_owned(),
             "the service was never set up here, or this is not its database".to_owned(),
         ),
         Verdict::Unversioned => (
             "unknown".to_owned(),
-            "tables, but no version",
+            "tables, but no version".to_owned(),
             "this is another service's database, or its first migration broke off".to_owned(),
         ),
-        Verdict::Legacy => ("older".to_owned(), "numbers of the time before alembic", older(known)),
+        Verdict::Legacy => ("unknown".to_owned(), "numbers of the time before alembic".to_owned(), numbered(known)),
+        Verdict::Stamped { left, ended } => {
+            let (left, ended) = (told(left), told(ended));
+            let detail = format!(
+                "its schema is that of {left}, and the revision was only written down: where migrations ran to their end, \
+                 {ended} is left"
+            );
+            ("unknown".to_owned(), "stamped, not migrated".to_owned(), detail)
+        }
         Verdict::Partial { done, heads, behind, ahead } => {
-            let remark = match done {
+            let half = match done {
                 Half::Expanded => "expanded, not contracted",
                 Half::Some => "begun, not finished",
+            };
+            let remark = match &ahead[..] {
+                [] => half.to_owned(),
+                _ => format!("{} {half}", interval(ahead, known)),
             };
             let target = if ahead.is_empty() { "a later release".to_owned() } else { interval(ahead, known) };
             let parts = heads.iter().map(|(head, series)| match series.is_empty() {
@@ -85,19 +107,24 @@ fn describe(verdict: &Verdict, known: &[Series]) -> (String, &'static str, Strin
                 "no release known here ends at {heads}: an older or a newer release, a foreign database, or a \
                  migration that was cut off half-way"
             );
-            ("unknown".to_owned(), "no known release", detail)
+            ("unknown".to_owned(), "no known release".to_owned(), detail)
         }
         Verdict::Unreachable(Unreachable { reason, advice }) => {
-            ("?".to_owned(), "could not be read", format!("{reason}; {advice}"))
+            ("?".to_owned(), "could not be read".to_owned(), format!("{reason}; {advice}"))
         }
     }
 }
 
-fn older(known: &[Series]) -> String {
+/// Numbers by repository, in a line.
+pub(in crate::plan) fn told(numbers: &BTreeMap<String, u32>) -> String {
+    numbers.iter().map(|(repository, number)| format!("{repository} {number}")).collect::<Vec<_>>().join(" + ")
+}
+
+fn numbered(known: &[Series]) -> String {
     match known.first() {
-        Some(first) => {
-            format!("from before {first}: upgrade to {first} first")
-        }
+        Some(first) => format!(
+            "no release known here ends at this number: a release before {first}, or a migration that was cut off half-way"
+        ),
         None => "no release is known here".to_owned(),
     }
 }

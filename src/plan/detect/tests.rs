@@ -35,6 +35,9 @@ fn releases() -> Vec<Release> {
                 package: (*service).into(),
                 versions,
                 heads: BTreeMap::new(),
+                also: BTreeMap::new(),
+                floor: None,
+                servers: None,
             });
             entry.heads.insert(schema.parse().expect("a schema"), heads(by_series[at]));
         }
@@ -50,6 +53,8 @@ fn releases() -> Vec<Release> {
             python: Vec::new(),
             sources: Vec::new(),
             services,
+            absent: BTreeMap::new(),
+            splits: Vec::new(),
             notes: Vec::new(),
         }
     };
@@ -67,8 +72,11 @@ fn playbooks() -> Vec<Playbook> {
             configuration: Vec::new(),
             heartbeats: Vec::new(),
             checks: Vec::new(),
+            preconditions: Vec::new(),
             options_in: Vec::new(),
+            models: Vec::new(),
             steps: Vec::new(),
+            known: Vec::new(),
             sources: Vec::new(),
         });
         playbook.databases.push(DatabaseSlot {
@@ -76,6 +84,7 @@ fn playbooks() -> Vec<Playbook> {
             schema: schema.parse().expect("a schema"),
             many: *slot == "cells",
             scripts: Vec::new(),
+            numbers_end: BTreeMap::new(),
         });
     }
     playbooks.into_values().collect()
@@ -126,7 +135,7 @@ impl CloudStory {
     }
 
     fn tell(&self) -> String {
-        render(&self.detect())
+        render(&self.detect(), false)
     }
 }
 
@@ -215,7 +224,7 @@ fn migrations_that_were_begun_and_not_finished_say_which_half_is_done() {
     barbican          8c74e2d7f1ff                         2023.1 … 2025.1
     cinder            b8660621f1b9                         unknown          no known release
     glance            2023_1_contract01 + 2024_1_expand01  between          expanded, not contracted
-    keystone          11c3b243b4cb + e25ffa003242          between          expanded, not contracted
+    keystone          11c3b243b4cb + e25ffa003242          between          2023.2 expanded, not contracted
     neutron           5c85685d616d + fc153938cdc1          2023.1
     nova.api          b30f573d3377                         2023.1
     nova.cell0        960aac0e09ea                         2023.1
@@ -251,13 +260,13 @@ fn databases_that_stand_nowhere_say_why() {
     neutron           5c85685d616d + b1bca967e19d  unknown          no known release
     nova.api          cdeec0c85668                 2023.2 … 2025.1
     nova.cell0        1acf2c98e646                 2023.2
-    nova.cells.cell1  nova 402                     older            numbers of the time before alembic
+    nova.cells.cell1  nova 402                     unknown          numbers of the time before alembic
     nova.cells.cell2  none                         empty            no tables
     placement         none                         unknown          tables, but no version
 
     barbican: reach 10.0.0.5:3306: Connection refused; check host and port
     neutron: no release known here ends at b1bca967e19d: an older or a newer release, a foreign database, or a migration that was cut off half-way
-    nova.cells.cell1: from before 2023.1: upgrade to 2023.1 first
+    nova.cells.cell1: no release known here ends at this number: a release before 2023.1, or a migration that was cut off half-way
     nova.cells.cell2: the service was never set up here, or this is not its database
     placement: this is another service's database, or its first migration broke off
 

@@ -305,8 +305,10 @@ fn release_of<'r>(version: &str, service: &Service, releases: &[&'r Release]) ->
     let first = |release: &Release| release.services.get(service).map(|facts| numbers(&facts.versions.first));
     let found = releases.iter().filter(of).rfind(|release| first(release).is_some_and(|first| first <= version))?;
     let newest = releases.iter().rfind(of).is_some_and(|newest| newest.series == found.series);
-    // Nothing is known after the newest release but that the next one has another first number.
-    let after = newest && first(found).is_some_and(|first| first.first() != version.first());
+    // Nothing is known after the newest release but that the next one has another first number. ironic has several in a
+    // release: 36 to 39 in 2026.2.
+    let last = found.services.get(service).map(|facts| numbers(&facts.versions.last));
+    let after = newest && last.is_some_and(|last| last.first() < version.first());
     (!after).then_some(*found)
 }
 
@@ -343,4 +345,25 @@ pub fn needed_for(plan: &Plan) -> BTreeMap<crate::model::ImageReference, String>
         }
     }
     needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn a_version_belongs_to_a_release_whichever_of_its_first_numbers_it_has() {
+        let catalog = Catalog::embedded().expect("sound");
+        let releases: Vec<&Release> = catalog.releases().collect();
+        let of = |service: &str, version: &str| {
+            let service = service.parse().expect("a service");
+            release_of(version, &service, &releases).map_or("none", |release| release.series.as_str())
+        };
+        for version in ["36.0.0", "38.2.1", "39.0.0", "39.1.7"] {
+            assert_eq!(of("ironic", version), "2026.2", "{version}");
+        }
+        assert_eq!((of("ironic", "40.0.0"), of("ironic", "35.1.0")), ("none", "2026.1"));
+        assert_eq!((of("nova", "34.0.9"), of("nova", "35.0.0")), ("2026.2", "none"));
+    }
 }

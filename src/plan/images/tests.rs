@@ -105,9 +105,11 @@ impl World {
             trusted: Default::default(),
             from: Start::Auto,
             to: "2024.1".parse().expect("a series"),
+            stops: crate::plan::Stops::Every,
             no_skip: false,
             points: crate::model::Points::NONE,
             whole: true,
+            others: Default::default(),
             options: String::new(),
         };
         let plan = crate::plan::build(&brief).expect("a plan");

@@ -74,6 +74,9 @@ impl Inquiry {
             Some(Verdict::Partial { .. }) => {
                 claim.what = "stands between releases: a migration was begun and not finished".to_owned();
             }
+            Some(Verdict::Stamped { .. }) => {
+                claim.what = "was stamped and not migrated: its older numbers show it".to_owned();
+            }
             Some(Verdict::Empty) => claim.what = "holds no tables".to_owned(),
             Some(Verdict::Unversioned) => claim.what = "holds tables and no schema version".to_owned(),
             Some(Verdict::Legacy) => claim.what = "is older than every release of this catalogue".to_owned(),

@@ -68,13 +68,17 @@ fn heads(service: &str, series: &str) -> Heads {
 
 fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
     let id = |step: &str| parse::<StepId>(&format!("{series}/{service}/{step}"));
-    let configuration = StepConfiguration { path: format!("/etc/{service}.conf").into(), options: BTreeMap::new() };
+    let configuration = StepConfiguration {
+        path: format!("/etc/{service}.conf").into(),
+        passed_with: None,
+        options: Default::default(),
+    };
     let mut steps: Vec<Step> = steps_of(service)
         .into_iter()
         .map(|(phase, name, command)| Step {
             id: id(name),
             phase,
-            why: "because".to_owned(),
+            why: "because".into(),
             effect: Effect::Idempotent,
             beside: name.ends_with("@cell1"),
             action: if command.contains("{count}") {
@@ -82,19 +86,19 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
                     command: words(command),
                     count: 1000,
                     exits: ExitTable([(0, Verdict::Done), (1, Verdict::More)].into()),
-                    failure_texts: Vec::new(),
+                    failure_texts: Default::default(),
                     output: OutputFormat::Table,
                     database: databases(service)[databases(service).len() - 1].clone(),
-                    residues: Vec::new(),
-                    remainders: Vec::new(),
-                    alone_while: Vec::new(),
+                    residues: Default::default(),
+                    remainders: Default::default(),
+                    takes_turns: false,
                     configuration: configuration.clone(),
                 }))
             } else {
                 Action::Run(Box::new(CommandRun {
                     command: words(command),
                     exits: ExitTable::default(),
-                    failure_texts: Vec::new(),
+                    failure_texts: Default::default(),
                     configuration: configuration.clone(),
                     schema: None,
                 }))
@@ -106,7 +110,7 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
     steps.push(Step {
         id: id("verify-heads"),
         phase: Phase::Verify,
-        why: "exit codes are claims".to_owned(),
+        why: "exit codes are claims".into(),
         effect: Effect::ReadOnly,
         beside: false,
         action: Action::Verify(Verification { heads: reached.clone() }),
@@ -118,7 +122,15 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
         (id, standing)
     });
     let image = image(service, series);
-    Lane { service: parse(service), image, package: None, standing: standing.collect(), steps }
+    Lane {
+        service: parse(service),
+        image,
+        package: None,
+        common_rows: Vec::new(),
+        known: Default::default(),
+        standing: standing.collect(),
+        steps,
+    }
 }
 
 pub(crate) fn image(service: &str, series: &str) -> ImageReference {
@@ -141,6 +153,7 @@ pub(crate) fn plan(series: &[&str], services: &[&str]) -> Plan {
         cloud: "production".to_owned(),
         from: parse(series[0]),
         to: parse(series[series.len() - 1]),
+        stops: Default::default(),
         reasons: Vec::new(),
         hops: hops.collect(),
     }

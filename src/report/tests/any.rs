@@ -85,7 +85,7 @@ proptest! {
             _ => None,
         }).collect();
         let directory = stories::directory();
-        let about = About { plan: &plan, records: &records, directory: &directory, again: "leapfrog" };
+        let about = About { plan: &plan, records: &records, directory: &directory, again: Some("leapfrog") };
         let paper = Paper { look: Look::PLAIN, columns };
         let now = stories::after(100.0);
         let read: Vec<Record> = records.iter().map(|record| {

@@ -54,7 +54,7 @@ fn view(story: &Story) -> View {
 }
 
 fn about<'a>(story: &'a Story, records: &'a [crate::journal::Record], directory: &'a camino::Utf8Path) -> About<'a> {
-    About { plan: &story.plan, records, directory, again: "leapfrog --from 2023.1 --to 2023.1" }
+    About { plan: &story.plan, records, directory, again: Some("leapfrog --from 2023.1 --to 2023.1") }
 }
 
 const LOOK: Look = Look { color: false, unicode: true };

@@ -12,14 +12,14 @@ fn paper(columns: usize) -> Paper {
 
 fn ended(story: &Story, columns: usize) -> String {
     let (records, directory) = (story.records(), stories::directory());
-    summary(&About { plan: &story.plan, records: &records, directory: &directory, again: AGAIN }, paper(columns))
+    summary(&About { plan: &story.plan, records: &records, directory: &directory, again: Some(AGAIN) }, paper(columns))
 }
 
 fn at(story: &Story, seconds: f64, process: Process) -> String {
     let (now, directory) = (stories::after(seconds), stories::directory());
     let records: Vec<_> = story.records().into_iter().filter(|record| record.time <= now).collect();
     status(
-        &About { plan: &story.plan, records: &records, directory: &directory, again: AGAIN },
+        &About { plan: &story.plan, records: &records, directory: &directory, again: Some(AGAIN) },
         process,
         now,
         paper(80),
@@ -139,7 +139,7 @@ fn a_clock_that_jumps_makes_no_length_negative_and_changes_nothing_that_was_done
         for record in &mut records[from..to] {
             record.time += jump;
         }
-        let about = About { plan: &story.plan, records: &records, directory: &directory, again: AGAIN };
+        let about = About { plan: &story.plan, records: &records, directory: &directory, again: Some(AGAIN) };
         let told = [
             summary(&about, paper(100)),
             status(&about, Process::Gone, stories::after(-3600.0), paper(80)),
@@ -158,4 +158,19 @@ fn a_clock_that_jumps_makes_no_length_negative_and_changes_nothing_that_was_done
         let proved = |text: &str| text.matches('✓').count();
         assert_eq!(proved(&summary(&about, paper(100))), proved(&undisturbed), "{jump}");
     }
+}
+
+#[test]
+fn a_run_whose_databases_go_away_with_it_names_nothing_to_go_on_with() {
+    let (story, directory) = (stories::interrupted(), stories::directory());
+    let records = story.records();
+    let about =
+        |again| summary(&About { plan: &story.plan, records: &records, directory: &directory, again }, paper(80));
+    let (text, gone) = (about(Some(AGAIN)), about(None));
+    assert!(text.contains(AGAIN), "{text}");
+    assert!(!gone.contains("next") && text.starts_with(&gone), "{gone}");
+    // What need not be gone on with is told all the same.
+    let (story, records) = (stories::leap(), stories::leap().records());
+    let done = summary(&About { plan: &story.plan, records: &records, directory: &directory, again: None }, paper(80));
+    assert!(done.contains("next"), "{done}");
 }

@@ -78,7 +78,7 @@ fn a_run_that_goes_on_counts_no_time_in_which_nobody_worked() {
     let (story, again) = stories::resumed();
     assert!(again > 7200.0);
     let (records, directory) = (story.records(), stories::directory());
-    let about = About { plan: &story.plan, records: &records, directory: &directory, again: "leapfrog" };
+    let about = About { plan: &story.plan, records: &records, directory: &directory, again: Some("leapfrog") };
     let text = summary(&about, Paper { look: Look::PLAIN, columns: 80 });
     assert!(text.starts_with("+ production: 2023.1 -> 2023.2, done after 3m"), "{text}");
     assert!(!text.contains("2h"), "{text}");

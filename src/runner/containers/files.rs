@@ -105,7 +105,11 @@ mod tests {
 
     #[test]
     fn the_archive_holds_the_missing_directories_and_the_file_readable_by_any_user() {
-        let file = PrivateFile { path: "/etc/keystone/keystone.conf".into(), content: Secret::new("[database]") };
+        let file = PrivateFile {
+            path: "/etc/keystone/keystone.conf".into(),
+            passed_with: None,
+            content: Secret::new("[database]"),
+        };
         let archive = archive("keystone/keystone.conf".into(), &file).expect("packed");
         let mut archive = tar::Archive::new(archive.as_slice());
         let entries: Vec<(String, u32)> = archive

@@ -24,12 +24,17 @@ pub(super) struct LocalImage {
 impl Containers {
     /// Finds out the digest of a reference.
     pub(super) async fn resolve_image(&self, reference: &ImageReference) -> Result<PinnedImage, RunnerError> {
-        let digest = match (self.settings.pull, digest_of(reference)) {
+        let digest = match (self.pull(reference), digest_of(reference)) {
             (Pull::Never, digest) => self.local_digest(reference, digest).await?,
             (Pull::Auto, Some(digest)) => digest,
             (Pull::Auto, None) => self.registry_digest(reference).await?,
         };
         Ok(PinnedImage { reference: reference.clone(), digest })
+    }
+
+    /// Whether an image may be downloaded: one that is in no registry cannot be.
+    fn pull(&self, reference: &ImageReference) -> Pull {
+        if reference.is_unpublished() { Pull::Never } else { self.settings.pull }
     }
 
     /// The digest as the registry tells it; without a download where the engine can do that.
@@ -102,7 +107,7 @@ impl Containers {
         if self.local_image(image).await?.is_some() {
             return Ok(());
         }
-        if self.settings.pull == Pull::Never {
+        if self.pull(&image.reference) == Pull::Never {
             return Err(not_here(&image.reference.pinned(&image.digest)));
         }
         let pinned = image.reference.pinned(&image.digest);
@@ -142,7 +147,7 @@ impl Containers {
         Ok(())
     }
 
-    async fn inspect_image(&self, name: &str) -> Result<Option<ImageInspect>, RunnerError> {
+    pub(super) async fn inspect_image(&self, name: &str) -> Result<Option<ImageInspect>, RunnerError> {
         match self.client.inspect_image(name).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_missing(&error) => Ok(None),
@@ -153,6 +158,14 @@ impl Containers {
 
 /// The error of an image that must be here and is not.
 pub(super) fn not_here(image: &ImageReference) -> RunnerError {
+    if image.is_unpublished() {
+        return trouble(
+            RunnerErrorKind::ImageMissing,
+            format!("image {image} is not on the container engine's machine, and localhost/… is in no registry"),
+            "Make it there (`leapfrog env build --series SERIES`), or take it from where it was made: `leapfrog env build \
+             --archive FILE` writes a file, `leapfrog env load FILE` takes it.",
+        );
+    }
     trouble(
         RunnerErrorKind::ImageMissing,
         format!("image {image} is not on the container engine's machine"),
@@ -166,12 +179,12 @@ fn digest_of(reference: &ImageReference) -> Option<Digest> {
 }
 
 /// An image's id as a digest. Podman writes it without `sha256:`.
-fn image_id(id: &str) -> Option<Digest> {
+pub(super) fn image_id(id: &str) -> Option<Digest> {
     format!("sha256:{}", id.trim_start_matches("sha256:")).parse().ok()
 }
 
 /// The digests that the repository of `reference` has for an image that is here.
-fn repository_digests(image: &ImageInspect, reference: &ImageReference) -> Vec<Digest> {
+pub(super) fn repository_digests(image: &ImageInspect, reference: &ImageReference) -> Vec<Digest> {
     let name = reference.name();
     let known = image.repo_digests.iter().flatten().filter_map(|known| known.split_once('@'));
     known
@@ -187,7 +200,7 @@ fn usual_name(name: &str) -> &str {
 }
 
 /// The directories of the image's own `PATH`, or of the one that engines set without it.
-fn search_path(image: &ImageInspect) -> Vec<String> {
+pub(super) fn search_path(image: &ImageInspect) -> Vec<String> {
     let environment = image.config.as_ref().and_then(|config| config.env.as_deref()).unwrap_or_default();
     let path = environment.iter().find_map(|variable| variable.strip_prefix("PATH="));
     let path = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");

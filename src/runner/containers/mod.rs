@@ -17,7 +17,7 @@
 //! `connect` finds the engine; `login` and `registry` deal with registries; `images` gets images;
 //! `programs`, `read`, `places` and `archive` look into them; `launch` with `files` and `labels` starts tasks;
 //! `watch` with `output` sees them end; `written` looks at what they left behind; `tasks` finds, stops and removes
-//! them; `trouble` words the errors.
+//! them; `store` brings images that were made here into the engine and out of it; `trouble` words the errors.
 
 mod archive;
 mod connect;
@@ -31,6 +31,7 @@ mod places;
 mod programs;
 mod read;
 mod registry;
+mod store;
 mod tasks;
 mod trouble;
 mod watch;

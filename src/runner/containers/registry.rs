@@ -34,7 +34,7 @@ const TLS: [&str; 4] = ["x509:", "tls:", "server gave http response", "certifica
 /// Words of a disk that is full.
 const FULL: [&str; 2] = ["no space left", "disk quota exceeded"];
 /// Words of a network that does not lead there.
-const NETWORK: [&str; 14] = [
+const NETWORK: [&str; 18] = [
     "connection refused",
     "no such host",
     "i/o timeout",
@@ -49,6 +49,11 @@ const NETWORK: [&str; 14] = [
     "broken pipe",
     "unexpected eof",
     ": eof",
+    // A connection that ended between two answers, or in one (Go, net/http).
+    "server closed idle connection",
+    "connection broken",
+    "client connection lost",
+    "closed network connection",
 ];
 
 /// Which trouble the words tell of.
@@ -199,6 +204,10 @@ mod tests {
             ),
             // A registry that went away in mid-pull.
             (500, "EOF", Refusal::Network),
+            (500, "http: server closed idle connection", Refusal::Network),
+            // From the sources of Go's net/http.
+            (500, "net/http: HTTP/1.x transport connection broken: malformed HTTP status code", Refusal::Network),
+            (500, "http2: client connection lost", Refusal::Network),
             (500, "unsupported media type", Refusal::Unknown),
         ] {
             assert_eq!(refusal(Some(status), words), expected, "{status} {words}");

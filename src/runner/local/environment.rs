@@ -58,19 +58,22 @@ impl Marker {
     }
 
     /// Why the environment in `directory` cannot be used; nothing if it can.
-    pub(super) fn trouble(&self, directory: &Utf8Path) -> Option<String> {
+    ///
+    /// # Errors
+    /// Nobody can tell: its interpreter could not be asked.
+    pub(super) fn trouble(&self, directory: &Utf8Path) -> io::Result<Option<String>> {
         if directory.file_name() != Some(&name(&self.digest)) {
-            return Some("it was moved or copied here".to_owned());
+            return Ok(Some("it was moved or copied here".to_owned()));
         }
         let python = directory.join("bin/python");
         if !is_program(python.as_std_path()) {
-            return Some(format!("its interpreter {} is gone", self.interpreter.path));
+            return Ok(Some(format!("its interpreter {} is gone", self.interpreter.path)));
         }
-        match interpreter::ask(&python) {
+        Ok(match interpreter::ask(&python)? {
             None => Some(format!("its interpreter {} does not work any more", self.interpreter.path)),
             Some(now) if now.tag != self.interpreter.tag => Some(format!("its interpreter is {} now", now.tag)),
             Some(_) => None,
-        }
+        })
     }
 }
 
@@ -88,7 +91,12 @@ impl Local {
         let known = |checked: &std::collections::BTreeSet<Digest>| checked.contains(&image.digest);
         if !known(&self.checked.lock().unwrap_or_else(std::sync::PoisonError::into_inner)) {
             let asked = directory.clone();
-            if blocking(move || marker.trouble(&asked)).await.is_some() {
+            // What is made anew is removed first: not on the word of a machine that is out of breath.
+            let found = blocking(move || marker.trouble(&asked)).await.map_err(|error| {
+                let what = format!("see whether environment {} can be used: {error}", image.reference);
+                trouble(RunnerErrorKind::Other, what, AGAIN).because(error)
+            })?;
+            if found.is_some() {
                 return Ok(None);
             }
             self.checked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(image.digest.clone());
@@ -302,7 +310,7 @@ fn size(directory: &Utf8Path) -> io::Result<u64> {
 }
 
 /// Removes what no command reads: packages' own tests, and data of clouds' interfaces.
-fn drop_unused(environment: &Utf8Path) -> io::Result<()> {
+pub(super) fn drop_unused(environment: &Utf8Path) -> io::Result<()> {
     let Some(packages) = look::packages(environment) else { return Ok(()) };
     for name in UNUSED {
         let _ = fs::remove_dir_all(packages.join(name));
@@ -339,7 +347,7 @@ fn installed(environment: &Utf8Path) -> u64 {
 }
 
 /// What to do about an environment that could not be made.
-fn advice(words: &str, python: &str) -> String {
+pub(super) fn advice(words: &str, python: &str) -> String {
     let lower = words.to_ascii_lowercase();
     if ["gcc", "cc1", "compiler", "python.h", "fatal error", "openssl"].iter().any(|text| lower.contains(text)) {
         return format!(

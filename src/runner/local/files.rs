@@ -3,7 +3,8 @@
 //! OpenStack's commands look for their configuration in `~/.PROJECT`, `~`, `/etc/PROJECT` and `/etc`, in this order
 //! (oslo.config, `find_config_files`), for `PROJECT.conf` and `PROGRAM.conf`, each where it is found first; the same
 //! with `.conf.d` directories. So a home of the command's own, with every name in it that could be looked for, is
-//! all they see: what the task was given, and empty files and directories in the place of everything else.
+//! all they see: what the task was given, and empty files and directories in the place of everything else. A command that
+//! looks for its file in no home is told where it is, with the option that its playbook names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,22 +33,25 @@ pub(super) fn project_of(path: &Utf8Path) -> Option<(&str, &str)> {
     }
 }
 
-/// Writes private files to where the command `program` looks for them first, and hides what the machine has.
+/// Writes private files to where the command `program` looks for them first, and hides what the machine has. Returns the
+/// arguments that name those which it would not find.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn put_files(place: &Place, files: &[PrivateFile], program: &str) -> io::Result<()> {
+pub(super) fn put_files(place: &Place, files: &[PrivateFile], program: &str) -> io::Result<Vec<String>> {
     for directory in [place.home(), place.work(), place.temporary()] {
         make_private(&directory)?;
     }
-    let mut projects = BTreeSet::new();
+    let (mut projects, mut arguments) = (BTreeSet::new(), Vec::new());
     for file in files {
         let Some((project, name)) = project_of(&file.path) else {
             return Err(io::Error::other(format!("no command looks for its configuration at {}", file.path)));
         };
         let directory = place.home().join(format!(".{project}"));
         make_private(&directory)?;
-        write_private(&directory.join(name), file.content.expose().as_bytes())?;
+        let own = directory.join(name);
+        write_private(&own, file.content.expose().as_bytes())?;
+        arguments.extend(file.passed_with.clone().map(|option| [option, own.into_string()]).into_iter().flatten());
         projects.insert(project);
     }
     // A command without a file of its own still belongs to a project: `nova-manage` to nova.
@@ -55,7 +59,7 @@ pub(super) fn put_files(place: &Place, files: &[PrivateFile], program: &str) -> 
     for project in projects {
         hide(&place.home().join(format!(".{project}")), project, program, Utf8Path::new("/etc"))?;
     }
-    Ok(())
+    Ok(arguments)
 }
 
 /// Puts something empty in the place of each configuration that a command of `project` might find below `etc`.
@@ -111,8 +115,8 @@ mod tests {
         let root = Utf8Path::from_path(directory.path()).expect("UTF-8");
         let place = Place(root.join("task"));
         let content = Secret::new("[database]\nconnection = s3cret\n");
-        let files = [PrivateFile { path: "/etc/glance/glance-api.conf".into(), content }];
-        put_files(&place, &files, "glance-manage").expect("written");
+        let files = [PrivateFile { path: "/etc/glance/glance-api.conf".into(), passed_with: None, content }];
+        assert_eq!(put_files(&place, &files, "glance-manage").expect("written"), [""; 0]);
         let home = place.home().join(".glance");
         let own = home.join("glance-api.conf");
         assert!(fs::read_to_string(&own).expect("there").contains("s3cret"));
@@ -146,5 +150,19 @@ mod tests {
         assert_eq!(fs::read_to_string(home.join("glance-manage.conf")).expect("there"), "");
         place.forget_secrets();
         assert!(!own.exists());
+    }
+
+    #[test]
+    fn a_command_that_looks_in_no_home_is_told_where_its_file_is() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = Place(Utf8Path::from_path(directory.path()).expect("UTF-8").join("task"));
+        let file = |passed_with: Option<&str>| PrivateFile {
+            path: "/etc/designate/designate.conf".into(),
+            passed_with: passed_with.map(str::to_owned),
+            content: Secret::new("[storage:sqlalchemy]\n"),
+        };
+        let told = put_files(&place, &[file(Some("--config-file"))], "designate-manage").expect("written");
+        assert_eq!(told, ["--config-file".to_owned(), place.home().join(".designate/designate.conf").to_string()]);
+        assert!(fs::read_to_string(&told[1]).expect("there").contains("storage:sqlalchemy"));
     }
 }

@@ -5,9 +5,12 @@
 //! Nothing is installed: what is missing is said before anything begins.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use camino::Utf8PathBuf;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::tool::{blocking, in_path};
@@ -17,13 +20,13 @@ use crate::runner::{RunnerError, RunnerErrorKind};
 
 /// An interpreter that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Interpreter {
+pub(in crate::runner) struct Interpreter {
     /// Its own path, whatever link or shim led to it.
-    pub(super) path: Utf8PathBuf,
+    pub(in crate::runner) path: Utf8PathBuf,
     /// Such as `3.11.2`.
-    pub(super) version: String,
+    pub(in crate::runner) version: String,
     /// What tells files that are compiled for it from others, such as `cpython-3.11 linux-x86_64`.
-    pub(super) tag: String,
+    pub(in crate::runner) tag: String,
 }
 
 /// What an interpreter says of itself; it fails where it lacks what OpenStack's commands need of it.
@@ -51,7 +54,7 @@ impl Local {
             }
             for path in self.candidates(recipe, version).await {
                 let asked = path.clone();
-                let Some(found) = blocking(move || ask(&asked)).await else { continue };
+                let Ok(Some(found)) = blocking(move || ask(&asked)).await else { continue };
                 if found.minor() == version {
                     self.know_interpreter(recipe, version, &found);
                     return Ok(found);
@@ -117,7 +120,7 @@ impl Local {
             RunnerErrorKind::ImageMissing,
             format!("release {} runs on Python {wanted}, and this machine has none: {seen}", recipe.series),
             format!(
-                "Install one (such as `apt install python{first} python{first}-dev`, `uv python install {first}` or \
+                "Install one (such as `apt install python{first} python{first}-venv`, `uv python install {first}` or \
                  `pyenv install {first}`), or say where one is with `python` under runner.local in the cloud file."
             ),
         )
@@ -141,12 +144,27 @@ fn pyenv(version: &str) -> Vec<Utf8PathBuf> {
     found.into_iter().map(|path| path.join(format!("bin/python{version}"))).collect()
 }
 
-/// What the interpreter at a path says of itself, if it works.
-pub(super) fn ask(path: &camino::Utf8Path) -> Option<Interpreter> {
+/// What the interpreter at a path says of itself; nothing if it does not work.
+///
+/// # Errors
+/// It could not be asked, which says nothing about it: the machine has no room for another process, or somebody ended it.
+pub(super) fn ask(path: &camino::Utf8Path) -> io::Result<Option<Interpreter>> {
     let mut command = Command::new(path);
     command.args(["-I", "-c", QUESTION]).stdin(Stdio::null()).stderr(Stdio::null());
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    serde_json::from_slice(&output.stdout).ok()
+    let output = match command.output() {
+        Ok(output) => output,
+        // It is not there, or is no program for this machine.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match (output.status.code(), output.status.signal()) {
+        (Some(0), _) => Ok(serde_json::from_slice(&output.stdout).ok()),
+        (None, Some(signal)) if signal == Signal::KILL.as_raw() || signal == Signal::TERM.as_raw() => {
+            Err(io::Error::other(format!("{path} was ended by signal {signal}")))
+        }
+        _ => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -157,5 +175,24 @@ mod tests {
     fn the_minor_version_is_what_wheels_are_made_for() {
         let of = |version: &str| Interpreter { path: "/p".into(), version: version.into(), tag: String::new() };
         assert_eq!((of("3.11.2").minor(), of("3.9.18rc1").minor(), of("3.12").minor()), ("3.11", "3.9", "3.12"));
+    }
+
+    #[test]
+    fn an_interpreter_that_could_not_be_asked_is_not_taken_for_a_broken_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = camino::Utf8Path::from_path(directory.path()).expect("UTF-8");
+        let program = |name: &str, text: &str| {
+            let path = root.join(name);
+            std::fs::write(&path, text).expect("written");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&path, mode).expect("changed");
+            path
+        };
+        assert_eq!(ask(&root.join("none")).expect("known"), None);
+        assert_eq!(ask(&program("fails", "#!/bin/sh\nexit 1\n")).expect("known"), None);
+        assert_eq!(ask(&program("crashes", "#!/bin/sh\nkill -SEGV $$\n")).expect("known"), None);
+        assert_eq!(ask(&program("other", "\x7fELF")).expect("known"), None);
+        let error = ask(&program("killed", "#!/bin/sh\nkill -KILL $$\n")).expect_err("ended by somebody");
+        assert!(error.to_string().ends_with("was ended by signal 9"), "{error}");
     }
 }

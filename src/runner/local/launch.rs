@@ -68,8 +68,9 @@ impl Local {
     fn make(&self, place: &Place, task: &Task, program: Utf8PathBuf, environment: Utf8PathBuf) -> io::Result<Child> {
         make_private(&place.0)?;
         let name = program.file_name().unwrap_or_default().to_owned();
-        files::put_files(place, &task.files, &name)?;
-        place.keep(&Kept::new(task, program, environment))?;
+        let mut arguments = files::put_files(place, &task.files, &name)?;
+        arguments.extend(task.command.iter().skip(1).cloned());
+        place.keep(&Kept::new(task, program, arguments, environment))?;
         let trouble = File::options().append(true).create(true).mode(0o600).open(place.trouble())?;
         Command::new(&self.settings.supervisor)
             .arg(supervise::SUPERVISE)

@@ -59,7 +59,10 @@ impl Local {
     }
 
     /// Finds out which packages a recipe means now, or meant when it was first asked for.
-    pub(super) async fn resolve_recipe(&self, reference: &ImageReference) -> Result<PinnedImage, RunnerError> {
+    pub(in crate::runner) async fn resolve_recipe(
+        &self,
+        reference: &ImageReference,
+    ) -> Result<PinnedImage, RunnerError> {
         let recipe = self.recipe(reference)?;
         let interpreter = self.interpreter(recipe).await?;
         let key = self.key(recipe, &interpreter)?;
@@ -68,7 +71,7 @@ impl Local {
         if let Some(digest) = known.filter(|digest| self.lock(digest).is_some()) {
             return Ok(PinnedImage { reference: reference.clone(), digest });
         }
-        let lock = self.compile(recipe, &interpreter).await?;
+        let lock = Lock::new(&self.compile(recipe, &interpreter, None).await?, &interpreter);
         self.keep_lock(&lock).and_then(|()| self.keep(&kept, lock.digest.to_string().as_bytes())).map_err(|error| {
             let what = format!("write {}: {error}", self.settings.environments);
             let advice = "Name another directory under `directory` of runner.local in the cloud file.";
@@ -103,6 +106,7 @@ impl Local {
         let mut asked = vec!["leapfrog recipe, format 1".to_owned(), interpreter.tag.clone()];
         asked.extend(recipe.requirements.iter().map(|text| format!("requires {text}")));
         asked.extend(recipe.constraints.iter().map(|text| format!("constrains {text}")));
+        asked.extend(recipe.without.iter().map(|text| format!("without {text}")));
         asked.extend(recipe.exclude_newer.iter().map(|date| format!("until {date}")));
         if let Some(list) = &recipe.constraints_list {
             // A file's content counts; an address is taken by its name, and what it said first is kept.
@@ -128,23 +132,48 @@ impl Local {
         })
     }
 
-    /// Lets uv resolve a recipe.
-    async fn compile(&self, recipe: &Recipe, interpreter: &Interpreter) -> Result<Lock, RunnerError> {
+    /// The packages of a lock that a recipe was resolved to, each with what needs it.
+    pub(super) async fn annotated(
+        &self,
+        recipe: &Recipe,
+        interpreter: &Interpreter,
+        lock: &str,
+    ) -> Result<String, RunnerError> {
+        let pins = lock.lines().filter(|line| line.contains("==") && !line.starts_with([' ', '#']));
+        let pins: Vec<&str> = pins.map(|line| line.trim_end_matches([' ', '\\'])).collect();
+        self.compile(recipe, interpreter, Some(&pins.join("\n"))).await
+    }
+
+    /// Lets uv resolve a recipe; with `pins`, to these versions, and each package with what needs it.
+    async fn compile(
+        &self,
+        recipe: &Recipe,
+        interpreter: &Interpreter,
+        pins: Option<&str>,
+    ) -> Result<String, RunnerError> {
         let scratch = self.scratch().map_err(|error| {
             let what = format!("{} cannot be written: {error}", self.settings.environments);
             let advice = "Name another directory under `directory` of runner.local in the cloud file.";
             trouble(RunnerErrorKind::Other, what, advice).because(error)
         })?;
-        let (output, caps) = (scratch.0.join("lock.txt"), scratch.0.join("caps.txt"));
+        let output = scratch.0.join("lock.txt");
         let mut command = self.uv_command().await?;
-        command.args(["pip", "compile", "-", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]);
+        command.args(["pip", "compile", "-", "--quiet", "--generate-hashes", "--no-header"]);
+        command.arg(if pins.is_some() { "--annotation-style=split" } else { "--no-annotate" });
         command.args(["--python", interpreter.path.as_str(), "--output-file", output.as_str()]);
-        if !recipe.constraints.is_empty() {
-            let text = recipe.constraints.join("\n") + "\n";
-            fs::write(&caps, text).map_err(|error| {
-                trouble(RunnerErrorKind::Other, format!("write {caps}"), "Make room on that disk.").because(error)
+        // uv leaves out what is wished for under a condition that never holds.
+        let without: Vec<String> =
+            recipe.without.iter().map(|name| format!("{name}; sys_platform == 'never'")).collect();
+        let constraints = recipe.constraints.iter().map(String::as_str).chain(pins).map(str::to_owned).collect();
+        for (option, lines) in [("--constraints", constraints), ("--overrides", without)] {
+            if lines.is_empty() {
+                continue;
+            }
+            let list = scratch.0.join(format!("{}.txt", option.trim_start_matches('-')));
+            fs::write(&list, lines.join("\n") + "\n").map_err(|error| {
+                trouble(RunnerErrorKind::Other, format!("write {list}"), "Make room on that disk.").because(error)
             })?;
-            command.args(["--constraints", caps.as_str()]);
+            command.args([option, list.as_str()]);
         }
         if let Some(list) = &recipe.constraints_list {
             command.args(["--constraints", list]);
@@ -160,14 +189,14 @@ impl Local {
         if !ran.status.success() {
             return Err(unresolved(recipe, &words(&ran)));
         }
-        let packages = fs::read_to_string(&output).unwrap_or_default();
-        Ok(Lock::new(&packages, interpreter))
+        Ok(fs::read_to_string(&output).unwrap_or_default())
     }
 
     /// A directory for the time of one question.
-    fn scratch(&self) -> std::io::Result<Scratch> {
+    pub(super) fn scratch(&self) -> std::io::Result<Scratch> {
         let base = self.settings.environments.join("scratch");
         fs::create_dir_all(&base)?;
+        forget_dead(&base);
         let number = self.scratches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = base.join(format!("{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -176,8 +205,20 @@ impl Local {
     }
 }
 
+/// Removes the directories of processes that are gone.
+fn forget_dead(base: &Utf8Path) {
+    for entry in base.read_dir_utf8().into_iter().flatten().flatten() {
+        let number = entry.file_name().split('-').next().and_then(|number| number.parse().ok());
+        let process = number.and_then(rustix::process::Pid::from_raw);
+        if process.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A directory that goes away with the value.
-struct Scratch(Utf8PathBuf);
+#[derive(Debug)]
+pub(super) struct Scratch(pub(super) Utf8PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -207,7 +248,7 @@ pub(super) fn name(digest: &Digest) -> String {
     digest.to_string().trim_start_matches("sha256:").to_owned()
 }
 
-fn digest(bytes: &[u8]) -> Digest {
+pub(super) fn digest(bytes: &[u8]) -> Digest {
     let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}").parse().unwrap_or_else(|_| unreachable!("64 hexadecimal digits"))
 }

@@ -16,7 +16,7 @@
 //! * Nothing is installed but below the environments directory.
 //!
 //! `tool` finds or fetches uv; `interpreter` finds a Python; `lock` resolves; `environment` makes; `look` reads;
-//! `shelf` lists and removes environments. `launch` with `files` and `supervise` begins tasks; `watch` sees them end;
+//! `shelf` lists and removes environments; `portable` and `needs` make trees of packages for images (`runner::build`). `launch` with `files` and `supervise` begins tasks; `watch` sees them end;
 //! `written` looks at what they left behind; `tasks` finds, stops and removes them.
 
 mod environment;
@@ -25,7 +25,9 @@ mod interpreter;
 mod launch;
 mod lock;
 mod look;
+mod needs;
 mod place;
+mod portable;
 mod process;
 mod shelf;
 mod supervise;
@@ -44,9 +46,11 @@ use camino::Utf8PathBuf;
 use tokio::sync::{OnceCell, mpsc};
 
 use self::interpreter::Interpreter;
+pub(super) use self::portable::{Packages, Step, Tree, sum};
 pub use self::shelf::{Shelved, shelved};
 pub use self::supervise::{BECOME, SUPERVISE, become_task, supervise};
 use self::tool::blocking;
+pub(super) use self::trouble::{RunnerErrorExt, trouble};
 use super::{
     Exit, FetchProgress, FoundTask, OutputLine, PinnedImage, ReadFiles, ReadRequest, Runner, RunnerError,
     RunnerIdentity, Task, TaskHandle,
@@ -106,6 +110,8 @@ pub struct Recipe {
     pub constraints: Vec<String>,
     /// A list of constraints besides: a file or an address.
     pub constraints_list: Option<String>,
+    /// Packages that are left out although others ask for them.
+    pub without: Vec<String>,
     /// Nothing that was published later counts: a day, or a moment, as uv's `--exclude-newer` takes it.
     pub exclude_newer: Option<String>,
 }

@@ -70,9 +70,8 @@ pub(super) enum State {
 impl Kept {
     const FORMAT: u32 = 1;
 
-    pub(super) fn new(task: &Task, program: Utf8PathBuf, environment: Utf8PathBuf) -> Self {
+    pub(super) fn new(task: &Task, program: Utf8PathBuf, arguments: Vec<String>, environment: Utf8PathBuf) -> Self {
         let TaskId { run, step, attempt, round } = task.id.clone();
-        let arguments = task.command.iter().skip(1).cloned().collect();
         Self { format: Self::FORMAT, run, step, attempt, round, program, arguments, environment }
     }
 

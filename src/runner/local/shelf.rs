@@ -58,7 +58,7 @@ pub fn shelved(environments: &Utf8Path) -> io::Result<Vec<Shelved>> {
 fn look(environments: &Utf8Path, directory: &Utf8Path, digest: Digest) -> Shelved {
     let marker = Marker::of(directory);
     let trouble = match &marker {
-        Some(marker) => marker.trouble(directory),
+        Some(marker) => marker.trouble(directory).unwrap_or_else(|error| Some(format!("nobody can tell: {error}"))),
         None if is_held(environments, &digest) => Some("it is being made".to_owned()),
         None => Some("its making was cut off; the next leapfrog that needs it makes it anew".to_owned()),
     };

@@ -3,12 +3,16 @@
 use crate::runner::{RunnerError, RunnerErrorKind};
 
 /// An error of this runner's own.
-pub(super) fn trouble(kind: RunnerErrorKind, what: impl Into<String>, advice: impl Into<String>) -> RunnerError {
+pub(in crate::runner) fn trouble(
+    kind: RunnerErrorKind,
+    what: impl Into<String>,
+    advice: impl Into<String>,
+) -> RunnerError {
     RunnerError { what: what.into(), advice: advice.into(), kind, source: None }
 }
 
 /// Adds what the system said.
-pub(super) trait RunnerErrorExt {
+pub(in crate::runner) trait RunnerErrorExt {
     fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self;
 }
 

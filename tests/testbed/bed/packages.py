@@ -1,4 +1,4 @@
-"""The Debian packages that the test bed needs on the machine itself."""
+"""The Debian packages that the test bed and the tests need on the machine itself."""
 
 import contextlib
 import os
@@ -19,6 +19,10 @@ NEEDED = {
     "mariadb-install-db": "mariadb-server",
     "mariadb": "mariadb-client",
     "mariadb-dump": "mariadb-client",
+    "/usr/lib/postgresql/15/bin/initdb": "postgresql-15",
+    "createdb": "postgresql-client-15",
+    "zstd": "zstd",
+    "ps": "procps",
 }
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")

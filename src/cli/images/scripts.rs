@@ -1,0 +1,46 @@
+//! The migration scripts of an image, as texts: what `leapfrog lint` reads.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lint::Models;
+use crate::model::{Schema, Service};
+
+/// The migration scripts of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageScripts {
+    /// By service.
+    pub services: BTreeMap<Service, ServiceScripts>,
+}
+
+/// Those of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceScripts {
+    /// The program by which its packages were looked for.
+    pub program: String,
+    /// Whether they were found.
+    pub found: bool,
+    /// By schema.
+    pub schemas: BTreeMap<Schema, SchemaScripts>,
+    /// What the service's code maps; empty where the playbook does not say where that is.
+    pub models: Models,
+}
+
+/// Those of a schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaScripts {
+    /// Their directory, relative to where Python packages are.
+    pub directory: String,
+    /// Their texts, by the path below it.
+    pub scripts: BTreeMap<String, String>,
+    /// Modules with constants that they name, by their path.
+    pub constants: BTreeMap<String, String>,
+    /// Whether the directory is not there.
+    pub missing: bool,
+    /// Files that are there and could not be read, with the reason.
+    pub unread: BTreeMap<String, String>,
+}

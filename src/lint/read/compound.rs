@@ -1,0 +1,171 @@
+//! Statements that hold others: conditions, loops, attempts, contexts.
+//!
+//! Loops over known lists are walked once for each entry. Where a condition is not known, both ways are walked and what is
+//! done there is guarded.
+
+use tree_sitter::Node;
+
+use super::condition::Condition;
+use super::value::Value;
+use super::walk::{Flow, Frame, Walker};
+use crate::lint::operation::Engines;
+use crate::migrations::python::children;
+
+impl<'m> Walker<'m> {
+    /// Walks a block that may or may not be come to, or more than once.
+    pub(super) fn maybe(&mut self, block: Option<Node<'m>>, frame: &mut Frame<'m>) {
+        let Some(block) = block else { return };
+        let mut inner = Frame { guarded: true, ..frame.clone() };
+        self.block(block, &mut inner);
+        frame.names.extend(inner.names);
+    }
+
+    /// The arms of an `if`, each on the engines on which it is come to.
+    pub(super) fn choice(&mut self, node: Node<'m>, frame: &mut Frame<'m>) -> Flow {
+        let mut rest = frame.clone();
+        let mut arms = vec![node];
+        arms.extend(children(node).into_iter().filter(|child| matches!(child.kind(), "elif_clause" | "else_clause")));
+        let mut on = false;
+        let mut away = Engines::NONE;
+        let mut unsure = false;
+        for arm in arms {
+            let block = arm.child_by_field_name("consequence").or_else(|| arm.child_by_field_name("body"));
+            let condition = match arm.child_by_field_name("condition") {
+                Some(condition) => self.condition(condition, &mut rest),
+                None => Condition::Known(true),
+            };
+            let mut inner = rest.clone();
+            inner.engines = inner.engines.and(condition.possible());
+            inner.guarded |= condition.is_unsure();
+            if let Some(block) = block.filter(|_| !inner.engines.is_empty()) {
+                let flow = self.block(block, &mut inner);
+                on |= flow == Flow::On;
+                if flow == Flow::Away {
+                    unsure |= condition.is_unsure();
+                    if !condition.is_unsure() {
+                        away = away.or(inner.engines);
+                    }
+                }
+                merge(frame, &inner, condition.is_unsure() || condition.splits());
+            }
+            rest.engines = rest.engines.and(condition.otherwise());
+            rest.guarded |= condition.is_unsure();
+            if rest.engines.is_empty() {
+                break;
+            }
+        }
+        // What is left goes on after the `if`.
+        on |= !rest.engines.is_empty();
+        frame.engines = frame.engines.and(away.others());
+        frame.guarded |= unsure;
+        if on && !frame.engines.is_empty() { Flow::On } else { Flow::Away }
+    }
+
+    pub(super) fn loop_over(&mut self, node: Node<'m>, frame: &mut Frame<'m>) -> Flow {
+        let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) else {
+            return Flow::On;
+        };
+        let over = self.value(right, frame);
+        let body = node.child_by_field_name("body");
+        let outside = (frame.literal, frame.guarded, frame.for_each_row);
+        frame.literal = false;
+        match over {
+            Value::List(items) => {
+                for item in items {
+                    self.bind(left, item, frame);
+                    // What ends one turn says nothing of the next.
+                    if let Some(body) = body {
+                        self.block(body, frame);
+                        frame.guarded = outside.1;
+                    }
+                }
+            }
+            other => {
+                frame.guarded = true;
+                frame.for_each_row |= matches!(other, Value::Rows(_));
+                self.bind(left, Value::Unknown, frame);
+                if let Some(body) = body {
+                    self.block(body, frame);
+                }
+            }
+        }
+        (frame.literal, frame.guarded, frame.for_each_row) = outside;
+        for alternative in children(node).into_iter().filter(|child| child.kind() == "else_clause") {
+            self.maybe(alternative.child_by_field_name("body"), frame);
+        }
+        Flow::On
+    }
+
+    /// A `try`: its body is done; what follows on a mistake may be.
+    pub(super) fn attempt(&mut self, node: Node<'m>, frame: &mut Frame<'m>) -> Flow {
+        let clauses = children(node);
+        let before = frame.swallowed;
+        let handlers = clauses.iter().filter(|clause| matches!(clause.kind(), "except_clause" | "except_group_clause"));
+        frame.swallowed |= handlers.clone().any(|clause| !raises(*clause));
+        let mut flow = node.child_by_field_name("body").map_or(Flow::On, |body| self.block(body, frame));
+        frame.swallowed = before;
+        for clause in clauses {
+            let block = children(clause).into_iter().find(|child| child.kind() == "block");
+            match clause.kind() {
+                "except_clause" | "except_group_clause" => self.maybe(block, frame),
+                "else_clause" | "finally_clause" if flow == Flow::On => {
+                    flow = block.map_or(Flow::On, |block| self.block(block, frame));
+                }
+                "finally_clause" => self.maybe(block, frame),
+                _ => {}
+            }
+        }
+        flow
+    }
+
+    pub(super) fn contexts(&mut self, clause: Node<'m>, frame: &mut Frame<'m>) {
+        for item in children(clause) {
+            let Some(value) = item.child_by_field_name("value").or_else(|| children(item).first().copied()) else {
+                continue;
+            };
+            if value.kind() != "as_pattern" {
+                self.value(value, frame);
+                continue;
+            }
+            let parts = children(value);
+            let Some(context) = parts.first() else { continue };
+            let made = self.value(*context, frame);
+            let name = value.child_by_field_name("alias").and_then(|alias| children(alias).first().copied());
+            if let Some(name) = name {
+                self.bind(name, made, frame);
+            }
+        }
+    }
+}
+
+/// Whether something in a clause raises an exception.
+fn raises(clause: Node<'_>) -> bool {
+    let mut open = vec![clause];
+    while let Some(node) = open.pop() {
+        if node.kind() == "raise_statement" {
+            return true;
+        }
+        open.extend(children(node));
+    }
+    false
+}
+
+/// What a frame knows after an arm that may not have been come to.
+fn merge<'m>(frame: &mut Frame<'m>, inner: &Frame<'m>, unsure: bool) {
+    for (name, value) in &inner.names {
+        let known = frame.names.get(name);
+        let same = known.is_some_and(|known| known.equals(value) == Some(true));
+        let value = if unsure && !same && changed(known, value) { Value::Unknown } else { value.clone() };
+        frame.names.insert(name.clone(), value);
+    }
+}
+
+/// Whether an arm gave a name another value than it had.
+fn changed(known: Option<&Value<'_>>, value: &Value<'_>) -> bool {
+    match (known, value) {
+        (None, _) => true,
+        (Some(Value::Text(one)), Value::Text(two)) => one != two,
+        (Some(Value::List(one)), Value::List(two)) => one.len() != two.len(),
+        (Some(known), value) => std::mem::discriminant(known) != std::mem::discriminant(value),
+    }
+}

@@ -1,0 +1,396 @@
+//! The rules: what in a migration script is a fault, where, and how grave on each engine.
+//!
+//! One file a rule. Each has an example that it finds and one that it passes, which are its tests, a part of what
+//! `leapfrog lint --explain` says, and of its place in `docs/lint-rules.md`. A rule looks at operations, never at text, so that a
+//! loop, a helper function and SQL are all the same to it.
+
+mod added_constraint;
+mod added_unique;
+mod additive_in_contract;
+mod bulk_rows;
+mod changed_type;
+mod character_set;
+mod data_in_expand;
+mod data_loss;
+mod destructive_in_expand;
+mod divergence;
+mod dropped_column;
+mod dropped_constraint;
+mod dropped_default;
+mod dropped_index;
+mod dropped_table;
+mod exclusive_lock;
+mod extended_enum;
+mod guessed_name;
+mod history_edited;
+mod index_build;
+mod inspected;
+mod live_code;
+mod not_rerunnable;
+mod not_understood;
+mod parent_lock;
+mod python_default;
+mod recreated_table;
+mod refuses_rows;
+mod renamed;
+mod repeated_alter;
+mod required_column;
+mod row_loop;
+mod set_not_null;
+mod still_mapped;
+mod storage_engine;
+mod table_copy;
+mod table_rebuild;
+mod trigger;
+mod unreachable;
+mod unstated_attributes;
+mod variable;
+mod widened_type;
+mod widening;
+
+use serde::Serialize;
+
+use super::cost::{Cost, cost};
+use super::operation::{Change, Operation, Place};
+use super::script::Before;
+use super::server::{Server, Target};
+use crate::model::Branch;
+
+/// Every rule, by its number.
+pub const RULES: &[&Rule] = &[
+    &dropped_column::RULE,
+    &dropped_table::RULE,
+    &renamed::RULE,
+    &required_column::RULE,
+    &python_default::RULE,
+    &set_not_null::RULE,
+    &changed_type::RULE,
+    &widened_type::RULE,
+    &extended_enum::RULE,
+    &dropped_default::RULE,
+    &added_unique::RULE,
+    &added_constraint::RULE,
+    &dropped_constraint::RULE,
+    &dropped_index::RULE,
+    &character_set::RULE,
+    &recreated_table::RULE,
+    &still_mapped::RULE,
+    &unstated_attributes::RULE,
+    &storage_engine::RULE,
+    &table_copy::RULE,
+    &table_rebuild::RULE,
+    &index_build::RULE,
+    &exclusive_lock::RULE,
+    &parent_lock::RULE,
+    &repeated_alter::RULE,
+    &bulk_rows::RULE,
+    &row_loop::RULE,
+    &data_loss::RULE,
+    &destructive_in_expand::RULE,
+    &additive_in_contract::RULE,
+    &data_in_expand::RULE,
+    &refuses_rows::RULE,
+    &trigger::RULE,
+    &not_rerunnable::RULE,
+    &inspected::RULE,
+    &guessed_name::RULE,
+    &not_understood::RULE,
+    &live_code::RULE,
+    &history_edited::RULE,
+    &unreachable::RULE,
+    &divergence::RULE,
+    &variable::RULE,
+];
+
+/// What finds revisions that another release has otherwise.
+pub(super) const HISTORY_EDITED: &Rule = &history_edited::RULE;
+
+/// What finds scripts that no head needs.
+pub(super) const UNREACHABLE: &Rule = &unreachable::RULE;
+
+/// What finds scripts, and parts of them, that are not understood.
+pub(super) const NOT_UNDERSTOOD: &Rule = &not_understood::RULE;
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its identifier: `LF-C01`.
+    pub id: &'static str,
+    /// Its name: `drop-column`.
+    pub name: &'static str,
+    /// What it finds, in a sentence.
+    pub detects: &'static str,
+    /// In which scripts it is a fault.
+    pub phases: Phases,
+    /// What it is about, and so where it weighs less.
+    pub concerns: Concerns,
+    /// Why it is one.
+    pub why: &'static str,
+    /// What to do in its place.
+    pub mend: &'static str,
+    /// What decides how long it takes, or how much it breaks.
+    pub decides: &'static str,
+    /// Where this is known from.
+    pub sources: &'static [&'static str],
+    /// How grave it is on MySQL, MariaDB, PostgreSQL and SQLite; absent where it is no fault.
+    pub severities: [Option<Severity>; 4],
+    /// The body of an `upgrade` that it finds; of what is found between releases, their scripts.
+    pub hit: &'static str,
+    /// The body of an `upgrade` that is like it, and that it passes.
+    pub near_miss: &'static str,
+    /// What finds it.
+    pub find: Find,
+}
+
+/// What a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concerns {
+    /// What is done to rows, and to tables that have some: of no weight where a table or a column was not there before the
+    /// scripts.
+    WhatWasThere,
+    /// As above, and code of the release before, which it would take something from: of no weight where that maps no such
+    /// thing.
+    OldCode,
+    /// How a script is written: it weighs the same everywhere.
+    TheScript,
+}
+
+/// What finds that a rule is broken.
+#[derive(Debug, Clone, Copy)]
+pub enum Find {
+    /// Whether an operation breaks it, and what is said of that.
+    InOperation(fn(&Operation, &Surroundings<'_>) -> Option<String>),
+    /// Where a script's text breaks it, and what is said of that.
+    InScript(fn(&str) -> Vec<(Place, String)>),
+    /// The scripts of several releases, held against each other.
+    InHistory,
+}
+
+/// Where an operation stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The branch of its script; absent where the schema has none.
+    pub branch: Option<Branch>,
+    /// What was done before it, in its script and in those before it that are looked at with it.
+    pub before: &'a [&'a Operation],
+    /// Everything that its script does.
+    pub script: &'a [Operation],
+    /// Its own place in there.
+    pub at: usize,
+    /// The server on which it is done.
+    pub target: Target,
+    /// What the release before maps, where that was read.
+    pub old_code: Option<&'a Before>,
+}
+
+impl Surroundings<'_> {
+    /// Whether the table of an operation was made before it: then there are no rows, and no old code that knows it.
+    pub fn is_new(&self, table: Option<&str>) -> bool {
+        let Some(mut table) = table else { return false };
+        // Back through what was done, from name to name where it had others.
+        for (at, operation) in self.before.iter().enumerate().rev() {
+            match &operation.change {
+                Change::CreateTable { .. } if operation.table.as_deref() == Some(table) => {
+                    return !was_there(&self.before[..at], table);
+                }
+                Change::RenameTable { to } if to.as_deref() == Some(table) => match operation.table.as_deref() {
+                    Some(before) => table = before,
+                    None => return false,
+                },
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Whether the code of the release before maps what an operation drops; nothing where it drops neither a table nor a
+    /// column, or that is not known.
+    pub fn maps(&self, operation: &Operation) -> Option<bool> {
+        let (models, table) = (&self.old_code?.models, operation.table.as_deref()?);
+        match &operation.change {
+            Change::DropTable => models.has_table(table),
+            Change::DropColumn { column } => models.has_column(table, column.as_deref()?),
+            _ => None,
+        }
+    }
+
+    /// What an operation costs on the server.
+    fn cost(&self, operation: &Operation) -> Option<Cost> {
+        cost(operation, self.target)
+    }
+}
+
+/// Whether something was done to a table before it was made: it was there already.
+fn was_there(before: &[&Operation], table: &str) -> bool {
+    let first = before.iter().find(|operation| operation.table.as_deref() == Some(table));
+    first.is_some_and(|first| !matches!(first.change, Change::CreateTable { .. }))
+}
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Information,
+    /// It slows something down, or breaks it under conditions.
+    Warning,
+    /// It breaks code of the release before, loses data, or locks a table for as long as it is large.
+    Error,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Information => "information",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// In which scripts a rule holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phases {
+    /// In all.
+    All,
+    /// In those that run while the release before still works: of an expand branch, or of a schema without branches.
+    WhileOldCodeRuns,
+    /// In those of an expand branch.
+    Expand,
+    /// In those of a contract branch.
+    Contract,
+}
+
+impl Phases {
+    /// Whether scripts of a branch are among them.
+    pub fn contain(self, branch: Option<Branch>) -> bool {
+        match self {
+            Self::All => true,
+            Self::WhileOldCodeRuns => branch != Some(Branch::Contract),
+            Self::Expand => branch == Some(Branch::Expand),
+            Self::Contract => branch == Some(Branch::Contract),
+        }
+    }
+
+    /// In which scripts, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::All => "in every script",
+            Self::WhileOldCodeRuns => "in scripts of an expand branch, and of schemas without branches",
+            Self::Expand => "in scripts of an expand branch",
+            Self::Contract => "in scripts of a contract branch",
+        }
+    }
+}
+
+impl Rule {
+    /// The rule of an identifier or a name.
+    pub fn named(text: &str) -> Option<&'static Self> {
+        RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(text) || rule.name == text)
+    }
+
+    /// How grave it is on a server.
+    pub fn severity(&self, server: Server) -> Option<Severity> {
+        self.severities[server as usize]
+    }
+}
+
+const E: Option<Severity> = Some(Severity::Error);
+const W: Option<Severity> = Some(Severity::Warning);
+const I: Option<Severity> = Some(Severity::Information);
+const N: Option<Severity> = None;
+
+/// `column c of table t`, as far as both are known.
+fn column_of(operation: &Operation) -> String {
+    let column = operation.change.column().map_or("a column".to_owned(), |column| format!("column {column}"));
+    format!("{column} of {}", table_of(operation))
+}
+
+/// What an operation does to which table: `adds a column to table t`.
+fn done(operation: &Operation) -> String {
+    let verb = operation.change.verb();
+    // `creates table table t` nobody says.
+    format!("{} {}", verb.strip_suffix(" table").unwrap_or(verb), table_of(operation))
+}
+
+/// `table t`, or that it is not known.
+fn table_of(operation: &Operation) -> String {
+    operation.table.as_ref().map_or("a table that is not known".to_owned(), |table| format!("table {table}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::read::{Models, read};
+
+    /// What a rule finds in the body of an `upgrade` of an expand script.
+    fn found(rule: &Rule, body: &str) -> Vec<String> {
+        let body = body.replace('\n', "\n    ");
+        let text = format!("from alembic import op\nimport sqlalchemy as sa\ndef upgrade():\n    {body}\n");
+        if let Find::InScript(find) = rule.find {
+            return find(&text).into_iter().map(|(_, what)| what).collect();
+        }
+        let operations = read(&text);
+        // What examples take for granted of the release before.
+        let models =
+            Models::read(["class Port(object):\n    __tablename__ = 'ports'\n    mac = sa.Column(sa.String(32))\n"]);
+        let old = Before { series: "2024.1".parse().expect("a series"), models };
+        let each = operations.iter().enumerate();
+        each.filter_map(|(at, operation)| {
+            let before: Vec<&Operation> = operations[..at].iter().collect();
+            // On the first server on which it is a fault.
+            let server = Server::ALL.into_iter().find(|server| rule.severity(*server).is_some());
+            let target = Target::usual(server.expect("a fault somewhere"));
+            let surroundings = Surroundings {
+                branch: Some(Branch::Expand),
+                before: &before,
+                script: &operations,
+                at,
+                target,
+                old_code: Some(&old),
+            };
+            let Find::InOperation(find) = rule.find else { return None };
+            find(operation, &surroundings)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn each_rule_finds_its_example_and_passes_what_is_like_it() {
+        for rule in RULES.iter().filter(|rule| !matches!(rule.find, Find::InHistory)) {
+            assert_eq!(found(rule, rule.hit).len(), 1, "{}: {:?}", rule.id, found(rule, rule.hit));
+            assert_eq!(found(rule, rule.near_miss), [""; 0], "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn rules_are_told_apart_by_identifier_and_name_and_are_faults_somewhere() {
+        for rule in RULES {
+            assert_eq!(Rule::named(rule.id).expect("known").name, rule.name);
+            assert_eq!(Rule::named(rule.name).expect("known").id, rule.id);
+            assert!(rule.severities.iter().any(Option::is_some) && !rule.sources.is_empty(), "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn what_happened_to_the_rows_of_a_table_that_is_new_is_no_fault() {
+        let operations = read(
+            "from alembic import op\ndef upgrade():\n    op.create_table('a')\n    op.drop_table('b')\n    op.create_table('b')\n    \
+             op.rename_table('a', 'c')\n    op.rename_table('d', 'e')\n",
+        );
+        let before: Vec<&Operation> = operations.iter().collect();
+        let target = Target::usual(Server::Mysql);
+        let surroundings =
+            Surroundings { branch: None, before: &before, script: &operations, at: 0, target, old_code: None };
+        assert!(surroundings.is_new(Some("a")) && surroundings.is_new(Some("c")));
+        assert!(!surroundings.is_new(Some("b")) && !surroundings.is_new(Some("e")) && !surroundings.is_new(None));
+        let there_and_back = read(
+            "from alembic import op\ndef upgrade():\n    op.rename_table('a', 'b')\n    op.rename_table('b', 'a')\n    \
+             op.create_table('n')\n    op.rename_table('n', 'm')\n    op.rename_table('m', 'n')\n",
+        );
+        let before: Vec<&Operation> = there_and_back.iter().collect();
+        let surroundings = Surroundings { before: &before, script: &there_and_back, ..surroundings };
+        assert!(!surroundings.is_new(Some("a")) && !surroundings.is_new(Some("b")) && surroundings.is_new(Some("n")));
+    }
+}
