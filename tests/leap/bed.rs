@@ -173,8 +173,17 @@ impl Cloud {
 
     /// How many containers of this cloud the engine knows, running or not.
     pub(crate) fn containers(&self) -> usize {
+        self.listed("-aq")
+    }
+
+    /// How many containers of this cloud work at this moment: not those that were created only.
+    pub(crate) fn running(&self) -> usize {
+        self.listed("-q")
+    }
+
+    fn listed(&self, which: &str) -> usize {
         let filter = format!("label=leapfrog.cloud={}", self.name);
-        let output = docker().args(["ps", "-aq", "--filter", &filter]).output().expect("docker runs");
+        let output = docker().args(["ps", which, "--filter", &filter]).output().expect("docker runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).lines().count()
     }

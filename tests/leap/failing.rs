@@ -86,12 +86,12 @@ fn a_leap_that_is_stopped_goes_on_with_the_same_command_and_one_that_is_killed_f
             let journals = cloud.state().into_iter().filter(|(path, _)| path.ends_with("journal.jsonl"));
             let text: Vec<u8> = journals.flat_map(|(_, text)| text).collect();
             let text = String::from_utf8_lossy(&text).into_owned();
-            if text.matches("\"step-started\"").count() >= count && cloud.containers() > 0 {
+            if text.matches("\"step-started\"").count() >= count && cloud.running() > 0 {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("no container of the leap was seen");
+        panic!("no command of the leap was seen at work");
     };
     let signal = |child: &std::process::Child, name: &str| {
         let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();

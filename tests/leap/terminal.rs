@@ -125,8 +125,8 @@ fn slow_step(cloud: &Cloud) -> (usize, Vec<String>) {
 
 /// Waits until the slow step was begun so often and its container runs.
 fn wait_until_slow(cloud: &Cloud, times: usize) {
-    wait_for("the slow step runs", || slow_step(cloud).0 == times && cloud.containers() > 0);
-    // The container was created a moment ago; let it start.
+    wait_for("the slow step runs", || slow_step(cloud).0 == times && cloud.running() > 0);
+    // Its command was started a moment ago; let it come to its trap.
     std::thread::sleep(Duration::from_millis(1500));
 }
 
