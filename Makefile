@@ -9,7 +9,7 @@ REAL := --test contact --test databases --test containers --test images --test l
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-plan bench-resume bench-restore torture testbed testbed-down tested schemas deb deb-check clean
+.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-lint bench-plan bench-resume bench-restore torture testbed testbed-down tested schemas deb deb-check clean
 
 all: build
 
@@ -67,6 +67,11 @@ bench-resume:
 ## seven services, and how much memory; fails above 200 ms, 30 ms or 64 MB.
 bench-plan:
 	$(CARGO) bench --locked --bench planning
+
+## How long it takes to lint 2023.1 to 2026.2 of fourteen services once their images were read, and how much memory;
+## fails above 1 s or 128 MB.
+bench-lint: release testbed
+	tests/bench/lint $(BENCH)
 
 ## A restore point of a database of 1 GB: how long dump and proof take, the way back, and how much memory leapfrog needs.
 bench-restore: release testbed

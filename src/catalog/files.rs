@@ -24,11 +24,15 @@ pub struct Overlay {
     pub added: Vec<String>,
 }
 
-/// The two kinds of files, by name without its ending.
+/// What the names of files of notes end with, before `.yaml`; they stand beside their releases.
+const NOTES: &str = ".notes";
+
+/// The three kinds of files, by name without its ending.
 #[derive(Default)]
 pub(super) struct Files {
     pub(super) releases: BTreeMap<String, Source>,
     pub(super) playbooks: BTreeMap<String, Source>,
+    pub(super) notes: BTreeMap<String, Source>,
     pub(super) overlay: Overlay,
 }
 
@@ -36,14 +40,12 @@ impl Files {
     /// The files in the binary.
     pub(super) fn embedded(mistakes: &mut Vec<Mistake>) -> Self {
         let mut files = Self::default();
-        for (directory, embedded, into) in
-            [("releases", &RELEASES, &mut files.releases), ("playbooks", &PLAYBOOKS, &mut files.playbooks)]
-        {
+        for (directory, embedded) in [("releases", &RELEASES), ("playbooks", &PLAYBOOKS)] {
             for file in embedded.files() {
                 let Some(name) = file.path().file_name().and_then(|name| name.to_str()) else { continue };
                 let Some(stem) = name.strip_suffix(".yaml") else { continue };
                 match Source::from_bytes(format!("{BUILT_IN}/{directory}/{name}"), file.contents().to_vec()) {
-                    Ok(source) => drop(into.insert(stem.to_owned(), source)),
+                    Ok(source) => drop(files.of(directory, stem).insert(stem.to_owned(), source)),
                     Err(mistake) => mistakes.push(mistake),
                 }
             }
@@ -51,10 +53,19 @@ impl Files {
         files
     }
 
+    /// Where a file of this directory belongs.
+    fn of(&mut self, directory: &str, stem: &str) -> &mut BTreeMap<String, Source> {
+        match directory {
+            "playbooks" => &mut self.playbooks,
+            _ if stem.ends_with(NOTES) => &mut self.notes,
+            _ => &mut self.releases,
+        }
+    }
+
     /// The files of a directory, over those there are.
     pub(super) fn lay_over(&mut self, directory: &Utf8Path, mistakes: &mut Vec<Mistake>) {
         let mut found = false;
-        for (name, into) in [("releases", &mut self.releases), ("playbooks", &mut self.playbooks)] {
+        for name in ["releases", "playbooks"] {
             let path = directory.join(name);
             let sources = match sources(&path) {
                 Ok(sources) => sources,
@@ -66,7 +77,7 @@ impl Files {
                 match source {
                     Ok((stem, source)) => {
                         let file = format!("{name}/{stem}.yaml");
-                        match into.insert(stem, source) {
+                        match self.of(name, &stem).insert(stem, source) {
                             Some(_) => self.overlay.replaced.push(file),
                             None => self.overlay.added.push(file),
                         }

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use serde::de::DeserializeOwned;
 
 use super::files::{Files, Overlay};
-use super::{Playbook, Release, check};
+use super::{Exceptions, Playbook, Release, check};
 use crate::document::{Document, Mistake, Source};
 use crate::model::{Series, Service};
 
@@ -76,6 +76,7 @@ impl Catalog {
     fn read(files: Files, mut mistakes: Vec<Mistake>) -> Result<Self, CatalogError> {
         let releases = read_all::<Release>(&files.releases, &mut mistakes);
         let playbooks = read_all::<Playbook>(&files.playbooks, &mut mistakes);
+        let notes = read_all::<Exceptions>(&files.notes, &mut mistakes);
         let complete = mistakes.is_empty();
         for (name, release) in &releases {
             check::release(name, release, &mut mistakes);
@@ -83,9 +84,17 @@ impl Catalog {
         for (name, playbook) in &playbooks {
             check::playbook(name, playbook, &mut mistakes);
         }
-        let releases: Vec<_> = releases.into_iter().map(|(_, document)| document).collect();
+        let mut releases: Vec<_> = releases.into_iter().map(|(_, document)| document).collect();
         let playbooks: Vec<_> = playbooks.into_iter().map(|(_, document)| document).collect();
         check::together(&releases, &playbooks, complete, &mut mistakes);
+        for (name, document) in notes {
+            check::exceptions(&name, &document, &releases, &mut mistakes);
+            let about =
+                |release: &&mut Document<Release>| name.trim_end_matches(".notes") == release.value.series.as_str();
+            if let Some(release) = releases.iter_mut().find(about) {
+                release.value.exceptions = document.value.exceptions;
+            }
+        }
         if !mistakes.is_empty() {
             Mistake::sort(&mut mistakes);
             return Err(CatalogError { mistakes });

@@ -16,6 +16,7 @@
 
 mod check;
 mod drain;
+mod exception;
 mod files;
 mod heartbeats;
 mod known;
@@ -33,6 +34,7 @@ pub mod show;
 mod tests;
 
 pub use drain::{AloneWhile, Drain, OutputFormat, Remainder, Residue};
+pub use exception::{Exception, Exceptions};
 pub use files::Overlay;
 pub use heartbeats::Heartbeats;
 pub use known::{Knowledge, Known};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Floor, Servers, Split};
+use super::{Exception, Floor, Servers, Split};
 use crate::model::{Heads, Schema, Series, Service};
 
 /// A release series and what its services' databases look like after its migrations.
@@ -49,6 +49,10 @@ pub struct Release {
     /// What an operator should have read before this hop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// What its schema migrations do that is dangerous and wanted: of the file beside it, `<series>.notes.yaml`.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    pub exceptions: Vec<Exception>,
 }
 
 /// What a Python environment with a release's code is made of, where it runs without a container.

@@ -14,7 +14,7 @@ pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
         ("doctor", schemars::schema_for!(super::doctor::Report).to_value()),
         ("check", schemars::schema_for!(super::check::Report).to_value()),
         ("lint", schemars::schema_for!(crate::lint::Report).to_value()),
-        ("lint-exceptions", schemars::schema_for!(super::lint::Exceptions).to_value()),
+        ("lint-exceptions", schemars::schema_for!(crate::catalog::Exceptions).to_value()),
         ("events", crate::report::jsonl::schema().to_value()),
     ];
     documents.extend(crate::catalog::schemas());

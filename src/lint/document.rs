@@ -100,7 +100,7 @@ pub struct Found {
 }
 
 /// The note with which somebody accepted a finding.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Accepted {
     /// What changes.
     pub changes: String,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::read::{Models, read, shape};
-use super::rules::{HISTORY_EDITED, Severity, UNREACHABLE};
+use super::rules::{HISTORY_EDITED, NOT_UNDERSTOOD, Severity, UNREACHABLE};
 use super::script::{Before, Remark, Script, Versions};
 use crate::migrations::{self, Tree};
 use crate::model::{Heads, Series, Service};
@@ -43,7 +43,14 @@ pub fn range(service: &Service, schema: &str, releases: &[Held<'_>]) -> Vec<Scri
     let mut applied = BTreeSet::new();
     let mut heads = BTreeSet::new();
     let mut before: Option<Rc<Before>> = None;
-    for (number, held) in releases.iter().enumerate().filter(|(_, held)| !held.scripts.is_empty()) {
+    for (number, held) in releases.iter().enumerate() {
+        if held.scripts.is_empty() {
+            let moved = number.checked_sub(1).is_some_and(|before| releases[before].heads != held.heads);
+            if moved && held.heads.alembic.is_empty() && !held.heads.is_empty() {
+                range.unread(held);
+            }
+            continue;
+        }
         let place = migrations::Place { directory: held.directory, scripts: held.scripts, constants: held.constants };
         let Ok(tree) = migrations::read(place) else {
             range.misread(held, number > 0);
@@ -137,6 +144,17 @@ impl<'a> Range<'a> {
         }
     }
 
+    /// Scripts from before alembic, which are not read.
+    fn unread(&mut self, held: &Held<'a>) {
+        let what = format!(
+            "goes to {} in {} by scripts of sqlalchemy-migrate, which are not read: what they do is not known",
+            held.heads, held.series
+        );
+        let remarks = vec![Remark { rule: NOT_UNDERSTOOD, severity: Severity::Warning, what }];
+        let script = self.script(held, "", None, Vec::new());
+        self.scripts.push(Script { file: format!("{} of {}", self.schema, held.series), remarks, ..script });
+    }
+
     /// Remarks upon revisions that a database went through and that this release has otherwise, or not at all.
     fn compare(&mut self, held: &Held<'a>, tree: &Tree, applied: &BTreeSet<String>, heads: &BTreeSet<String>) {
         let mut remarked = Vec::new();
@@ -206,7 +224,10 @@ mod tests {
         let heads: Vec<Heads> = releases
             .iter()
             .map(|(_, heads, _)| match heads {
-                ["86"] => Heads { migrate: [("heat".to_owned(), 86)].into(), ..Heads::default() },
+                [number] if number.parse::<u32>().is_ok() => {
+                    let numbers = [("heat".to_owned(), number.parse().expect("a number"))];
+                    Heads { migrate: numbers.into(), ..Heads::default() }
+                }
                 heads => Heads::alembic(heads.iter().copied()),
             })
             .collect();
@@ -249,6 +270,21 @@ mod tests {
     fn a_database_from_before_alembic_stands_at_the_first_revision() {
         let two: Texts = [script("a", "", "op.create_table('t')"), script("b", "a", "op.drop_table('t')")].into();
         assert_eq!(told(&[("2023.1", &["86"], Texts::new()), ("2023.2", &["b"], two)]), ["2023.2 b: t "]);
+    }
+
+    #[test]
+    fn scripts_from_before_alembic_are_not_passed_over() {
+        let three: Texts = [script("a", "", "op.create_table('t')"), script("b", "a", "op.drop_table('t')")].into();
+        let releases =
+            [("train", &["80"][..], Texts::new()), ("ussuri", &["86"], Texts::new()), ("2023.2", &["b"], three)];
+        assert_eq!(
+            told(&releases),
+            [
+                "ussuri :  warning LF-S04 goes to heat 86 in ussuri by scripts of sqlalchemy-migrate, which are not read: \
+                 what they do is not known",
+                "2023.2 b: t ",
+            ]
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::refusal::{Refusal, RefusalKind, Refused};
 use super::shared::{Shared, Text};
 use super::start::{self, Start};
 use super::{backends, belongs, save, schema};
-use crate::catalog::{Note, Playbook, PlaybookStep, Release, Remainder, Residue};
+use crate::catalog::{Exception, Note, Playbook, PlaybookStep, Release, Remainder, Residue};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Points, Series, Service, Slot, StepId,
 };
@@ -119,7 +119,7 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
             }
             lane
         });
-        let lanes = lanes.collect();
+        let lanes: Vec<Lane> = lanes.collect();
         let last = index + 1 == path.len();
         let reason = match (index, last) {
             (0, true) => "the databases stand here; its data migrations are run until done",
@@ -129,7 +129,8 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
         };
         let before = index.checked_sub(1).map(|before| &path[before].series);
         let notes = before.map(|before| notes(brief, before, release)).unwrap_or_default();
-        hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes, lanes });
+        let changes = before.map(|before| changes(brief, before, release, &lanes)).unwrap_or_default();
+        hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes, changes, lanes });
     }
     let (format, cloud, to, stops) = (Plan::FORMAT, brief.cloud.to_owned(), brief.to.clone(), brief.stops);
     Ok(Plan { format, cloud, from, to, stops, reasons, hops })
@@ -146,6 +147,20 @@ fn notes(brief: &Brief<'_>, before: &Series, release: &Release) -> Vec<String> {
         passed.notes.iter().filter(takes_part).map(|note| format!("({} is passed over) {}", passed.series, note.told()))
     });
     passed.chain(release.notes.iter().filter(takes_part).map(Note::told)).collect()
+}
+
+/// What the schema migrations of a hop do that an operator should know of: what is told of its release, and of those
+/// passed over before it, about services whose schemas move.
+fn changes(brief: &Brief<'_>, before: &Series, release: &Release, lanes: &[Lane]) -> Vec<Exception> {
+    let moves = |exception: &&Exception| {
+        lanes.iter().any(|lane| {
+            exception.service.as_ref() == Some(&lane.service)
+                && lane.standing.values().any(|standing| matches!(standing, Standing::Moves { .. }))
+        })
+    };
+    let passed = path::between(&brief.releases, before, &release.series);
+    let all = passed.into_iter().chain([release]).flat_map(|release| &release.exceptions);
+    all.filter(moves).cloned().collect()
 }
 
 /// Adds to a lane what nobody will ask in the releases that are passed over after it: rows that no command moves, and

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::path::Stops;
 use super::shared::{Shared, Text};
 use super::sorted::Sorted;
-use crate::catalog::{Allowance, CheckFormat, Knowledge, OutputFormat, Remainder, Residue};
+use crate::catalog::{Allowance, CheckFormat, Exception, Knowledge, OutputFormat, Remainder, Residue};
 use crate::model::{
     Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, PointProof, Series, Service, StepId,
 };
@@ -41,6 +41,9 @@ pub struct Hop {
     pub reason: String,
     /// What the operator should have read before.
     pub notes: Vec<String>,
+    /// What its schema migrations do that an operator should know of, with what decides the downtime.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Exception>,
     /// One lane a service; they run side by side.
     pub lanes: Vec<Lane>,
 }

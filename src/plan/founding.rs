@@ -23,6 +23,7 @@ pub fn founding(brief: &Brief<'_>, from: &Series) -> Plan {
             series: release.series.clone(),
             reason: "its schemas are made in empty databases".to_owned(),
             notes: Vec::new(),
+            changes: Vec::new(),
             lanes: lanes.collect(),
         }
     });

@@ -196,6 +196,7 @@ impl Inquiry {
             series: self.at.clone(),
             reason: "its own checks are asked".to_owned(),
             notes: Vec::new(),
+            changes: Vec::new(),
             lanes: lanes.collect(),
         };
         Plan {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::build::and;
 use super::document::{Action, Hop, Lane, Plan, Standing};
-use crate::catalog::Knowledge;
+use crate::catalog::{Exception, Knowledge};
 use crate::model::{DatabaseId, PointProof};
 
 /// The plan as a person reads it: the path, then every hop with its lanes, steps, images and reasons.
@@ -50,17 +50,20 @@ pub fn render_brief(plan: &Plan) -> String {
         };
         let _ = writeln!(text, "  {:<width$}  {schema}", hop.series);
         let _ = writeln!(text, "  {:<width$}  {data}", "");
+        for change in hop.changes.iter().filter(|change| change.takes_time()) {
+            for (index, line) in wrap(&change.told(), 96).iter().enumerate() {
+                let _ = writeln!(text, "  {:<width$}  {}{line}", "", if index == 0 { "! " } else { "  " });
+            }
+        }
     }
     text
 }
 
 fn render_hop(text: &mut String, number: usize, of: usize, hop: &Hop, width: usize) {
     let _ = writeln!(text, "\nhop {number} of {of}: {} ({})", hop.series, hop.reason);
-    for note in &hop.notes {
-        let mut lines = wrap(note, 96).into_iter();
-        let _ = writeln!(text, "  note  {}", lines.next().unwrap_or_default());
-        for line in lines {
-            let _ = writeln!(text, "        {line}");
+    for note in hop.notes.iter().cloned().chain(hop.changes.iter().map(Exception::told)) {
+        for (index, line) in wrap(&note, 96).iter().enumerate() {
+            let _ = writeln!(text, "  {:<5} {line}", if index == 0 { "note" } else { "" });
         }
     }
     for known in [Knowledge::Run, Knowledge::Read] {

@@ -217,7 +217,7 @@ fn a_finding_is_accepted_only_with_every_answer_and_for_as_long_as_it_is_there()
     let lab = tree();
     let exception = |rule: &str, until: &str| {
         format!(
-            "  - rule: {rule}\n    revision: bb\n    table: ports\n    changes: ports.in_use goes.\n    why: Nobody reads it since \
+            "  - rules: [{rule}]\n    revision: bb\n    tables: [ports]\n    changes: ports.in_use goes.\n    why: Nobody reads it since \
              zed.\n    data: None.\n    downtime: Nothing, it is instant.\n    operator: Nothing.\n    accepted_by: Jo\n    until: \
              {until}\n"
         )

@@ -205,6 +205,7 @@ impl Bed {
             series: valid(of),
             reason: "on the way".into(),
             notes: Vec::new(),
+            changes: Vec::new(),
             lanes: services.iter().map(|service| lane(of, at.checked_sub(1).map(|at| series[at]), service)).collect(),
         });
         let plan = Plan {

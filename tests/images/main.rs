@@ -13,3 +13,4 @@ mod leap;
 #[path = "../local/machine.rs"]
 mod machine;
 mod made;
+mod range;

@@ -4,12 +4,14 @@
 //! Everything that is wrong is added to one list; nothing here stops at the first mistake.
 
 mod code;
+mod exceptions;
 mod playbook;
 mod preconditions;
 mod release;
 mod steps;
 mod together;
 
+pub(super) use exceptions::exceptions;
 pub(super) use playbook::playbook;
 pub(super) use release::release;
 pub(super) use together::together;

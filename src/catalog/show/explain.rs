@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::playbooks::told;
 use super::releases::needs;
 use super::text::{list, paragraph};
-use crate::catalog::{Catalog, Knowledge, Note, Playbook, PlaybookStep, Release};
+use crate::catalog::{Catalog, Exception, Knowledge, Note, Playbook, PlaybookStep, Release};
 use crate::model::{Heads, Schema, Series, Service, Slot, StepId};
 
 /// What is known of a step without a cloud: what `leapfrog explain --output json` says.
@@ -27,6 +27,8 @@ pub struct Explanation<'c> {
     pub known: Knowledge,
     /// What an operator should have read before the release about this service.
     pub notes: Vec<&'c Note>,
+    /// What the release's schema migrations of this service do that an operator should know of.
+    pub changes: Vec<&'c Exception>,
     #[serde(skip)]
     release: &'c Release,
 }
@@ -131,6 +133,7 @@ impl<'c> Explanation<'c> {
             common,
             known: playbook.knowledge(&id.series),
             notes: release.notes.iter().filter(about).collect(),
+            changes: release.exceptions.iter().filter(|one| one.service.as_ref() == Some(service)).collect(),
             release,
         })
     }
@@ -148,9 +151,20 @@ fn about_schema(playbook: &Playbook, steps: &[&PlaybookStep], schema: &Schema) -
     !migrates || slots.any(|slots| slots.iter().any(of))
 }
 
+/// What a schema migration changes, with every answer.
+pub(super) fn changed(exception: &Exception) -> String {
+    let Exception { service, revision, changes, why, data, downtime, operator, .. } = exception;
+    let service = service.as_ref().map(|service| format!("{service} ")).unwrap_or_default();
+    let mut text = paragraph(2, "- ", &format!("{service}{revision}: {changes}"));
+    for (lead, told) in [("why: ", why), ("data: ", data), ("downtime: ", downtime), ("to do: ", operator)] {
+        text.push_str(&paragraph(4, lead, told));
+    }
+    text
+}
+
 /// A step in full.
 pub fn explain(explanation: &Explanation<'_>) -> String {
-    let Explanation { series, service, steps, common, heads, known, notes, release } = explanation;
+    let Explanation { series, service, steps, common, heads, known, notes, changes, release } = explanation;
     let mut text = format!("{service} at {series}: {}\n", known.told());
     for step in steps {
         text.push_str(&format!("\n  {}", told(step)));
@@ -178,6 +192,10 @@ pub fn explain(explanation: &Explanation<'_>) -> String {
         for note in notes {
             text.push_str(&paragraph(2, "- ", &note.told()));
         }
+    }
+    if !changes.is_empty() {
+        text.push_str("\nWHAT THE SCHEMA MIGRATIONS CHANGE\n");
+        changes.iter().for_each(|change| text.push_str(&changed(change)));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::explain::changed;
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{Catalog, Knowledge, Release, Status};
 use crate::model::Service;
@@ -68,6 +69,10 @@ pub fn release(catalog: &Catalog, release: &Release) -> String {
                 text.push_str(&more.as_ref().map(|more| paragraph(4, lead, more)).unwrap_or_default());
             }
         }
+    }
+    if !release.exceptions.is_empty() {
+        text.push_str("\nWHAT THE SCHEMA MIGRATIONS CHANGE\n");
+        release.exceptions.iter().for_each(|exception| text.push_str(&changed(exception)));
     }
     if !release.sources.is_empty() {
         text.push_str("\nSOURCES\n");

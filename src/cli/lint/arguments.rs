@@ -55,6 +55,10 @@ pub struct LintArguments {
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub exceptions: Vec<Utf8PathBuf>,
 
+    /// Judge as if releases had no notes: what they accept is denied like the rest
+    #[arg(long, requires = "from")]
+    pub no_notes: bool,
+
     /// Show information and what was accepted, too
     #[arg(long, short)]
     pub verbose: bool,

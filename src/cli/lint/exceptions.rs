@@ -8,61 +8,15 @@ use std::fmt;
 
 use camino::Utf8Path;
 use jiff::civil::Date;
-use serde::Deserialize;
 
+use crate::catalog::{Exception, Exceptions};
 use crate::cli::stop::Stop;
 use crate::document::{Document, Mistake, Source};
-use crate::lint::{Accepted, Report, Rule};
-use crate::model::{Series, Service};
+use crate::lint::{Accepted, At, Report, Rule, Script};
+use crate::model::Series;
 
 /// The version of the document's format.
 const FORMAT: u32 = 1;
-
-/// The document.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Exceptions {
-    /// The version of this document's format: 1.
-    #[expect(dead_code, reason = "compared before anything else is read")]
-    #[schemars(range(min = 1, max = 1))]
-    format: u32,
-    /// The exceptions.
-    exceptions: Vec<Exception>,
-}
-
-/// One exception.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Exception {
-    /// The rule, by its identifier or its name: `LF-C01`.
-    rule: String,
-    /// The revision whose findings are accepted.
-    revision: String,
-    /// The service; absent: whichever has that revision.
-    service: Option<Service>,
-    /// The release that brings the revision; absent: whichever.
-    #[schemars(with = "Option<String>")]
-    series: Option<Series>,
-    /// The table; absent: every one.
-    table: Option<String>,
-    /// The column; absent: every one.
-    column: Option<String>,
-    /// What changes.
-    changes: String,
-    /// Why.
-    why: String,
-    /// How data is migrated, or why there is nothing to migrate.
-    data: String,
-    /// What decides the downtime.
-    downtime: String,
-    /// What an operator should do.
-    operator: String,
-    /// Who accepted it.
-    accepted_by: String,
-    /// The last day on which it counts, `YYYY-MM-DD`.
-    #[schemars(with = "String")]
-    until: Date,
-}
 
 /// Mistakes in files of exceptions.
 #[derive(Debug)]
@@ -111,74 +65,91 @@ fn read(file: &Utf8Path) -> Result<Document<Exceptions>, Vec<Mistake>> {
     Document::read(&source, FORMAT)
 }
 
+/// Marks what releases' notes accept, for as long as they count. Returns those whose revision is none of `scripts`: the
+/// images have another history than the notes tell of.
+pub(super) fn apply_notes<'n>(
+    notes: &'n [(Series, Exception)],
+    report: &mut Report,
+    scripts: &[Script],
+    today: Date,
+) -> Vec<&'n (Series, Exception)> {
+    let mut elsewhere = Vec::new();
+    for noted in notes {
+        let (_, exception) = noted;
+        if exception.until >= today {
+            for rule in exception.rules.iter().filter_map(|name| Rule::named(name)) {
+                mark(exception, rule, report);
+            }
+        }
+        let told = |script: &Script| {
+            script.service == exception.service && script.revision.as_ref() == Some(&exception.revision)
+        };
+        if !scripts.iter().any(told) {
+            elsewhere.push(noted);
+        }
+    }
+    elsewhere
+}
+
+/// Marks the findings of a rule that an exception accepts, and says whether there is any.
+fn mark(exception: &Exception, rule: &Rule, report: &mut Report) -> bool {
+    let mut matched = false;
+    for found in report.findings.iter_mut().filter(|found| found.rule == rule.id && is_about(exception, &found.at)) {
+        matched = true;
+        found.accepted = Some(note(exception));
+    }
+    matched
+}
+
 /// Marks what a document accepts. Returns what is wrong with it.
 fn accept(document: &Document<Exceptions>, report: &mut Report, today: Date, partial: bool) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for (number, exception) in document.value.exceptions.iter().enumerate() {
         let path = |key: &str| format!("exceptions/{number}/{key}");
-        let answers = [
-            ("revision", &exception.revision),
-            ("changes", &exception.changes),
-            ("why", &exception.why),
-            ("data", &exception.data),
-            ("downtime", &exception.downtime),
-            ("operator", &exception.operator),
-            ("accepted_by", &exception.accepted_by),
-        ];
-        let empty = answers.into_iter().filter(|(_, text)| text.trim().is_empty());
-        let empty: Vec<Mistake> =
+        let empty = exception.answers().into_iter().filter(|(_, text)| text.trim().is_empty());
+        let mut wrong: Vec<Mistake> =
             empty.map(|(key, _)| document.mistake(&path(key), format!("`{key}` says nothing"))).collect();
-        if !empty.is_empty() {
-            mistakes.extend(empty);
-            continue;
+        if exception.rules.is_empty() {
+            wrong.push(document.mistake(&path("rules"), "without a rule nothing is accepted"));
         }
-        let Some(rule) = Rule::named(&exception.rule) else {
-            let help = "`leapfrog lint --explain` with any word lists the rules";
-            mistakes
-                .push(document.mistake(&path("rule"), format!("there is no rule {}", exception.rule)).with_help(help));
-            continue;
-        };
         if exception.until < today {
             let help = "look at the findings again; accept them anew with another day, or mend them";
-            mistakes.push(document.mistake(&path("until"), format!("was over on {}", exception.until)).with_help(help));
+            wrong.push(document.mistake(&path("until"), format!("was over on {}", exception.until)).with_help(help));
+        }
+        if !wrong.is_empty() {
+            mistakes.extend(wrong);
             continue;
         }
-        let mut matched = false;
-        for found in report.findings.iter_mut().filter(|found| found.rule == rule.id && exception.is_about(&found.at)) {
-            matched = true;
-            found.accepted = Some(exception.note());
-        }
-        if !matched && !partial {
-            let what =
-                format!("matches no finding: there is no {} of revision {} any more", rule.id, exception.revision);
-            let help = "take it out, or look whether table, column, service and series are those of the finding";
-            mistakes.push(document.mistake(&path("revision"), what).with_help(help));
+        for (index, name) in exception.rules.iter().enumerate() {
+            let path = path(&format!("rules/{index}"));
+            let Some(rule) = Rule::named(name) else {
+                let help = "`leapfrog lint --explain` with any word lists the rules";
+                mistakes.push(document.mistake(&path, format!("there is no rule {name}")).with_help(help));
+                continue;
+            };
+            if !mark(exception, rule, report) && !partial {
+                let what =
+                    format!("matches no finding: there is no {} of revision {} any more", rule.id, exception.revision);
+                let help = "take it out, or look whether tables, column, service and series are those of the finding";
+                mistakes.push(document.mistake(&path, what).with_help(help));
+            }
         }
     }
     mistakes
 }
 
-impl Exception {
-    fn is_about(&self, at: &crate::lint::At) -> bool {
-        fn fits<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
-            wanted.is_none() || wanted == there
-        }
-        at.revision.as_ref() == Some(&self.revision)
-            && fits(self.service.as_ref(), at.service.as_ref())
-            && fits(self.series.as_ref(), at.series.as_ref())
-            && fits(self.table.as_ref(), at.table.as_ref())
-            && fits(self.column.as_ref(), at.column.as_ref())
+fn is_about(exception: &Exception, at: &At) -> bool {
+    fn fits<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
+        wanted.is_none() || wanted == there
     }
+    at.revision.as_ref() == Some(&exception.revision)
+        && fits(exception.service.as_ref(), at.service.as_ref())
+        && fits(exception.series.as_ref(), at.series.as_ref())
+        && (exception.tables.is_empty() || at.table.as_ref().is_some_and(|table| exception.tables.contains(table)))
+        && fits(exception.column.as_ref(), at.column.as_ref())
+}
 
-    fn note(&self) -> Accepted {
-        Accepted {
-            changes: self.changes.clone(),
-            why: self.why.clone(),
-            data: self.data.clone(),
-            downtime: self.downtime.clone(),
-            operator: self.operator.clone(),
-            by: self.accepted_by.clone(),
-            until: self.until.to_string(),
-        }
-    }
+fn note(exception: &Exception) -> Accepted {
+    let Exception { changes, why, data, downtime, operator, accepted_by, until, .. } = exception.clone();
+    Accepted { changes, why, data, downtime, operator, by: accepted_by, until: until.to_string() }
 }

@@ -25,7 +25,6 @@ use super::stop::Stop;
 use super::world::meant;
 use crate::lint::{RULES, Report, Rule, Scope, Server, Target, heavy, judge};
 
-pub use exceptions::Exceptions;
 pub use explain::page;
 
 /// `leapfrog lint`.
@@ -33,14 +32,14 @@ pub(super) async fn lint(common: &Common, arguments: &LintArguments, show: &Show
     if let Some(name) = &arguments.explain {
         return explain(name, arguments.output, show);
     }
-    let (scripts, scope, here, sized) = match (arguments.selection(), &arguments.directory) {
+    let (scripts, scope, here, sized, notes) = match (arguments.selection(), &arguments.directory) {
         (Some(selection), _) => {
             let found = range::scripts(common, &selection, arguments.sizes, show).await?;
-            (found.scripts, Scope::Together, found.targets, found.sized)
+            (found.scripts, Scope::Together, found.targets, found.sized, found.notes)
         }
         (None, Some(directory)) => {
             let (scripts, scope) = directory::scripts(directory, arguments.diff.as_deref()).map_err(Stop::usage)?;
-            (scripts, scope, [Server::Mysql, Server::Mariadb].map(Target::usual).to_vec(), Vec::new())
+            (scripts, scope, [Server::Mysql, Server::Mariadb].map(Target::usual).to_vec(), Vec::new(), Vec::new())
         }
         (None, None) => {
             return Err(Stop::usage(anyhow!(
@@ -52,9 +51,20 @@ pub(super) async fn lint(common: &Common, arguments: &LintArguments, show: &Show
     let targets = targets(arguments, here).map_err(Stop::usage)?;
     let mut report = Report::new(&scripts, &targets, &judge(&scripts, &targets, scope));
     report.heavy = heavy(&scripts, &targets, &sized);
+    let today = jiff::Zoned::now().date();
+    if !arguments.no_notes {
+        for (series, note) in exceptions::apply_notes(&notes, &mut report, &scripts, today) {
+            let service = note.service.as_ref().map(|service| format!("{service} ")).unwrap_or_default();
+            show.caution(&format!(
+                "leapfrog: the notes on {series} tell of revision {} of {service}which none of these scripts is: look at what \
+                 takes its place\n",
+                note.revision
+            ));
+        }
+    }
     // Of a part of the scripts it cannot be said which exceptions match nothing any more.
     let partial = arguments.diff.is_some() || !arguments.only.is_empty();
-    exceptions::apply(&arguments.exceptions, &mut report, jiff::Zoned::now().date(), partial)?;
+    exceptions::apply(&arguments.exceptions, &mut report, today, partial)?;
     report.count();
     tell(&report, arguments, show)
 }

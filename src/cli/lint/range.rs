@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 
-use crate::catalog::{Playbook, Release};
+use crate::catalog::{Exception, Playbook, Release};
 use crate::cli::arguments::{Common, Selection};
 use crate::cli::images::{ImageScripts, Question, scripts_of};
 use crate::cli::look::Show;
@@ -41,6 +41,8 @@ pub(super) struct Ranged {
     pub(super) targets: Vec<Target>,
     /// The databases, where they were asked.
     pub(super) sized: Vec<Sized>,
+    /// What the notes on the releases accept of these services' migrations.
+    pub(super) notes: Vec<(Series, Exception)>,
 }
 
 /// The scripts that a leap runs; with `sizes`, the databases are asked how large their tables are.
@@ -84,7 +86,12 @@ pub(super) async fn scripts(common: &Common, selection: &Selection, sizes: bool,
     }
     let scripts = services.iter().flat_map(|service| of_service(&world, service, &releases)).collect();
     let sized = if sizes { sized(&world, &wanted.services).await? } else { Vec::new() };
-    Ok(Ranged { scripts, targets: targets(&world, &wanted.services, &observation), sized })
+    let passed = all.iter().filter(|release| from < release.series && release.series <= to);
+    let notes = passed.flat_map(|release| {
+        let about = |exception: &&Exception| exception.service.as_ref().is_some_and(|one| services.contains(&one));
+        release.exceptions.iter().filter(about).map(|exception| (release.series.clone(), exception.clone()))
+    });
+    Ok(Ranged { scripts, targets: targets(&world, &wanted.services, &observation), sized, notes: notes.collect() })
 }
 
 /// Where the leap starts and ends.

@@ -1,6 +1,6 @@
 //! What was found, for people: each place once, with its lines, a caret and everything that is said of it.
 
-use crate::lint::{Found, Heavy, Report, Severity};
+use crate::lint::{Accepted, Found, Heavy, Report, Severity};
 use crate::report::{Paper, bytes, clean};
 
 /// How many lines of a script are shown of one place.
@@ -35,6 +35,7 @@ pub(super) fn render(report: &Report, paper: Paper, verbose: bool) -> String {
         }
         lines.push(String::new());
     }
+    lines.extend(notes(report, paper, verbose));
     lines.extend(weights(&report.heavy, paper));
     lines.push(counts(report, verbose));
     lines.join("\n") + "\n"
@@ -89,9 +90,7 @@ fn alike<'f>(place: &[&'f Found]) -> Vec<(&'f Found, Vec<&'f Found>)> {
     let mut groups: Vec<(&Found, Vec<&Found>)> = Vec::new();
     for found in place {
         let same = |(first, _): &&mut (&Found, Vec<&Found>)| {
-            first.rule == found.rule
-                && first.severity == found.severity
-                && first.accepted.is_some() == found.accepted.is_some()
+            first.rule == found.rule && first.severity == found.severity && first.accepted == found.accepted
         };
         match groups.iter_mut().find(same) {
             Some((_, others)) => others.push(found),
@@ -132,6 +131,45 @@ fn said(found: &Found, others: &[&Found]) -> String {
         text.push_str(&format!(" [on {}; {}]", grave.join(", "), rest.join(", ")));
     }
     text
+}
+
+/// What an operator should know of the changes of a range that are wanted: each note once.
+fn notes(report: &Report, paper: Paper, verbose: bool) -> Vec<String> {
+    let mut told: Vec<(&Found, &Accepted, Vec<&str>)> = Vec::new();
+    for found in report.findings.iter().filter(|found| found.at.series.is_some()) {
+        let Some(note) = &found.accepted else { continue };
+        match told.iter_mut().find(|(first, other, _)| *other == note && first.at.revision == found.at.revision) {
+            Some((_, _, rules)) if rules.contains(&found.rule) => {}
+            Some((_, _, rules)) => rules.push(found.rule),
+            None => told.push((found, note, vec![found.rule])),
+        }
+    }
+    if told.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["What is wanted, and what the notes on it say:".to_owned(), String::new()];
+    for (found, note, rules) in told {
+        let at = &found.at;
+        let of = [
+            at.series.as_ref().map(ToString::to_string),
+            at.service.as_ref().map(ToString::to_string),
+            at.revision.clone(),
+        ];
+        let of: Vec<String> = of.into_iter().flatten().collect();
+        lines.push(clean(&format!("{}  ({})", of.join(" "), rules.join(", "))));
+        let answers = [
+            ("changes", &note.changes, true),
+            ("why", &note.why, verbose),
+            ("data", &note.data, verbose),
+            ("downtime", &note.downtime, true),
+            ("do", &note.operator, true),
+        ];
+        for (word, text, _) in answers.into_iter().filter(|(_, _, shown)| *shown) {
+            lines.extend(paper.hang(&format!("  {word:<8}  "), &clean(text)));
+        }
+    }
+    lines.push(String::new());
+    lines
 }
 
 /// The tables that take longest, as the databases are now.

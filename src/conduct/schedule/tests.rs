@@ -33,7 +33,13 @@ fn plan(lanes: &[Vec<bool>]) -> Plan {
         }
     });
     let (from, to): (Series, Series) = ("2024.1".parse().expect("valid"), "2024.1".parse().expect("valid"));
-    let hop = Hop { series: from.clone(), reason: String::new(), notes: Vec::new(), lanes: lanes.collect() };
+    let hop = Hop {
+        series: from.clone(),
+        reason: String::new(),
+        notes: Vec::new(),
+        changes: Vec::new(),
+        lanes: lanes.collect(),
+    };
     Plan {
         format: Plan::FORMAT,
         cloud: "ewr1".into(),

@@ -56,6 +56,7 @@ fn releases() -> Vec<Release> {
             absent: BTreeMap::new(),
             splits: Vec::new(),
             notes: Vec::new(),
+            exceptions: Vec::new(),
         }
     };
     SERIES.iter().enumerate().map(release).collect()

@@ -143,6 +143,7 @@ pub(crate) fn plan(series: &[&str], services: &[&str]) -> Plan {
         series: parse(name),
         reason: "the path leads through it".to_owned(),
         notes: Vec::new(),
+        changes: Vec::new(),
         lanes: services
             .iter()
             .map(|service| lane(name, service, n.checked_sub(1).map(|before| series[before])))

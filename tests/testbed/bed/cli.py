@@ -162,6 +162,17 @@ def variant(home, options):
     print(f"{bed.registry.image}:{options.tag}")
 
 
+def scripts(home, options):
+    """Makes an image with these packages alone, whose scripts can be read and not run; prints the image's name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.]*", options.series) or not all(re.fullmatch(r"[a-z-]+==[0-9.]+", name) for name in options.packages):
+        raise TestbedError("write a release and its packages: 2024.1 nova==29.2.0")
+    bed = Bed(home)
+    bed.require()
+    with home.lock():
+        Images(home, engine.current(home), bed.registry).scripts(options.series, options.packages)
+    print(f"{bed.registry.image}:scripts-{options.series}")
+
+
 def tag(home, options):
     """Gives an image of the registry one more tag."""
     bed = Bed(home)
@@ -218,6 +229,9 @@ def parser():
     command.add_argument("tag", metavar="TAG")
     command.add_argument("--of", required=True, choices=everything, help="the release whose layers it has")
     command.add_argument("--add", action="append", default=[], metavar="PATH=FILE", help="a file of this machine at a path of the image")
+    command = add("scripts", scripts)
+    command.add_argument("series", metavar="SERIES")
+    command.add_argument("packages", metavar="PACKAGE==VERSION", nargs="+")
     command = add("tag", tag)
     command.add_argument("series", choices=everything, help="the release whose image it is")
     command.add_argument("tag", metavar="TAG")

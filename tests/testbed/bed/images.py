@@ -76,13 +76,19 @@ class Images:
             layers.append(layer)
         self.registry.put_image(tag, configuration(series, layers), layers)
 
+    def scripts(self, series, packages):
+        """Makes an image with these packages alone, without what they need: nothing in it runs, all of it can be read."""
+        wanted = fingerprint([sorted(packages), self._builder_recipe(), RELEASES["uv"]], Images._build_scripts, write_tree, slim, write_layer)
+        layer = self._layer(f"scripts-{series}", wanted, lambda out: self._build_scripts(series, packages, out))
+        self.registry.put_image(f"scripts-{series}", configuration(series, [layer]), [layer])
+
     def _layer(self, name, wanted, build):
         """The description of a layer whose blob is in the registry; builds it if its recipe changed or it is gone."""
         record = self.home.sub("images") / f"{name}.json"
         layer = json.loads(record.read_text()) if record.exists() else {}
         if layer.get("recipe") == wanted and self.registry.has_blob(layer["digest"]):
             return layer
-        title = "base image" if name == "base" else f"release {name}"
+        title = {"base": "base image"}.get(name) or (name if name.startswith("scripts-") else f"release {name}")
         with stage(title):
             blob = self.home.sub("work") / f"{name}.tar.gz"
             layer = {"recipe": wanted, **build(blob)}
@@ -160,6 +166,25 @@ class Images:
         compile_all = f"{ENVIRONMENT}/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash {ENVIRONMENT}/lib || true"
         user = f"{os.getuid()}:{os.getgid()}"
         self.engine.run(builder, ["sh", "-ec", compile_all], mounts=mounts, user=user, log=self.home.log(f"release-{series}"))
+        layer = write_layer(out, lambda sink: write_tree(sink, tree, ENVIRONMENT))
+        shutil.rmtree(tree)
+        return layer
+
+    def _build_scripts(self, series, packages, out):
+        """Installs packages and nothing that they need, and packs them."""
+        builder = self._builder()
+        uv = self._uv(builder)
+        tree = self.home.path / "work" / f"scripts-{series}"
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        wanted = " ".join(f"'{package}'" for package in sorted(packages))
+        mounts = [(uv, "/uv", "ro"), (tree, ENVIRONMENT)]
+        install = (
+            f"/uv/bin/uv venv -q --allow-existing --python /usr/bin/python3 {ENVIRONMENT}; "
+            f"/uv/bin/uv pip install --no-cache --no-deps --python {ENVIRONMENT}/bin/python {wanted}"
+        )
+        self._online(builder, install, mounts, f"scripts-{series}")
+        slim(tree)
         layer = write_layer(out, lambda sink: write_tree(sink, tree, ENVIRONMENT))
         shutil.rmtree(tree)
         return layer
