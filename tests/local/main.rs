@@ -14,6 +14,7 @@ mod deaths;
 mod demo;
 mod environments;
 mod founding;
+mod keystone;
 mod ladder;
 mod leaps;
 mod machine;

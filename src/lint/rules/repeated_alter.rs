@@ -27,7 +27,9 @@ fn find(operation: &Operation, surroundings: &Surroundings<'_>) -> Option<String
     }
     // The same once more, if something is so: the other way of an attempt, and not a second time.
     let instead = |other: &Operation| operation.guarded && other.change == operation.change;
-    let same_table = |other: &&&Operation| other.table == operation.table && !instead(other);
+    let engine = surroundings.target.server.engine();
+    let same_table =
+        |other: &&&Operation| other.table == operation.table && other.engines.contains(engine) && !instead(other);
     let earlier = surroundings.before.iter().filter(same_table).filter(|other| heavy(other));
     let times = earlier.count() + 1;
     (times > 1).then(|| format!("copies or rebuilds {} for time number {times}", table_of(operation)))
