@@ -9,8 +9,12 @@ fn schemas() -> Vec<(&'static str, Value)> {
     leapfrog::cli::documents()
 }
 
-/// The shipped documents that a schema describes: directory and schema.
-const DOCUMENTS: &[(&str, &str)] = &[("releases", "release"), ("playbooks", "playbook")];
+/// The shipped documents that a schema describes: directory, how their names end, and schema.
+const DOCUMENTS: &[(&str, &str, &str)] = &[
+    ("releases", "yaml", "release"),
+    ("releases", "notes.yaml", "lint-exceptions"),
+    ("playbooks", "yaml", "playbook"),
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,7 +24,11 @@ fn files(directory: &str, ending: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(root().join(directory))
         .expect("a directory of the project")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+            // A series has a dot of its own.
+            name.ends_with(&format!(".{ending}")) && (ending == "notes.yaml" || !name.ends_with(".notes.yaml"))
+        })
         .collect();
     files.sort();
     files
@@ -67,10 +75,10 @@ fn the_page_of_the_lints_rules_is_that_of_the_code() {
 
 #[test]
 fn every_shipped_document_follows_its_schema() {
-    for (directory, name) in DOCUMENTS {
+    for (directory, ending, name) in DOCUMENTS {
         let (_, schema) = schemas().into_iter().find(|(known, _)| known == name).expect("a schema");
         let validator = jsonschema::validator_for(&schema).expect("a valid schema");
-        let documents = files(directory, "yaml");
+        let documents = files(directory, ending);
         assert!(!documents.is_empty(), "{directory} is empty");
         for path in documents {
             // Read as any YAML reader would, not as leapfrog does: an unquoted 2024.1 is a number here.

@@ -7,7 +7,12 @@ use super::*;
 use crate::document::Mistake;
 use crate::model::Engine;
 
+/// The shipped releases or playbooks, with their names.
 pub(super) fn shipped(directory: &str) -> Vec<(String, String)> {
+    files(directory).into_iter().filter(|(name, _)| !name.ends_with(".notes")).collect()
+}
+
+fn files(directory: &str) -> Vec<(String, String)> {
     let directory = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let mut files: Vec<_> = directory
         .read_dir_utf8()
@@ -79,6 +84,10 @@ fn the_shipped_catalogue_has_no_mistakes_and_every_file_of_it_is_in_the_binary()
     let mut releases: Vec<String> = catalog.releases().map(|release| release.series.to_string()).collect();
     releases.sort();
     assert_eq!(releases, stems("releases"));
+    let noted = catalog.releases().filter(|release| !release.exceptions.is_empty());
+    let noted: Vec<String> = noted.map(|release| format!("{}.notes", release.series)).collect();
+    let files: Vec<String> = files("releases").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(noted, files.into_iter().filter(|name| name.ends_with(".notes")).collect::<Vec<_>>());
     assert_eq!(
         catalog.playbooks().map(|playbook| playbook.service.to_string()).collect::<Vec<_>>(),
         stems("playbooks")

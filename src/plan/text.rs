@@ -51,10 +51,17 @@ pub fn render_brief(plan: &Plan) -> String {
         let _ = writeln!(text, "  {:<width$}  {schema}", hop.series);
         let _ = writeln!(text, "  {:<width$}  {data}", "");
         for change in hop.changes.iter().filter(|change| change.takes_time()) {
-            for (index, line) in wrap(&change.told(), 96).iter().enumerate() {
+            let service = change.service.as_ref().map(ToString::to_string).unwrap_or_default();
+            for (index, line) in wrap(&format!("{service}: {}", change.changes.trim()), 96).iter().enumerate() {
                 let _ = writeln!(text, "  {:<width$}  {}{line}", "", if index == 0 { "! " } else { "  " });
             }
         }
+    }
+    if plan.hops.iter().flat_map(|hop| &hop.changes).any(Exception::takes_time) {
+        let _ = writeln!(
+            text,
+            "  ! takes as long as a table is large; `leapfrog plan` says which, and what to look at before"
+        );
     }
     text
 }

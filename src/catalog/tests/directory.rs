@@ -34,6 +34,54 @@ fn a_file_replaces_the_one_of_the_same_name_and_others_are_added() {
 }
 
 #[test]
+fn notes_are_about_a_release_and_a_service_of_it_and_answer_everything() {
+    let (_keep, path) = directory();
+    std::fs::create_dir(path.join("releases")).expect("created");
+    let note = |service: &str, more: &str| {
+        format!(
+            "  - {service}rules: [LF-C01]\n    revision: abc\n    changes: a column goes\n    why: x\n    data: none\n    downtime: none\n    \
+             operator: nothing\n    accepted_by: us\n    until: 2999-12-31\n{more}"
+        )
+    };
+    let file = |name: &str, notes: &[String]| {
+        let text = format!("format: 1\nexceptions:\n{}", notes.concat());
+        std::fs::write(path.join(format!("releases/{name}.notes.yaml")), text).expect("written");
+    };
+    let nova = "service: nova\n    ";
+    file("2026.2", &[note(nova, "")]);
+    let catalog = Catalog::load(&path).unwrap_or_else(|error| panic!("{}", rendered(&error)));
+    assert_eq!(catalog.overlay.replaced, ["releases/2026.2.notes.yaml"]);
+    let newest = catalog.releases().next_back().expect("a release");
+    assert_eq!(newest.exceptions.len(), 1);
+    assert!(newest.exceptions[0].told().starts_with("nova abc: a column goes"));
+
+    file(
+        "2026.2",
+        &[
+            note("", ""),
+            note("service: sahara\n    ", ""),
+            note(nova, "    series: 2026.1\n"),
+            note(nova, "").replace("why: x", "why: ' '").replace("[LF-C01]", "[]"),
+        ],
+    );
+    file("2031.1", &[note(nova, "")]);
+    let error = Catalog::load(&path).expect_err("mistakes");
+    let told: Vec<String> = error.mistakes.iter().map(Mistake::one_line).collect();
+    let told: Vec<&str> = told.iter().map(|line| line.split("releases/").nth(1).expect("a file")).collect();
+    assert_eq!(
+        told,
+        [
+            "2026.2.notes.yaml:3:5: it does not say the service",
+            "2026.2.notes.yaml:12:14: sahara is none of the release's services",
+            "2026.2.notes.yaml:32:13: the file's name says that it is 2026.2",
+            "2026.2.notes.yaml:34:12: without a rule nothing is accepted",
+            "2026.2.notes.yaml:37:10: `why` is empty",
+            "2031.1.notes.yaml:2:1: there is no release 2031.1 that they could be about",
+        ]
+    );
+}
+
+#[test]
 fn a_playbook_for_one_more_service_is_told_to_copy_the_built_in_releases() {
     let (_keep, path) = directory();
     std::fs::create_dir(path.join("playbooks")).expect("created");
