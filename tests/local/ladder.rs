@@ -13,7 +13,7 @@ use crate::postgresql::Cluster;
 use crate::record::record;
 
 /// All there are.
-const FOURTEEN: &[&str] = &[
+pub(crate) const FOURTEEN: &[&str] = &[
     "keystone",
     "nova",
     "placement",
@@ -37,19 +37,19 @@ const PENDING: &[(&str, &str)] =
     &[("ironic", include_str!("seeds/ironic.sql")), ("cinder", include_str!("seeds/cinder.sql"))];
 
 /// Databases of the test bed's MariaDB under a user of their own, dropped with the value.
-struct OnMariaDb {
-    name: String,
+pub(crate) struct OnMariaDb {
+    pub(crate) name: String,
     port: u64,
 }
 
 impl OnMariaDb {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let name = format!("{name}{}", std::process::id());
         sql(&format!("CREATE USER '{name}'@'%' IDENTIFIED BY 'Leak0{name}';"));
         Self { name, port: environment()["mariadb"]["port"].as_u64().unwrap() }
     }
 
-    fn database(&self, name: &str) -> leapfrog::model::ConnectionUrl {
+    pub(crate) fn database(&self, name: &str) -> leapfrog::model::ConnectionUrl {
         let Self { name: own, port } = self;
         let url = format!("mysql+pymysql://{own}:Leak0{own}@127.0.0.1:{port}/{own}_{name}").parse().unwrap();
         // The database, and the one that its dumps are proved in.

@@ -26,3 +26,4 @@ mod results;
 mod services;
 mod sqlite;
 mod tasks;
+mod truth;
