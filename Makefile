@@ -9,7 +9,7 @@ REAL := --test contact --test databases --test containers --test images --test l
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-lint bench-plan bench-resume bench-restore torture testbed testbed-down tested schemas deb deb-check clean
+.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-lint bench-plan bench-resume bench-restore torture testbed testbed-down tested truth schemas deb deb-check clean
 
 all: build
 
@@ -90,6 +90,11 @@ testbed:
 ## changes before you commit them.
 tested:
 	LEAPFROG_UPDATE=1 $(CARGO) test --locked --test tested
+
+## What fourteen services' migrations run on a real server from 2023.1 to 2026.2, held against what the lint says of them,
+## into tests/local/truth/lines.jsonl and docs/lint-coverage.md; minutes. Look at the changes before you commit them.
+truth: testbed
+	LEAPFROG_TRUTH=all LEAPFROG_UPDATE=1 $(CARGO) test --locked --test local truth -- --include-ignored --test-threads 1
 
 testbed-down:
 	$(TESTBED) down

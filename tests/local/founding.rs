@@ -31,7 +31,7 @@ pub(crate) struct Founded {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) databases: BTreeMap<DatabaseId, ConnectionUrl>,
     pub(crate) catalog: Catalog,
-    series: Series,
+    pub(crate) series: Series,
 }
 
 /// What an environment of a release with some services is made of, as leapfrog makes it for a cloud of these.
@@ -66,13 +66,33 @@ pub(crate) async fn programs(release: &Release, services: &[Service]) -> Utf8Pat
 }
 
 impl Founded {
-    /// The databases of services, nova's with two cells, where `place` has put them, empty: at `series` when this returns.
+    /// The databases of services, nova's with two cells, where `place` has put them, empty: at `series`, with the demo's
+    /// rows, when this returns.
     pub(crate) async fn make(series: &str, services: &[&str], place: &dyn Fn(&str) -> ConnectionUrl) -> Self {
+        let catalog = Catalog::embedded().unwrap();
+        let ours: Vec<Service> = services.iter().map(|name| name.parse().unwrap()).collect();
+        let bin = programs(catalog.release(&series.parse().unwrap()).unwrap(), &ours).await;
+        let founded = Self::without_rows(series, services, &bin, place);
+        let sketch = Sketch::embedded().unwrap();
+        for service in ours {
+            for Seed { database, sql } in sketch.seeds(&service, &founded.series, &|id| founded.databases[id].clone()) {
+                founded.fill(&database, sql.expose()).await;
+            }
+        }
+        founded
+    }
+
+    /// The same by the programs of an environment, without any rows but those that the commands put in.
+    pub(crate) fn without_rows(
+        series: &str,
+        services: &[&str],
+        bin: &Utf8Path,
+        place: &dyn Fn(&str) -> ConnectionUrl,
+    ) -> Self {
         let (catalog, sketch) = (Catalog::embedded().unwrap(), Sketch::embedded().unwrap());
         let series: Series = series.parse().unwrap();
         let services: Vec<Service> = services.iter().map(|name| name.parse().unwrap()).collect();
-        let books: Vec<&Playbook> = services.iter().map(|service| catalog.playbook(service).unwrap()).collect();
-        let ids = books.iter().flat_map(|book| sketch.databases(book));
+        let ids = services.iter().flat_map(|service| sketch.databases(catalog.playbook(service).unwrap()));
         let databases: BTreeMap<DatabaseId, ConnectionUrl> = ids
             .map(|id| {
                 let own = id.slot.as_str() != DatabaseId::MAIN;
@@ -80,26 +100,26 @@ impl Founded {
                 (id, place(&name))
             })
             .collect();
-        let bin = programs(catalog.release(&series).unwrap(), &services).await;
-        let directory = tempfile::tempdir().unwrap();
-        let waiting: Mutex<VecDeque<&Playbook>> = Mutex::new(books.into());
+        let founded = Self { directory: tempfile::tempdir().unwrap(), databases, catalog, series };
+        founded.migrate(&founded.series, &services, bin);
+        founded
+    }
+
+    /// Takes these services' databases to a release by that release's own commands.
+    pub(crate) fn migrate(&self, series: &Series, services: &[Service], bin: &Utf8Path) {
+        let books: VecDeque<&Playbook> =
+            services.iter().map(|service| self.catalog.playbook(service).unwrap()).collect();
+        let waiting = Mutex::new(books);
         let next = || waiting.lock().unwrap().pop_front();
         std::thread::scope(|scope| {
             for _ in 0..SIDE_BY_SIDE {
                 scope.spawn(|| {
                     while let Some(book) = next() {
-                        migrate(book, &series, &databases, &bin, Utf8Path::from_path(directory.path()).unwrap());
+                        migrate(book, series, &self.databases, bin, &self.path(series.as_str()));
                     }
                 });
             }
         });
-        let founded = Self { directory, databases, catalog, series };
-        for service in &services {
-            for Seed { database, sql } in sketch.seeds(service, &founded.series, &|id| founded.databases[id].clone()) {
-                founded.fill(&database, sql.expose()).await;
-            }
-        }
-        founded
     }
 
     /// Runs statements in a database.

@@ -13,7 +13,7 @@ use crate::postgresql::Cluster;
 use crate::record::record;
 
 /// All there are.
-const FOURTEEN: &[&str] = &[
+pub(crate) const FOURTEEN: &[&str] = &[
     "keystone",
     "nova",
     "placement",
@@ -38,7 +38,7 @@ const PENDING: &[(&str, &str)] =
 
 /// Databases of the test bed's MariaDB under a user of their own, dropped with the value.
 pub(crate) struct OnMariaDb {
-    name: String,
+    pub(crate) name: String,
     port: u64,
 }
 

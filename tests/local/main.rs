@@ -27,3 +27,4 @@ mod results;
 mod services;
 mod sqlite;
 mod tasks;
+mod truth;

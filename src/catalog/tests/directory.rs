@@ -76,7 +76,7 @@ fn notes_are_about_a_release_and_a_service_of_it_and_answer_everything() {
             "2026.2.notes.yaml:32:13: the file's name says that it is 2026.2",
             "2026.2.notes.yaml:34:12: without a rule nothing is accepted",
             "2026.2.notes.yaml:37:10: `why` is empty",
-            "2031.1.notes.yaml:2:1: there is no release 2031.1 that they could be about",
+            "2031.1.notes.yaml:3:5: there is no release 2031.1 that they could be about",
         ]
     );
 }

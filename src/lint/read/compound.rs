@@ -11,6 +11,23 @@ use super::walk::{Flow, Frame, Walker};
 use crate::lint::operation::Engines;
 use crate::migrations::python::children;
 
+/// Methods that change a list, a set or a dictionary.
+const CHANGING: [&str; 13] = [
+    "add",
+    "append",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
+];
+
 impl<'m> Walker<'m> {
     /// Walks a block that may or may not be come to, or more than once.
     pub(super) fn maybe(&mut self, block: Option<Node<'m>>, frame: &mut Frame<'m>) {
@@ -81,10 +98,16 @@ impl<'m> Walker<'m> {
                 }
             }
             other => {
+                let rows = matches!(other, Value::Rows(_));
                 frame.guarded = true;
-                frame.for_each_row |= matches!(other, Value::Rows(_));
+                frame.for_each_row |= rows;
                 self.bind(left, Value::Unknown, frame);
                 if let Some(body) = body {
+                    let many = if rows { Value::Rows(None) } else { Value::Unknown };
+                    self.unsettle(body, frame, |value| match value {
+                        Value::List(_) => Some(many.clone()),
+                        _ => Some(Value::Unknown),
+                    });
                     self.block(body, frame);
                 }
             }
@@ -94,6 +117,60 @@ impl<'m> Walker<'m> {
             self.maybe(alternative.child_by_field_name("body"), frame);
         }
         Flow::On
+    }
+
+    /// A `while`: its body may be done, and more than once. What a list holds is taken for what it holds the first time.
+    pub(super) fn repeated(&mut self, node: Node<'m>, frame: &mut Frame<'m>) -> Flow {
+        let body = node.child_by_field_name("body");
+        if let Some(condition) = node.child_by_field_name("condition") {
+            self.value(condition, frame);
+        }
+        if let Some(body) = body {
+            self.unsettle(body, frame, |value| match value {
+                Value::List(items) if !items.is_empty() => None,
+                _ => Some(Value::Unknown),
+            });
+        }
+        self.maybe(body, frame);
+        Flow::On
+    }
+
+    /// Gives what the body of a loop changes the values that `other` says: it is walked once and run many times, and what
+    /// holds the first time need not hold the next.
+    fn unsettle(&mut self, body: Node<'m>, frame: &mut Frame<'m>, other: impl Fn(Value<'m>) -> Option<Value<'m>>) {
+        let mut open = vec![body];
+        while let Some(node) = open.pop() {
+            self.carry(1);
+            let field = |field| node.child_by_field_name(field);
+            let changed = match node.kind() {
+                "assignment" | "augmented_assignment" => field("left"),
+                "named_expression" => field("name"),
+                "call" => field("function").filter(|called| {
+                    let method = called.child_by_field_name("attribute").map_or("", |name| self.module.source(name));
+                    CHANGING.contains(&method)
+                }),
+                _ => None,
+            };
+            open.extend(children(node));
+            let mut targets: Vec<Node<'m>> = changed.into_iter().collect();
+            while let Some(target) = targets.pop() {
+                match target.kind() {
+                    "identifier" => {
+                        let name = self.module.source(target);
+                        let value = self.named(name, frame);
+                        // `op.add(…)` changes no value.
+                        let kept = node.kind() == "call" && !matches!(value, Value::List(_) | Value::Map(_));
+                        if let Some(value) = other(value).filter(|_| !kept) {
+                            frame.names.insert(name.to_owned(), value);
+                        }
+                    }
+                    "attribute" => targets.extend(target.child_by_field_name("object")),
+                    "subscript" => targets.extend(target.child_by_field_name("value")),
+                    "pattern_list" | "tuple_pattern" | "list_pattern" => targets.extend(children(target)),
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// A `try`: its body is done; what follows on a mistake may be.

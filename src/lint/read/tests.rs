@@ -161,6 +161,26 @@ fn what_is_not_understood_is_told() {
 }
 
 #[test]
+fn what_a_loop_changes_is_not_what_it_was_before_it() {
+    assert_eq!(
+        told(
+            "seen = []\nfirst = True\nfor row in op.get_bind().execute('SELECT 1'):\n    if row in seen:\n        \
+             op.execute('DELETE FROM a')\n    seen.append(row)\n    if not first:\n        op.execute('DELETE FROM b')\n    \
+             first = False"
+        ),
+        ["deletes rows of a if for each row (folded)", "deletes rows of b if for each row (folded)"]
+    );
+    assert_eq!(
+        told(
+            "first, seen, left = True, [], ['a']\nwhile left:\n    if not first:\n        op.drop_table('b')\n    \
+             first = False\n    for t in left:\n        if t in seen:\n            op.drop_table('c')\n        \
+             seen.append(t)\n        op.drop_table(t)\n    left = x()"
+        )[..3],
+        ["drops table b if (literal)", "drops table c if (folded)", "drops table a if (folded)"]
+    );
+}
+
+#[test]
 fn imports_are_found_wherever_they_stand() {
     let names: Vec<String> =
         imports("import os, a.b as c\nfrom x.y import (z as w, v)\ndef upgrade():\n    from m import n\n")

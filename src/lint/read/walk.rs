@@ -195,13 +195,7 @@ impl<'m> Walker<'m> {
             "continue_statement" | "break_statement" => Flow::Away,
             "if_statement" => self.choice(node, frame),
             "for_statement" => self.loop_over(node, frame),
-            "while_statement" => {
-                if let Some(condition) = node.child_by_field_name("condition") {
-                    self.value(condition, frame);
-                }
-                self.maybe(node.child_by_field_name("body"), frame);
-                Flow::On
-            }
+            "while_statement" => self.repeated(node, frame),
             "try_statement" => self.attempt(node, frame),
             "with_statement" => {
                 for clause in children(node).into_iter().filter(|child| child.kind() == "with_clause") {
