@@ -27,7 +27,7 @@ pub struct Overlay {
 /// What the names of files of notes end with, before `.yaml`; they stand beside their releases.
 const NOTES: &str = ".notes";
 
-/// The three kinds of files, by name without its ending.
+/// The three kinds of files, by name without its ending: notes by that of their release.
 #[derive(Default)]
 pub(super) struct Files {
     pub(super) releases: BTreeMap<String, Source>,
@@ -45,7 +45,7 @@ impl Files {
                 let Some(name) = file.path().file_name().and_then(|name| name.to_str()) else { continue };
                 let Some(stem) = name.strip_suffix(".yaml") else { continue };
                 match Source::from_bytes(format!("{BUILT_IN}/{directory}/{name}"), file.contents().to_vec()) {
-                    Ok(source) => drop(files.of(directory, stem).insert(stem.to_owned(), source)),
+                    Ok(source) => drop(files.put(directory, stem, source)),
                     Err(mistake) => mistakes.push(mistake),
                 }
             }
@@ -53,13 +53,14 @@ impl Files {
         files
     }
 
-    /// Where a file of this directory belongs.
-    fn of(&mut self, directory: &str, stem: &str) -> &mut BTreeMap<String, Source> {
-        match directory {
-            "playbooks" => &mut self.playbooks,
-            _ if stem.ends_with(NOTES) => &mut self.notes,
-            _ => &mut self.releases,
-        }
+    /// Puts a file of this directory where it belongs, and returns the one that was there.
+    fn put(&mut self, directory: &str, stem: &str, source: Source) -> Option<Source> {
+        let (kind, name) = match (directory, stem.strip_suffix(NOTES)) {
+            ("playbooks", _) => (&mut self.playbooks, stem),
+            (_, Some(series)) => (&mut self.notes, series),
+            (_, None) => (&mut self.releases, stem),
+        };
+        kind.insert(name.to_owned(), source)
     }
 
     /// The files of a directory, over those there are.
@@ -77,7 +78,7 @@ impl Files {
                 match source {
                     Ok((stem, source)) => {
                         let file = format!("{name}/{stem}.yaml");
-                        match self.of(name, &stem).insert(stem, source) {
+                        match self.put(name, &stem, source) {
                             Some(_) => self.overlay.replaced.push(file),
                             None => self.overlay.added.push(file),
                         }

@@ -87,11 +87,10 @@ impl Catalog {
         let mut releases: Vec<_> = releases.into_iter().map(|(_, document)| document).collect();
         let playbooks: Vec<_> = playbooks.into_iter().map(|(_, document)| document).collect();
         check::together(&releases, &playbooks, complete, &mut mistakes);
-        for (name, document) in notes {
-            check::exceptions(&name, &document, &releases, &mut mistakes);
-            let about =
-                |release: &&mut Document<Release>| name.trim_end_matches(".notes") == release.value.series.as_str();
-            if let Some(release) = releases.iter_mut().find(about) {
+        for (series, document) in notes {
+            let found = releases.iter_mut().find(|release| release.value.series.as_str() == series);
+            check::exceptions(&series, &document, found.as_ref().map(|release| &release.value), &mut mistakes);
+            if let Some(release) = found {
                 release.value.exceptions = document.value.exceptions;
             }
         }

@@ -11,6 +11,7 @@ mod observation;
 mod points;
 mod postgresql;
 mod preconditions;
+mod programs;
 mod queries;
 mod sizes;
 mod sqlite;

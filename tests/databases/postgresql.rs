@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,8 @@ use leapfrog::database::{ConnectError, QueryError, chain, connect};
 use leapfrog::model::{ConnectionUrl, Secret};
 use tempfile::TempDir;
 
+use super::programs::{output, postgres, program};
 use super::{LONG_LIFE, PASSWORD, TIMEOUT, change, free_port, refusal, run, seen, url, wait};
-
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 
 /// A running server.
 pub(crate) struct Cluster {
@@ -120,39 +119,6 @@ impl Drop for Cluster {
             let _ = server.wait();
         }
     }
-}
-
-/// The user and group that the server runs as where the tests run as root, which it refuses to.
-fn postgres() -> Option<(u32, u32)> {
-    let id = |words: &[&str]| {
-        let told = output(Command::new("id").args(words));
-        String::from_utf8_lossy(&told.stdout).trim().parse::<u32>().ok()
-    };
-    (id(&["-u"]) == Some(0)).then(|| {
-        let found = id(&["-u", "postgres"]).zip(id(&["-g", "postgres"]));
-        found.expect("there is no user `postgres`: install the package postgresql-15")
-    })
-}
-
-/// One of PostgreSQL's programs, run by a user it accepts.
-fn program(name: &str) -> Command {
-    let path = Path::new(PROGRAMS).join(name);
-    assert!(path.exists(), "{} is missing: install the package postgresql-15", path.display());
-    let mut command = match postgres() {
-        None => return Command::new(path),
-        Some((user, group)) => {
-            let mut command = Command::new("setpriv");
-            command.args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()]);
-            command
-        }
-    };
-    command.arg(path).current_dir("/");
-    command
-}
-
-fn output(command: &mut Command) -> Output {
-    let program = command.get_program().to_owned();
-    command.output().unwrap_or_else(|error| panic!("{} cannot be run, install it: {error}", program.display()))
 }
 
 #[test]

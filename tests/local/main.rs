@@ -20,6 +20,8 @@ mod leaps;
 mod machine;
 mod output;
 mod postgresql;
+#[path = "../databases/programs.rs"]
+mod programs;
 #[path = "../tested/record.rs"]
 mod record;
 #[path = "../tested/results.rs"]

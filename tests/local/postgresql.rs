@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use leapfrog::database::{chain, connect};
 use leapfrog::model::{ConnectionUrl, Secret};
 
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+use crate::programs::{output, postgres, program};
+
 const PASSWORD: &str = "Leak0ladder";
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -73,37 +74,4 @@ impl Drop for Cluster {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
-}
-
-/// The user and group that the server runs as where the tests run as root, which it refuses to.
-fn postgres() -> Option<(u32, u32)> {
-    let id = |words: &[&str]| {
-        let told = output(Command::new("id").args(words));
-        String::from_utf8_lossy(&told.stdout).trim().parse::<u32>().ok()
-    };
-    (id(&["-u"]) == Some(0)).then(|| {
-        let found = id(&["-u", "postgres"]).zip(id(&["-g", "postgres"]));
-        found.expect("there is no user `postgres`: install the package postgresql-15")
-    })
-}
-
-/// One of PostgreSQL's programs, run by a user it accepts.
-fn program(name: &str) -> Command {
-    let path = Utf8PathBuf::from(PROGRAMS).join(name);
-    assert!(path.exists(), "{path} is missing: install the package postgresql-15");
-    let mut command = match postgres() {
-        None => return Command::new(path),
-        Some((user, group)) => {
-            let mut command = Command::new("setpriv");
-            command.args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()]);
-            command
-        }
-    };
-    command.arg(path).current_dir("/");
-    command
-}
-
-fn output(command: &mut Command) -> Output {
-    let program = command.get_program().to_owned();
-    command.output().unwrap_or_else(|error| panic!("{} cannot be run, install it: {error}", program.display()))
 }

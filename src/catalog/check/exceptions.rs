@@ -4,18 +4,15 @@ use super::Examination;
 use crate::catalog::{Exceptions, Release};
 use crate::document::{Document, Mistake};
 
-/// Adds what is wrong with the exceptions in the file `name`.yaml, which are about a release.
+/// Adds what is wrong with the exceptions in the file `series`.notes.yaml, which are about a release, if there is one.
 pub(in crate::catalog) fn exceptions(
-    name: &str,
+    series: &str,
     document: &Document<Exceptions>,
-    releases: &[Document<Release>],
+    release: Option<&Release>,
     mistakes: &mut Vec<Mistake>,
 ) {
     let mut examination = Examination { document, mistakes };
-    let series = name.trim_end_matches(".notes");
-    let Some(release) =
-        releases.iter().map(|document| &document.value).find(|release| release.series.as_str() == series)
-    else {
+    let Some(release) = release else {
         examination.report("exceptions", format!("there is no release {series} that they could be about"));
         return;
     };
