@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::read::{Models, read, shape};
 use super::rules::{HISTORY_EDITED, NOT_UNDERSTOOD, Severity, UNREACHABLE};
 use super::script::{Before, Remark, Script, Versions};
-use crate::migrations::{self, Tree};
+use crate::migrations::Tree;
 use crate::model::{Heads, Series, Service};
 
 /// What a release holds of a schema.
@@ -23,6 +23,8 @@ pub struct Held<'a> {
     pub directory: &'a str,
     /// The scripts, by their path below it; none where the release has none that are read.
     pub scripts: &'a BTreeMap<String, String>,
+    /// The tree that they make; absent where they make none.
+    pub tree: Option<&'a Tree>,
     /// Other modules whose constants the scripts may name, by their path.
     pub constants: &'a BTreeMap<String, String>,
     /// What the release's code maps; empty where that was not read.
@@ -51,8 +53,7 @@ pub fn range(service: &Service, schema: &str, releases: &[Held<'_>]) -> Vec<Scri
             }
             continue;
         }
-        let place = migrations::Place { directory: held.directory, scripts: held.scripts, constants: held.constants };
-        let Ok(tree) = migrations::read(place) else {
+        let Some(tree) = held.tree else {
             range.misread(held, number > 0);
             continue;
         };
@@ -61,8 +62,8 @@ pub fn range(service: &Service, schema: &str, releases: &[Held<'_>]) -> Vec<Scri
         {
             applied = tree.roots();
         }
-        range.compare(held, &tree, &applied, &heads);
-        let target = target(held, &tree);
+        range.compare(held, tree, &applied, &heads);
+        let target = target(held, tree);
         for revision in tree.revisions() {
             let Some(text) = held.scripts.get(&revision.file) else { continue };
             let new = !range.known.contains_key(&revision.id);
@@ -206,6 +207,7 @@ impl<'a> Range<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::{self, Place};
 
     type Texts = BTreeMap<String, String>;
 
@@ -231,6 +233,10 @@ mod tests {
                 heads => Heads::alembic(heads.iter().copied()),
             })
             .collect();
+        let trees: Vec<Option<Tree>> = releases
+            .iter()
+            .map(|(_, _, scripts)| migrations::read(Place { directory: "v", scripts, constants: &none }).ok())
+            .collect();
         let held: Vec<Held<'_>> = releases
             .iter()
             .enumerate()
@@ -239,6 +245,7 @@ mod tests {
                 heads: &heads[at],
                 directory: "v",
                 scripts,
+                tree: trees[at].as_ref(),
                 constants: &none,
                 models: &models,
             })

@@ -99,7 +99,7 @@ impl Question {
     /// What [`Question::request_for_scripts`] is known by.
     pub fn key_for_scripts(&self) -> String {
         let models: Vec<&Vec<String>> = self.services.iter().map(|service| &service.models).collect();
-        let text = serde_json::to_vec(&("scripts", self.key(), models)).unwrap_or_default();
+        let text = serde_json::to_vec(&("scripts and trees", self.key(), models)).unwrap_or_default();
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -190,13 +190,15 @@ impl ServiceQuestion {
         let schemas = self.scripts.iter().map(|(schema, (directory, constants))| {
             let below = |path: &str| path.strip_prefix(directory.as_str())?.strip_prefix('/').map(str::to_owned);
             let texts = files.texts.iter();
+            let scripts = texts.clone().filter_map(|(path, text)| Some((below(path)?, text.clone()))).collect();
+            let constants = texts.filter(|(path, _)| constants.contains(path));
+            let constants = constants.map(|(path, text)| (path.clone(), text.clone())).collect();
+            let place = Place { directory, scripts: &scripts, constants: &constants };
             let scripts = SchemaScripts {
                 directory: directory.clone(),
-                scripts: texts.clone().filter_map(|(path, text)| Some((below(path)?, text.clone()))).collect(),
-                constants: texts
-                    .filter(|(path, _)| constants.contains(path))
-                    .map(|(path, text)| (path.clone(), text.clone()))
-                    .collect(),
+                tree: migrations::read(place).ok(),
+                scripts,
+                constants,
                 missing: files.missing.contains(directory),
                 unread: files
                     .unread

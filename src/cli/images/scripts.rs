@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::lint::Models;
+use crate::migrations::Tree;
 use crate::model::{Schema, Service};
 
 /// The migration scripts of an image.
@@ -30,13 +31,15 @@ pub struct ServiceScripts {
 }
 
 /// Those of a schema.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaScripts {
     /// Their directory, relative to where Python packages are.
     pub directory: String,
     /// Their texts, by the path below it.
     pub scripts: BTreeMap<String, String>,
+    /// What they make; absent where they make no tree.
+    pub tree: Option<Tree>,
     /// Modules with constants that they name, by their path.
     pub constants: BTreeMap<String, String>,
     /// Whether the directory is not there.

@@ -209,6 +209,7 @@ fn of_service(world: &World, service: &Service, releases: &Releases<'_>) -> Vec<
                     heads: release.services.get(service).and_then(|facts| facts.heads.get(schema)).unwrap_or(&nowhere),
                     directory: scripts.map_or("", |scripts| &scripts.directory),
                     scripts: scripts.map_or(&nothing, |scripts| &scripts.scripts),
+                    tree: scripts.and_then(|scripts| scripts.tree.as_ref()),
                     models: if service_scripts.found { &service_scripts.models } else { &unmapped },
                     constants: scripts.map_or(&nothing, |scripts| &scripts.constants),
                 }
