@@ -41,7 +41,8 @@ pub use known::{Knowledge, Known};
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
 pub use playbook::{
-    Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, Playbook, PlaybookStep, Run, Scripts,
+    Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, NumberedScripts, Playbook, PlaybookStep,
+    Run, Scripts,
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use precondition::{Good, MovedBy, Precondition, Severity, Triggers};

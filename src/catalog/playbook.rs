@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Drain, Heartbeats, Known, PlaybookCheck, Precondition, Triggers};
+use super::{Check, Drain, Heartbeats, Known, PlaybookCheck, Precondition, Release, Triggers};
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
@@ -70,6 +70,22 @@ impl Playbook {
         found
     }
 
+    /// Where the scripts of each schema's repositories of sqlalchemy-migrate are, in a release whose heads have them.
+    pub fn repositories(&self, release: &Release) -> BTreeMap<&Schema, Vec<&NumberedScripts>> {
+        let mut found: BTreeMap<&Schema, Vec<&NumberedScripts>> = BTreeMap::new();
+        let Some(facts) = release.services.get(&self.service) else { return found };
+        for slot in &self.databases {
+            let Some(heads) = facts.heads.get(&slot.schema) else { continue };
+            let here = slot
+                .repositories
+                .iter()
+                .filter(|one| one.series.contains(&release.series) && heads.migrate.contains_key(&one.name));
+            found.entry(&slot.schema).or_default().extend(here);
+        }
+        found.retain(|_, here| !here.is_empty());
+        found
+    }
+
     /// The steps that hold for a release on an engine, in order.
     pub fn steps(&self, series: &Series, engine: Engine) -> impl Iterator<Item = &PlaybookStep> {
         self.steps.iter().filter(move |step| step.applies(series, engine))
@@ -98,6 +114,10 @@ pub struct DatabaseSlot {
     /// same schema have the same scripts, and one of them says it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<Scripts>,
+    /// Where the scripts of releases from before alembic are, which only `leapfrog lint` reads, in the order in which they
+    /// are run. Slots with the same schema have the same, and one of them says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<NumberedScripts>,
     /// The numbers that sqlalchemy-migrate's repositories end at, where a release writes alembic's first revision beside
     /// whatever number it finds: a database under alembic that has kept another one was never migrated.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -116,6 +136,22 @@ pub struct Scripts {
     /// Files with constants that the scripts take into their identifiers and branch labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constants: Vec<String>,
+}
+
+/// Where the scripts of a repository of sqlalchemy-migrate are. In a series at most one of a name applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberedScripts {
+    /// The series this holds for; absent: all whose heads have the repository.
+    #[serde(default)]
+    pub series: SeriesRange,
+    /// The repository's name, as `migrate_version` and the release files have it.
+    pub name: String,
+    /// The directory of the versions, relative to where the Python packages are (`site-packages`).
+    pub path: String,
+    /// Its branch; absent where the schema has none, and for scripts that move data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
 }
 
 /// A file of a service's code.

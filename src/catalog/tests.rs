@@ -210,8 +210,13 @@ fn what_a_playbook_means_is_checked_too() {
 #[test]
 fn what_is_read_of_an_image_is_checked() {
     let scripts = "      - {series: {from: xena}, path: nova/db/main/migrations/versions}\n";
-    let bad =
-        "      - {path: /nova/db, constants: [nova/db/names.txt]}\n      - {series: {to: antelope}, path: nova/../x}\n";
+    let bad = concat!(
+        "      - {path: /nova/db, constants: [nova/db/names.txt]}\n",
+        "      - {series: {to: antelope}, path: nova/../x}\n",
+        "    repositories:\n",
+        "      - {name: x, path: nova/x, series: {to: rocky}}\n",
+        "      - {name: x, path: ../y, series: {from: queens}}\n",
+    );
     let again = "  - {slot: cells, schema: nova, many: true, scripts: [{path: nova/other/versions}]}\n";
     let nova = edited(
         "playbooks/nova",

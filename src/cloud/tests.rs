@@ -23,6 +23,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         schema: service.parse().expect("a schema"),
         many: *many,
         scripts: Vec::new(),
+        repositories: Vec::new(),
         numbers_end: BTreeMap::new(),
     });
     Playbook {

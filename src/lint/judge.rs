@@ -54,7 +54,8 @@ pub fn judge(scripts: &[Script], targets: &[Target], scope: Scope) -> Vec<Findin
             place: script.whole(),
         }));
         // What a script is made of matters where it is run, and not where releases are compared.
-        if !script.remarks.iter().any(|remark| matches!(remark.rule.find, Find::InHistory)) {
+        let compared = script.remarks.iter().any(|remark| matches!(remark.rule.find, Find::InHistory));
+        if !compared || !script.operations.is_empty() {
             let texts = RULES.iter().filter(|rule| rule.phases.contain(script.branch));
             findings.extend(
                 texts.flat_map(|rule| of_text(rule, script, targets)).map(|found| Finding { script: number, ..found }),

@@ -2,7 +2,7 @@
 //!
 //! A [`Script`] comes with its operations ([`Operation`]: one change each), which `read` finds; `rules` look at operations
 //! and never at text; `judge` holds the one against the other; `range` takes a
-//! schema through several releases; `cost` is what an operation costs on which server;
+//! schema through several releases, `numbered` through the scripts from before alembic; `cost` is what an operation costs on which server;
 //! `heavy` is what will take long on an operator's own tables;
 //! `document` is what is told of it all. Pure: texts in, plain values out.
 //!
@@ -12,6 +12,7 @@ mod cost;
 mod document;
 mod heavy;
 mod judge;
+mod numbered;
 mod operation;
 mod range;
 pub mod read;
@@ -23,6 +24,7 @@ pub use cost::{Cost, Waits, Way, cost};
 pub use document::{Accepted, Against, At, Found, Point, Report, Told};
 pub use heavy::{Heavy, Pass, Sized, heavy};
 pub use judge::{Finding, Scope, judge};
+pub use numbered::Repository;
 pub use operation::{Alteration, Certainty, Change, Column, Constraint, Engines, Operation, Place, Type, Verb};
 pub use range::{Held, range};
 pub use read::Models;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::numbered::{Repository, Stands};
 use super::read::{Models, read, shape};
 use super::rules::{HISTORY_EDITED, NOT_UNDERSTOOD, Severity, UNREACHABLE};
 use super::script::{Before, Remark, Script, Versions};
@@ -29,6 +30,8 @@ pub struct Held<'a> {
     pub constants: &'a BTreeMap<String, String>,
     /// What the release's code maps; empty where that was not read.
     pub models: &'a Models,
+    /// Its repositories from before alembic, in the order in which they are run.
+    pub repositories: Vec<Repository<'a>>,
 }
 
 /// A revision as the releases so far had it.
@@ -46,11 +49,10 @@ pub fn range(service: &Service, schema: &str, releases: &[Held<'_>]) -> Vec<Scri
     let mut heads = BTreeSet::new();
     let mut before: Option<Rc<Before>> = None;
     for (number, held) in releases.iter().enumerate() {
+        if let Some(before) = number.checked_sub(1).map(|before| &releases[before]) {
+            range.numbered(held, before);
+        }
         if held.scripts.is_empty() {
-            let moved = number.checked_sub(1).is_some_and(|before| releases[before].heads != held.heads);
-            if moved && held.heads.alembic.is_empty() && !held.heads.is_empty() {
-                range.unread(held);
-            }
             continue;
         }
         let Some(tree) = held.tree else {
@@ -145,11 +147,38 @@ impl<'a> Range<'a> {
         }
     }
 
-    /// Scripts from before alembic, which are not read.
-    fn unread(&mut self, held: &Held<'a>) {
+    /// Scripts from before alembic: repository by repository, from the number that the release before left.
+    fn numbered(&mut self, held: &Held<'a>, before: &Held<'a>) {
+        if held.heads.migrate.is_empty() {
+            return;
+        }
+        let mut unread = Heads::default();
+        let series = before.series.to_string();
+        for (name, head) in &held.heads.migrate {
+            let read = held.repositories.iter().any(|one| one.name == Some(name) && !one.scripts.is_empty());
+            if !read && before.heads.migrate.get(name) != Some(head) {
+                unread.migrate.insert(name.clone(), *head);
+            }
+        }
+        for repository in held.repositories.iter().filter(|one| !one.scripts.is_empty()) {
+            let Some(name) = repository.name.filter(|name| held.heads.migrate.contains_key(*name)) else { continue };
+            let known = before.repositories.iter().find(|one| one.name == Some(name) && !one.scripts.is_empty());
+            let at = before.heads.migrate.get(name).copied().unwrap_or_default();
+            let run = repository.from(self.schema, Stands { at, series: &series, known: known.copied() });
+            let (series, service) = (Some(held.series.clone()), Some(self.service.clone()));
+            let here = run.into_iter().map(|one| Script { series: series.clone(), service: service.clone(), ..one });
+            self.scripts.extend(here);
+        }
+        if !unread.is_empty() {
+            self.unread(held, &unread);
+        }
+    }
+
+    /// Scripts from before alembic of which nobody says where they lie.
+    fn unread(&mut self, held: &Held<'a>, heads: &Heads) {
         let what = format!(
-            "goes to {} in {} by scripts of sqlalchemy-migrate, which are not read: what they do is not known",
-            held.heads, held.series
+            "goes to {heads} in {} by scripts of sqlalchemy-migrate, which are not read: what they do is not known",
+            held.series
         );
         let remarks = vec![Remark { rule: NOT_UNDERSTOOD, severity: Severity::Warning, what }];
         let script = self.script(held, "", None, Vec::new());
@@ -248,6 +277,7 @@ mod tests {
                 tree: trees[at].as_ref(),
                 constants: &none,
                 models: &models,
+                repositories: Vec::new(),
             })
             .collect();
         let line = |script: Script| {

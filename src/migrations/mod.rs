@@ -11,13 +11,14 @@
 //!   is made, also when it is read from a file.
 //! * No text makes this code panic.
 //!
-//! Repositories of sqlalchemy-migrate (`042_*.py`) are not read: no release of the catalogue has them as its head.
+//! Scripts of sqlalchemy-migrate (`042_*.py`) are only put in order, which is for the lint: a leap is not planned by them.
 //!
 //! `python` understands constants, `drops` counts dropped tables, `script` reads one script, `read` all of
-//! them, `tree` is the graph, `facts` what is known of an image.
+//! them, `tree` is the graph, `facts` what is known of an image, `numbered` what came before alembic.
 
 mod drops;
 mod facts;
+mod numbered;
 pub(crate) mod python;
 mod read;
 mod script;
@@ -26,6 +27,7 @@ mod tests;
 mod tree;
 
 pub use facts::{ImageFacts, LackingOption, SchemaFacts, ServiceFacts};
+pub use numbered::{Language, Numbered, number, numbered};
 pub(crate) use read::is_script;
 pub use read::{Misread, Place, read};
 pub use tree::{Revision, Tree, TreeError};

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the names of scripts end.
+pub(super) const READ: [&str; 2] = [".py", ".sql"];
+
 /// What is to be read of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadRequest {
@@ -17,7 +20,7 @@ pub struct ReadRequest {
 pub struct PackageRequest {
     /// The program.
     pub program: String,
-    /// Directories whose Python files are read, with those of the directories below them.
+    /// Directories whose scripts ([`READ`]) are read, with those of the directories below them.
     pub directories: BTreeSet<String>,
     /// Files.
     pub files: BTreeSet<String>,

@@ -3,7 +3,7 @@
 use camino::{Utf8Component, Utf8Path};
 
 use super::Examination;
-use crate::catalog::Playbook;
+use crate::catalog::{NumberedScripts, Playbook};
 
 impl Examination<'_, Playbook> {
     /// The directories of migration scripts, and the files that have the commands' options.
@@ -25,15 +25,34 @@ impl Examination<'_, Playbook> {
                     );
                 }
             }
-            let elsewhere = playbook.databases[..index]
-                .iter()
-                .any(|other| other.schema == database.schema && !other.scripts.is_empty());
-            if elsewhere && !database.scripts.is_empty() {
-                self.advise(
-                    &format!("databases/{index}/scripts"),
-                    format!("a database before this one says where the scripts of {} are", database.schema),
-                    "a schema has one set of scripts: say it once",
-                );
+            for (number, one) in database.repositories.iter().enumerate() {
+                let path = format!("databases/{index}/repositories/{number}");
+                self.range(&path, &one.series);
+                self.below_packages(&format!("{path}/path"), &one.path, None);
+                let same = |other: &NumberedScripts| other.name == one.name && other.series.overlaps(&one.series);
+                if database.repositories[..number].iter().any(same) {
+                    self.advise(
+                        &format!("{path}/name"),
+                        format!("the scripts of {} are said before for the same series", one.name),
+                        "in every series a repository has one directory: end one range where the other begins",
+                    );
+                }
+            }
+            let before = || playbook.databases[..index].iter().filter(|other| other.schema == database.schema);
+            for (key, elsewhere) in [
+                ("scripts", !database.scripts.is_empty() && before().any(|other| !other.scripts.is_empty())),
+                (
+                    "repositories",
+                    !database.repositories.is_empty() && before().any(|other| !other.repositories.is_empty()),
+                ),
+            ] {
+                if elsewhere {
+                    self.advise(
+                        &format!("databases/{index}/{key}"),
+                        format!("a database before this one says where the scripts of {} are", database.schema),
+                        "a schema has one set of scripts: say it once",
+                    );
+                }
             }
         }
         for (index, file) in playbook.options_in.iter().enumerate() {

@@ -109,6 +109,9 @@ impl Examination<'_, Playbook> {
             for (number, scripts) in database.scripts.iter().enumerate() {
                 ranges.push((format!("databases/{index}/scripts/{number}"), &scripts.series));
             }
+            for (number, one) in database.repositories.iter().enumerate() {
+                ranges.push((format!("databases/{index}/repositories/{number}"), &one.series));
+            }
         }
         for (index, file) in playbook.options_in.iter().enumerate() {
             ranges.push((format!("options_in/{index}"), &file.series));

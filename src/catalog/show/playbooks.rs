@@ -110,7 +110,18 @@ fn precondition(one: &Precondition) -> String {
 fn code(playbook: &Playbook) -> Vec<[String; 3]> {
     let scripts = playbook.databases.iter().flat_map(|database| {
         let what = format!("migration scripts of {}", database.schema);
-        database.scripts.iter().map(move |scripts| [what.clone(), scripts.path.clone(), series(&scripts.series)])
+        let numbered = database.repositories.iter().map(|one| {
+            let what = format!("scripts of {} from before alembic", one.name);
+            let when = if one.series == SeriesRange::default() {
+                "where heads are numbers".to_owned()
+            } else {
+                series(&one.series)
+            };
+            [what, one.path.clone(), when]
+        });
+        let scripts = database.scripts.iter();
+        let scripts = scripts.map(move |scripts| [what.clone(), scripts.path.clone(), series(&scripts.series)]);
+        numbered.chain(scripts)
     });
     let options = playbook.options_in.iter();
     let options = options.map(|file| ["options".to_owned(), file.path.clone(), series(&file.series)]);

@@ -14,7 +14,7 @@ use camino::Utf8PathBuf;
 
 use self::cache::Cache;
 pub use self::question::Question;
-pub use self::scripts::{ImageScripts, SchemaScripts, ServiceScripts};
+pub use self::scripts::{ImageScripts, RepositoryScripts, SchemaScripts, ServiceScripts};
 use super::stop::{Cause, Stop};
 use super::world::{Wanted, World};
 use crate::catalog::{Playbook, Release};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::scripts::{ImageScripts, SchemaScripts, ServiceScripts};
-use crate::catalog::{Playbook, PlaybookStep, Release, ReleaseService};
+use super::scripts::{ImageScripts, RepositoryScripts, SchemaScripts, ServiceScripts};
+use crate::catalog::{NumberedScripts, Playbook, PlaybookStep, Release, ReleaseService};
 use crate::lint::Models;
 use crate::migrations::{self, ImageFacts, LackingOption, Misread, Place, SchemaFacts, ServiceFacts};
 use crate::model::{Schema, Service};
@@ -40,6 +40,9 @@ struct ServiceQuestion {
     package: String,
     /// The versions that are looked for.
     versions: Vec<String>,
+    /// Where scripts from before alembic are, by schema: asked for with the scripts alone.
+    #[serde(skip)]
+    repositories: BTreeMap<Schema, Vec<NumberedScripts>>,
     /// Where models are: asked for with the scripts alone.
     #[serde(skip)]
     models: Vec<String>,
@@ -91,6 +94,7 @@ impl Question {
             let (files, directories): (Vec<_>, Vec<_>) = service.models.iter().partition(|path| path.ends_with(".py"));
             package.files.extend(files.into_iter().cloned());
             package.directories.extend(directories.into_iter().cloned());
+            package.directories.extend(service.repositories.values().flatten().map(|one| one.path.clone()));
             package.candidates.clear();
         }
         request
@@ -98,7 +102,8 @@ impl Question {
 
     /// What [`Question::request_for_scripts`] is known by.
     pub fn key_for_scripts(&self) -> String {
-        let models: Vec<&Vec<String>> = self.services.iter().map(|service| &service.models).collect();
+        let besides = self.services.iter().map(|service| (&service.models, &service.repositories));
+        let models: Vec<_> = besides.collect();
         let text = serde_json::to_vec(&("scripts and trees", self.key(), models)).unwrap_or_default();
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -154,6 +159,11 @@ impl ServiceQuestion {
                 .collect(),
             options: options.collect(),
             package: facts.package.replace(['-', '.'], "_"),
+            repositories: playbook
+                .repositories(release)
+                .into_iter()
+                .map(|(schema, here)| (schema.clone(), here.into_iter().cloned().collect()))
+                .collect(),
             models: playbook.models.clone(),
             versions: versions(release, facts, &playbook.service, releases),
         })
@@ -209,8 +219,9 @@ impl ServiceQuestion {
             };
             (schema.clone(), scripts)
         });
-        let scripts =
-            |path: &str| self.scripts.values().any(|(directory, _)| path.starts_with(&format!("{directory}/")));
+        let numbered = self.repositories.values().flatten().map(|one| &one.path);
+        let directories: Vec<&String> = self.scripts.values().map(|(directory, _)| directory).chain(numbered).collect();
+        let scripts = |path: &str| directories.iter().any(|directory| path.starts_with(&format!("{directory}/")));
         let is_model = |path: &str| {
             let below = |model: &String| path == model || path.starts_with(&format!("{model}/"));
             !scripts(path) && self.models.iter().any(below)
@@ -225,6 +236,11 @@ impl ServiceQuestion {
             program: self.program.clone(),
             found: files.place.is_some(),
             schemas: schemas.collect(),
+            repositories: self
+                .repositories
+                .iter()
+                .map(|(schema, here)| (schema.clone(), here.iter().map(|one| repository(one, files)).collect()))
+                .collect(),
         }
     }
 
@@ -262,6 +278,21 @@ fn schema_facts(directory: &str, constants: &[String], files: &PackageFiles) -> 
     match migrations::read(Place { directory: &directory, scripts: &scripts, constants: &constants }) {
         Ok(tree) => SchemaFacts::Read(tree),
         Err(scripts) => SchemaFacts::Misread { directory, scripts },
+    }
+}
+
+/// What was read of a repository of sqlalchemy-migrate.
+fn repository(one: &NumberedScripts, files: &PackageFiles) -> RepositoryScripts {
+    let below = |path: &str| path.strip_prefix(one.path.as_str())?.strip_prefix('/').map(str::to_owned);
+    let scripts = files.texts.iter().filter_map(|(path, text)| Some((below(path)?, text.clone())));
+    let unread = files.unread.iter().filter(|(path, _)| below(path).is_some());
+    RepositoryScripts {
+        name: one.name.clone(),
+        directory: one.path.clone(),
+        branch: one.branch,
+        scripts: scripts.filter(|(file, _)| migrations::number(file).is_some()).collect(),
+        missing: files.missing.contains(&one.path),
+        unread: unread.map(|(path, why)| (path.clone(), why.clone())).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::Service;
 /// What to look at, and for whom.
 #[derive(Debug, Clone, Args)]
 pub struct LintArguments {
-    /// A service's source tree, or a part of it: every directory of alembic scripts below it is read
+    /// A service's source tree, or a part of it: every directory of migration scripts below it is read
     #[arg(value_name = "DIR", value_parser = path())]
     pub directory: Option<Utf8PathBuf>,
 

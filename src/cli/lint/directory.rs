@@ -1,8 +1,9 @@
 //! The migration scripts of a source tree.
 //!
-//! A script is a Python file that assigns `revision` and `down_revision`. Scripts whose nearest `env.py` upwards is the
+//! A script of alembic is a Python file that assigns `revision` and `down_revision`. Scripts whose nearest `env.py` upwards is the
 //! same belong to one schema, wherever below it they lie: so directories of branches and of releases are found, as many
-//! as there are. Constants that scripts import from their own tree are read as well, as far as they are there.
+//! as there are. A script of sqlalchemy-migrate has a number of three digits or more before its name, and lies in a directory
+//! that is called `versions`, or that has a `migrate.cfg` beside it: each such directory is a repository. Constants that scripts import from their own tree are read as well, as far as they are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -10,7 +11,12 @@ use std::process::Command;
 use anyhow::{Context, anyhow, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::lint::{Scope, Script, Versions};
+use crate::lint::{Repository, Scope, Script, Versions};
+use crate::migrations;
+use crate::model::Branch;
+
+/// What says which repository of sqlalchemy-migrate a directory is.
+const SETTINGS: &str = "migrate.cfg";
 
 /// The largest file that is read, in bytes: the largest script of 2023.1 to 2026.2 has a hundred thousand.
 const MOST: u64 = 4 << 20;
@@ -22,26 +28,32 @@ pub(super) fn scripts(directory: &Utf8Path, base: Option<&str>) -> anyhow::Resul
     }
     let mut files = BTreeMap::new();
     find(directory, &mut files)?;
+    let mut repositories: BTreeMap<&Utf8Path, BTreeMap<String, String>> = BTreeMap::new();
+    for (path, text) in files.iter().filter(|(path, text)| is_numbered(path) && !is_migration(text)) {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        repositories.entry(above).or_default().insert(name.to_owned(), text.clone());
+    }
     let mut schemas: BTreeMap<Utf8PathBuf, Vec<&Utf8PathBuf>> = BTreeMap::new();
     for file in files.iter().filter(|(_, text)| is_migration(text)).map(|(path, _)| path) {
         schemas.entry(environment(file, directory)).or_default().push(file);
     }
-    if schemas.is_empty() {
+    if schemas.is_empty() && repositories.is_empty() {
         bail!(
-            "{directory}: no migration script of alembic is below it ({} Python files were looked at): name a \
-             directory that holds files which assign `revision` and `down_revision`",
-            files.len()
+            "{directory}: no migration script is below it ({} Python files were looked at): name a directory that holds \
+             files which assign `revision` and `down_revision`, or a directory `versions` of numbered scripts",
+            files.keys().filter(|path| path.extension() == Some("py")).count()
         );
     }
     let mut scripts: Vec<Script> =
         schemas.iter().flat_map(|(schema, paths)| of_schema(schema, paths, &files)).collect();
+    scripts.extend(repositories.iter().flat_map(|(directory, texts)| of_repository(directory, texts)));
     let Some(base) = base else { return Ok((scripts, Scope::Each)) };
     let changed = changed(directory, base)?;
     scripts.retain(|script| changed.contains(Utf8Path::new(&script.file)));
     Ok((scripts, Scope::Together))
 }
 
-/// Reads every Python file below a directory.
+/// Reads every Python file below a directory, and every numbered file of SQL.
 fn find(directory: &Utf8Path, files: &mut BTreeMap<Utf8PathBuf, String>) -> anyhow::Result<()> {
     let unread = || format!("failed to read {directory}");
     let mut entries =
@@ -56,7 +68,7 @@ fn find(directory: &Utf8Path, files: &mut BTreeMap<Utf8PathBuf, String>) -> anyh
         }
         if kind.is_dir() {
             find(path, files)?;
-        } else if path.extension() == Some("py") && !entry.file_name().starts_with('.') {
+        } else if (path.extension() == Some("py") || is_numbered(path)) && !entry.file_name().starts_with('.') {
             let size = entry.metadata().with_context(|| format!("failed to read {path}"))?.len();
             if size > MOST {
                 bail!("{path} has {size} bytes, which no migration script has: leave it out of the directory");
@@ -77,6 +89,28 @@ fn is_migration(text: &str) -> bool {
         })
     };
     assigns("revision") && assigns("down_revision")
+}
+
+/// Whether a file is a script of sqlalchemy-migrate by its name and its place.
+fn is_numbered(path: &Utf8Path) -> bool {
+    let above = path.parent().filter(|_| path.file_name().and_then(migrations::number).is_some());
+    above.is_some_and(|above| {
+        above.file_name() == Some("versions") || above.parent().is_some_and(|beside| beside.join(SETTINGS).is_file())
+    })
+}
+
+/// The scripts of a repository of sqlalchemy-migrate.
+fn of_repository(directory: &Utf8Path, texts: &BTreeMap<String, String>) -> Vec<Script> {
+    let shown = directory.strip_prefix(".").unwrap_or(directory).as_str();
+    let above = directory.parent().unwrap_or(directory);
+    let settings = std::fs::read_to_string(above.join(SETTINGS)).unwrap_or_default();
+    let name = settings.lines().find_map(|line| line.trim().strip_prefix("repository_id")?.trim().strip_prefix('='));
+    let branch = match above.file_name() {
+        Some(name) if name.starts_with("expand") => Some(Branch::Expand),
+        Some(name) if name.starts_with("contract") => Some(Branch::Contract),
+        _ => None,
+    };
+    Repository { name: name.map(str::trim), directory: shown, branch, scripts: texts }.all(shown)
 }
 
 /// The directory of the environment that a script belongs to: the nearest with an `env.py`, not above `top`.

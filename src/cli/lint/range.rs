@@ -17,7 +17,7 @@ use crate::cli::look::Show;
 use crate::cli::preflight::refusal;
 use crate::cli::stop::Stop;
 use crate::cli::world::{COUNTING, Wanted, World};
-use crate::lint::{Held, Models, Script, Server, Sized, Target, range};
+use crate::lint::{Held, Models, Repository, Script, Server, Sized, Target, range};
 use crate::model::{Engine, Heads, ImageReference, Observation, Series, Service};
 use crate::observe::sizes_of;
 use crate::plan::{self, Refusal, RefusalKind, Start};
@@ -166,6 +166,16 @@ async fn read_one(
             let next = format!("name another image for {service} in the cloud file, or leave it out with --only");
             refusals.push(said(what, next));
         }
+        for held in held.repositories.values().flatten() {
+            if held.missing {
+                let what = format!("has no {}, where the scripts of {} are expected", held.directory, held.name);
+                refusals.push(said(what, format!("look whether it holds {}", release.series)));
+            }
+            for (path, why) in &held.unread {
+                refusals
+                    .push(said(format!("holds {path}, which cannot be read: {why}"), "look at that file".to_owned()));
+            }
+        }
         for (schema, held) in &held.schemas {
             if held.missing {
                 let what = format!("has no {}, where the scripts of {schema} are expected", held.directory);
@@ -212,6 +222,18 @@ fn of_service(world: &World, service: &Service, releases: &Releases<'_>) -> Vec<
                     tree: scripts.and_then(|scripts| scripts.tree.as_ref()),
                     models: if service_scripts.found { &service_scripts.models } else { &unmapped },
                     constants: scripts.map_or(&nothing, |scripts| &scripts.constants),
+                    repositories: service_scripts
+                        .repositories
+                        .get(schema)
+                        .into_iter()
+                        .flatten()
+                        .map(|one| Repository {
+                            name: Some(&one.name),
+                            directory: &one.directory,
+                            branch: one.branch,
+                            scripts: &one.scripts,
+                        })
+                        .collect(),
                 }
             })
             .collect();

@@ -11,7 +11,7 @@ use crate::lint::operation::{Certainty, Change, Verb};
 use crate::migrations::python::children;
 
 /// Python's own functions, but for those that run what they are given: they change no schema.
-const PYTHON: [&str; 39] = [
+pub(super) const PYTHON: [&str; 39] = [
     "abs",
     "all",
     "any",
@@ -54,6 +54,7 @@ const PYTHON: [&str; 39] = [
 ];
 
 /// The arguments of a call.
+#[derive(Clone)]
 pub(super) struct Arguments<'m> {
     pub(super) positional: Vec<(Value<'m>, Node<'m>)>,
     pub(super) keywords: Vec<(String, Value<'m>, Node<'m>)>,
@@ -94,7 +95,26 @@ impl<'m> Walker<'m> {
             _ => (self.value(called, frame), ""),
         };
         let arguments = self.arguments(node, frame);
+        self.invoke(node, called, (object, name), arguments, frame)
+    }
+
+    /// Calls a method of a value, or the value itself where it has no name.
+    fn invoke(
+        &mut self,
+        node: Node<'m>,
+        called: Node<'m>,
+        (object, name): (Value<'m>, &'m str),
+        arguments: Arguments<'m>,
+        frame: &mut Frame<'m>,
+    ) -> Value<'m> {
         match object {
+            Value::ByEngine(values) => {
+                for (engines, value) in values {
+                    let mut inner = Frame { engines: frame.engines.and(engines), ..frame.clone() };
+                    self.invoke(node, called, (value, name), arguments.clone(), &mut inner);
+                }
+                Value::Unknown
+            }
             Value::Function(function) if name.is_empty() => self.own(function, arguments, frame),
             Value::Name(module) if name.is_empty() => self.outside(node, &module, arguments, frame),
             Value::Name(module) => self.outside(node, &format!("{module}.{name}"), arguments, frame),
@@ -175,12 +195,17 @@ impl<'m> Walker<'m> {
         if matches!(name, "alembic.context.get_bind" | "alembic.context.get_context") {
             return Value::Bind;
         }
-        if name.starts_with("sqlalchemy") {
-            return sqlalchemy(last, arguments);
+        if name.starts_with("sqlalchemy.") {
+            return if matches!(last, "Table" | "table") {
+                self.table(&arguments)
+            } else {
+                sqlalchemy(last, arguments)
+            };
         }
         match known(name) {
             Some(Known::Harmless) => Value::Unknown,
             Some(Known::Table) => Value::Table(arguments.first().and_then(Value::text).map(str::to_owned)),
+            Some(Known::Creates) => self.create_each(node, &arguments, frame),
             Some(Known::Does(operation, names)) => self.helper(node, operation, names, &arguments, frame),
             None if PYTHON.contains(&name) => python(name, arguments),
             None if name.starts_with("itertools.chain") => {
@@ -213,21 +238,16 @@ impl<'m> Walker<'m> {
         arguments: Arguments<'m>,
         frame: &mut Frame<'m>,
     ) -> Value<'m> {
+        if let Some(value) = self.changeset(node, called, (&object, name), &arguments, frame) {
+            return value;
+        }
         match (object, name) {
             (_, "execute" | "exec_driver_sql" | "scalar" | "scalars") if !arguments.positional.is_empty() => {
                 self.execute(node, arguments.first(), frame)
             }
             (Value::Table(table), "insert" | "update" | "delete" | "select") => Value::Statement(verb(name), table),
-            (Value::Table(table), "create" | "drop") => {
-                let change = match name {
-                    "create" => Change::CreateTable { columns: Vec::new(), references: Vec::new() },
-                    _ => Change::DropTable,
-                };
-                self.found(node, frame, (table, change), Certainty::Folded);
-                Value::None
-            }
             (Value::Statement(verb, table), _) => Value::Statement(verb, table),
-            (Value::Session, "begin") => Value::Session,
+            (Value::Session, "begin" | "") => Value::Session,
             (Value::Session, "add" | "add_all" | "merge" | "bulk_save_objects" | "bulk_insert_mappings") => {
                 self.found(node, frame, (None, Change::Rows(Verb::Insert)), Certainty::Opaque);
                 Value::None
@@ -293,7 +313,7 @@ impl<'m> Walker<'m> {
     }
 
     /// Gives the name on which a method is called another value.
-    fn rename(&mut self, called: Node<'m>, value: Value<'m>, frame: &mut Frame<'m>) -> Value<'m> {
+    pub(super) fn rename(&mut self, called: Node<'m>, value: Value<'m>, frame: &mut Frame<'m>) -> Value<'m> {
         if let Some(object) = called.child_by_field_name("object").filter(|object| object.kind() == "identifier") {
             self.bind(object, value, frame);
         }
@@ -327,6 +347,13 @@ impl<'m> Walker<'m> {
                 Value::Unknown
             }
             Some(Value::Statement(None, table)) => Value::Rows(table.clone()),
+            Some(Value::ByEngine(values)) => {
+                for (engines, value) in values {
+                    let mut inner = Frame { engines: frame.engines.and(*engines), ..frame.clone() };
+                    self.execute(node, Some(value), &mut inner);
+                }
+                Value::Unknown
+            }
             _ => {
                 self.not_understood(node, frame, "it runs a statement whose text is not known");
                 Value::Unknown
@@ -346,7 +373,6 @@ fn sqlalchemy<'m>(name: &str, arguments: Arguments<'m>) -> Value<'m> {
             };
             Value::Statement(verb(name), table)
         }
-        "Table" | "table" => Value::Table(arguments.first().and_then(Value::text).map(str::to_owned)),
         "Session" | "sessionmaker" => Value::Session,
         "inspect" | "from_engine" | "Inspector" => Value::Unknown,
         _ => arguments.into_call(name),
@@ -368,6 +394,7 @@ fn python<'m>(name: &str, arguments: Arguments<'m>) -> Value<'m> {
         ("list" | "tuple" | "set" | "sorted" | "reversed" | "frozenset" | "iter", Some(value)) => match value {
             Value::Map(entries) => Value::List(entries.iter().map(|(key, _)| key.clone()).collect()),
             Value::List(_) | Value::Rows(_) => value.clone(),
+            Value::Parts(..) | Value::Columns(_) => value.clone(),
             _ => Value::Unknown,
         },
         ("list" | "tuple" | "set", None) => Value::List(Vec::new()),
@@ -377,6 +404,10 @@ fn python<'m>(name: &str, arguments: Arguments<'m>) -> Value<'m> {
             Value::List(numbered.collect())
         }
         ("enumerate", Some(Value::Rows(table))) => Value::Rows(table.clone()),
+        ("getattr", Some(Value::Columns(table))) => {
+            let column = arguments.positional.get(1).and_then(|(name, _)| name.text());
+            Value::ColumnOf(table.clone(), column.map(str::to_owned))
+        }
         ("str", Some(value)) => Value::Text(value.piece()),
         _ => Value::Unknown,
     }

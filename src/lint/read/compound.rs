@@ -3,6 +3,8 @@
 //! Loops over known lists are walked once for each entry. Where a condition is not known, both ways are walked and what is
 //! done there is guarded.
 
+use std::rc::Rc;
+
 use tree_sitter::Node;
 
 use super::condition::Condition;
@@ -43,6 +45,7 @@ impl<'m> Walker<'m> {
         let mut arms = vec![node];
         arms.extend(children(node).into_iter().filter(|child| matches!(child.kind(), "elif_clause" | "else_clause")));
         let mut on = false;
+        let mut before_unsure = false;
         let mut away = Engines::NONE;
         let mut unsure = false;
         for arm in arms {
@@ -63,7 +66,12 @@ impl<'m> Walker<'m> {
                         away = away.or(inner.engines);
                     }
                 }
-                merge(frame, &inner, condition.is_unsure() || condition.splits());
+                let unsure = condition.is_unsure() || before_unsure;
+                before_unsure |= condition.is_unsure() && flow == Flow::On;
+                match inner.engines == frame.engines {
+                    true => merge(frame, &inner, unsure),
+                    false => split(frame, &inner, unsure),
+                }
             }
             rest.engines = rest.engines.and(condition.otherwise());
             rest.guarded |= condition.is_unsure();
@@ -86,6 +94,26 @@ impl<'m> Walker<'m> {
         let body = node.child_by_field_name("body");
         let outside = (frame.literal, frame.guarded, frame.for_each_row);
         frame.literal = false;
+        let lists = match over {
+            Value::ByEngine(values) => values,
+            one => vec![(frame.engines, one)],
+        };
+        let engines = frame.engines;
+        for (own, over) in lists {
+            frame.engines = engines.and(own);
+            self.turns(body, left, over, frame);
+        }
+        frame.engines = engines;
+        (frame.literal, frame.guarded, frame.for_each_row) = outside;
+        for alternative in children(node).into_iter().filter(|child| child.kind() == "else_clause") {
+            self.maybe(alternative.child_by_field_name("body"), frame);
+        }
+        Flow::On
+    }
+
+    /// The turns of a loop.
+    fn turns(&mut self, body: Option<Node<'m>>, left: Node<'m>, over: Value<'m>, frame: &mut Frame<'m>) {
+        let (guarded, engines) = (frame.guarded, frame.engines);
         match over {
             Value::List(items) => {
                 for item in items {
@@ -93,7 +121,7 @@ impl<'m> Walker<'m> {
                     // What ends one turn says nothing of the next.
                     if let Some(body) = body {
                         self.block(body, frame);
-                        frame.guarded = outside.1;
+                        (frame.guarded, frame.engines) = (guarded, engines);
                     }
                 }
             }
@@ -101,7 +129,7 @@ impl<'m> Walker<'m> {
                 let rows = matches!(other, Value::Rows(_));
                 frame.guarded = true;
                 frame.for_each_row |= rows;
-                self.bind(left, Value::Unknown, frame);
+                self.bind(left, other.each(), frame);
                 if let Some(body) = body {
                     let many = if rows { Value::Rows(None) } else { Value::Unknown };
                     self.unsettle(body, frame, |value| match value {
@@ -112,11 +140,6 @@ impl<'m> Walker<'m> {
                 }
             }
         }
-        (frame.literal, frame.guarded, frame.for_each_row) = outside;
-        for alternative in children(node).into_iter().filter(|child| child.kind() == "else_clause") {
-            self.maybe(alternative.child_by_field_name("body"), frame);
-        }
-        Flow::On
     }
 
     /// A `while`: its body may be done, and more than once. What a list holds is taken for what it holds the first time.
@@ -237,12 +260,41 @@ fn merge<'m>(frame: &mut Frame<'m>, inner: &Frame<'m>, unsure: bool) {
     }
 }
 
+/// What a frame knows after an arm that is come to on some of its engines alone.
+fn split<'m>(frame: &mut Frame<'m>, inner: &Frame<'m>, unsure: bool) {
+    for (name, value) in &inner.names {
+        let known = frame.names.get(name).cloned();
+        if !changed(known.as_ref(), value) {
+            continue;
+        }
+        let value = if unsure { Value::Unknown } else { value.clone() };
+        let mut values = match known {
+            Some(Value::ByEngine(values)) => values,
+            Some(known) => vec![(frame.engines, known)],
+            None => Vec::new(),
+        };
+        for (own, _) in &mut values {
+            *own = own.and(inner.engines.others());
+        }
+        values.retain(|(own, _)| !own.is_empty());
+        // No two share an engine, so there are as many as engines at most.
+        match value.on(inner.engines) {
+            Value::ByEngine(several) => values.extend(several),
+            one => values.push((inner.engines, one)),
+        }
+        frame.names.insert(name.clone(), Value::ByEngine(values));
+    }
+}
+
 /// Whether an arm gave a name another value than it had.
 fn changed(known: Option<&Value<'_>>, value: &Value<'_>) -> bool {
     match (known, value) {
         (None, _) => true,
         (Some(Value::Text(one)), Value::Text(two)) => one != two,
         (Some(Value::List(one)), Value::List(two)) => one.len() != two.len(),
+        (Some(Value::Table(one)), Value::Table(two)) => one != two,
+        (Some(Value::Call(one)), Value::Call(two)) => !Rc::ptr_eq(one, two),
+        (Some(Value::ByEngine(_)), Value::ByEngine(_)) => true,
         (Some(known), value) => std::mem::discriminant(known) != std::mem::discriminant(value),
     }
 }

@@ -42,11 +42,6 @@ impl Condition {
         matches!(self, Self::MaybeOn(_) | Self::UnlessOn(_))
     }
 
-    /// Whether it holds on some engines and not on others.
-    pub(super) fn splits(self) -> bool {
-        matches!(self, Self::On(_))
-    }
-
     fn not(self) -> Self {
         match self {
             Self::Known(truth) => Self::Known(!truth),

@@ -2,8 +2,10 @@
 
 use tree_sitter::Node;
 
-use super::value::{GAP, LONGEST_TEXT, Value};
+use super::calls::PYTHON;
+use super::value::{GAP, LONGEST_TEXT, Part, Value};
 use super::walk::{Frame, Walker};
+use crate::lint::operation::Constraint;
 use crate::migrations::python::{children, children_all};
 
 /// The most entries of a list that is made of others.
@@ -140,7 +142,7 @@ impl<'m> Walker<'m> {
     /// A name: of the function, of the module, imported, or Python's own.
     pub(super) fn named(&mut self, name: &'m str, frame: &mut Frame<'m>) -> Value<'m> {
         if let Some(value) = frame.names.get(name) {
-            return value.clone();
+            return value.on(frame.engines);
         }
         if let Some(function) = self.functions.get(name) {
             return Value::Function(*function);
@@ -154,7 +156,12 @@ impl<'m> Walker<'m> {
             self.open.remove(name);
             return value;
         }
-        Value::Name(self.module.imported(name).unwrap_or_else(|| name.to_owned()))
+        let known = self.module.imported(name).or_else(|| {
+            // `from sqlalchemy import *`.
+            let everything = self.module.imported("*").filter(|_| !PYTHON.contains(&name))?;
+            Some(everything.strip_suffix('*')?.to_owned() + name)
+        });
+        Value::Name(known.unwrap_or_else(|| name.to_owned()))
     }
 
     fn attribute(&mut self, node: Node<'m>, frame: &mut Frame<'m>) -> Value<'m> {
@@ -169,7 +176,28 @@ impl<'m> Walker<'m> {
             Value::Name(module) => Value::Name(format!("{module}.{name}")),
             Value::Bind if name == "name" => Value::Dialect,
             Value::Bind => Value::Bind,
-            Value::Table(table) if name == "name" => table.map_or(Value::Unknown, Value::Text),
+            Value::Table(table) => match name {
+                "name" => table.map_or(Value::Unknown, Value::Text),
+                "c" | "columns" => Value::Columns(table),
+                "indexes" => Value::Parts(table, Part::Index),
+                "constraints" => Value::Parts(table, Part::Constraint(None)),
+                "foreign_key_constraints" => Value::Parts(table, Part::Constraint(Some(Constraint::ForeignKey))),
+                _ => Value::Unknown,
+            },
+            Value::Columns(table) => Value::ColumnOf(table, Some(name.to_owned())),
+            Value::ColumnOf(_, column) if name == "name" => column.map_or(Value::Unknown, Value::Text),
+            Value::ColumnOf(table, _) if name == "table" => Value::Table(table),
+            Value::Call(call) if call.name == "MetaData" => match name {
+                "bind" => Value::Bind,
+                "tables" => Value::Tables,
+                _ => Value::Unknown,
+            },
+            // What a column, an index or a constraint that the script makes is called.
+            Value::Call(call) if name == "name" => call
+                .keyword("name")
+                .or_else(|| call.positional.first().filter(|_| matches!(&call.name[..], "Column" | "Index")))
+                .cloned()
+                .unwrap_or(Value::Unknown),
             _ => Value::Unknown,
         }
     }
@@ -218,6 +246,8 @@ impl<'m> Walker<'m> {
                 let found = entries.into_iter().find(|(known, _)| known.equals(&key) == Some(true));
                 found.map_or(Value::Unknown, |(_, value)| value)
             }
+            (Value::Columns(table), key) => Value::ColumnOf(table, key.text().map(str::to_owned)),
+            (Value::Tables, key) => Value::Table(key.text().map(str::to_owned)),
             (Value::List(items), Value::Number(at)) => {
                 let found = usize::try_from(at).ok().and_then(|at| items.into_iter().nth(at));
                 found.unwrap_or(Value::Unknown)
@@ -242,7 +272,7 @@ impl<'m> Walker<'m> {
             let rows = matches!(over, Value::Rows(_));
             inner.for_each_row |= rows;
             inner.guarded = true;
-            self.bind(left, Value::Unknown, &mut inner);
+            self.bind(left, over.each(), &mut inner);
             self.value(body, &mut inner);
             return if rows { Value::Rows(None) } else { Value::Unknown };
         };

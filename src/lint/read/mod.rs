@@ -2,7 +2,7 @@
 //!
 //! A walk through `upgrade`, as Python would take it: `walk` has the statements, `compound` those that hold others,
 //! `condition` what is known of conditions, `evaluate` expressions, `value` what they are worth, `calls` what is called,
-//! `operations` what alembic's operations do, `sql` what SQL does, `known` what functions of other modules do. `models` is
+//! `operations` what alembic's operations do, `sql` what SQL does, `known` what functions of other modules do, `migrate` what SQLAlchemy's own objects do. `models` is
 //! about the service's own code: which tables and columns it maps.
 //!
 //! Invariants:
@@ -16,6 +16,7 @@ mod compound;
 mod condition;
 mod evaluate;
 mod known;
+mod migrate;
 mod models;
 mod operations;
 mod sql;
@@ -46,6 +47,18 @@ pub fn read(text: &str) -> Vec<Operation> {
     walker.walk(upgrade);
     walker.left_over();
     walker.operations
+}
+
+/// What a file of SQL does on these engines. A statement has no place of its own in it.
+pub fn read_sql(text: &str, engines: Engines) -> Vec<Operation> {
+    let first = text.lines().next().unwrap_or_default();
+    let place = Place { offset: 0, length: first.len(), line: 1 };
+    let found = sql::read(text).into_iter().map(|(table, change)| {
+        let opaque = change.is_opaque() || table.is_none() && change.is_of_table();
+        let certainty = if opaque { Certainty::Opaque } else { Certainty::Folded };
+        Operation { change, table, engines, certainty, ..not_understood(place, "") }
+    });
+    found.collect()
 }
 
 /// What a script imports, by its full name, wherever the statement stands.

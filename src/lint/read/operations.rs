@@ -174,7 +174,7 @@ impl<'m> Walker<'m> {
 }
 
 /// What is done to a table besides where a column is added to it.
-fn beside(column: &Column) -> Vec<Change> {
+pub(super) fn beside(column: &Column) -> Vec<Change> {
     let mut besides = Vec::new();
     if let Some(referent) = &column.references {
         let referent = Some(referent.clone()).filter(|referent| !referent.contains(GAP));

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tree_sitter::Node;
 
-use crate::lint::operation::{Column, Engines, Type, Verb};
+use crate::lint::operation::{Column, Constraint, Engines, Type, Verb};
 
 /// What stands in a text in the place of something that is not known.
 pub(super) const GAP: char = '\u{fffd}';
@@ -31,6 +31,16 @@ pub(super) enum Value<'m> {
     Batch(Option<String>, bool),
     /// A table of SQLAlchemy's core.
     Table(Option<String>),
+    /// The columns of a table: `table.c`.
+    Columns(Option<String>),
+    /// A column of a table that is there: `table.c.name`.
+    ColumnOf(Option<String>, Option<String>),
+    /// Indexes or constraints of a table that is there: `table.indexes`.
+    Parts(Option<String>, Part),
+    /// One of them.
+    PartOf(Option<String>, Part),
+    /// The tables of a metadata by their names.
+    Tables,
     /// A statement of SQLAlchemy's core: what it does to rows, nothing where it reads.
     Statement(Option<Verb>, Option<String>),
     /// Rows that a query finds, of this table.
@@ -45,8 +55,17 @@ pub(super) enum Value<'m> {
     On(Engines),
     /// A function of the script.
     Function(Node<'m>),
+    /// Another one on each of these engines, of which no two share one.
+    ByEngine(Vec<(Engines, Value<'m>)>),
     /// Not known.
     Unknown,
+}
+
+/// What a table has besides its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Index,
+    Constraint(Option<Constraint>),
 }
 
 /// A call that makes a value.
@@ -73,12 +92,33 @@ impl<'m> Value<'m> {
         }
     }
 
+    /// What each entry is of something whose entries are not known.
+    pub(super) fn each(&self) -> Self {
+        match self {
+            Self::Parts(table, part) => Self::PartOf(table.clone(), *part),
+            Self::Columns(table) => Self::ColumnOf(table.clone(), None),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// What it is where only these engines are.
+    pub(super) fn on(&self, engines: Engines) -> Self {
+        let Self::ByEngine(values) = self else { return self.clone() };
+        let shared = values.iter().map(|(own, value)| (own.and(engines), value)).filter(|(own, _)| !own.is_empty());
+        match shared.collect::<Vec<_>>()[..] {
+            [] => Self::Unknown,
+            [(own, value)] if own == engines => value.clone(),
+            ref several => Self::ByEngine(several.iter().map(|(own, value)| (*own, (*value).clone())).collect()),
+        }
+    }
+
     /// How much it is to carry about: one for what is small.
     pub(super) fn weight(&self) -> u32 {
         let sum = |weights: &mut dyn Iterator<Item = u32>| weights.fold(1, u32::saturating_add);
         match self {
             Self::Text(text) => 1 + u32::try_from(text.len() / 64).unwrap_or(u32::MAX - 1),
             Self::List(items) => sum(&mut items.iter().map(Self::weight)),
+            Self::ByEngine(values) => sum(&mut values.iter().map(|(_, value)| value.weight())),
             Self::Map(entries) => {
                 sum(&mut entries.iter().map(|(key, value)| key.weight().saturating_add(value.weight())))
             }
@@ -175,8 +215,7 @@ impl<'m> Value<'m> {
 
     /// The table that a `ForeignKey` leads to.
     fn foreign_key(&self) -> Option<String> {
-        let to = self.call("ForeignKey")?.positional.first();
-        Some(to.and_then(Self::text).map_or_else(|| GAP.to_string(), table_of))
+        Some(referent(self.call("ForeignKey")?.positional.first()))
     }
 
     /// The tables that a part of a table's declaration leads to.
@@ -188,7 +227,7 @@ impl<'m> Value<'m> {
         let Some(Self::List(to)) = call.positional.get(1).or_else(|| call.keyword("refcolumns")) else {
             return Some(GAP.to_string());
         };
-        Some(to.first().and_then(Self::text).map_or_else(|| GAP.to_string(), table_of))
+        Some(referent(to.first()))
     }
 
     /// The type that it is, with or without brackets behind it.
@@ -213,6 +252,15 @@ impl<'m> Value<'m> {
 pub(super) fn is_constant(function: &str) -> bool {
     const CONSTANT: [&str; 6] = ["now", "current_timestamp", "localtimestamp", "true", "false", "null"];
     CONSTANT.iter().any(|known| known.eq_ignore_ascii_case(function.trim()))
+}
+
+/// The table that a foreign key leads to by this column; a [`GAP`] where it is not known.
+fn referent(column: Option<&Value<'_>>) -> String {
+    let known = match column {
+        Some(Value::ColumnOf(table, _)) => table.clone(),
+        column => column.and_then(Value::text).map(table_of),
+    };
+    known.unwrap_or_else(|| GAP.to_string())
 }
 
 /// The table of a column that is named with it: `nodes.id`, `schema.nodes.id`.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tree_sitter::Node;
 
+use super::migrate::Declared;
 use super::value::Value;
 use crate::lint::operation::{Certainty, Change, Engines, Operation, Place};
 use crate::migrations::python::{Module, children};
@@ -32,6 +33,8 @@ pub(super) struct Walker<'m> {
     pub(super) returned: Value<'m>,
     /// Names of the module that are being looked up: one that needs itself has no value.
     pub(super) open: BTreeSet<&'m str>,
+    /// The tables that the script declares.
+    pub(super) declared: BTreeMap<String, Declared>,
     /// Calls that were come to.
     pub(super) seen: BTreeSet<usize>,
     /// Bodies that were entered.
@@ -78,6 +81,7 @@ impl<'m> Walker<'m> {
             operations: Vec::new(),
             returned: Value::None,
             open: BTreeSet::new(),
+            declared: BTreeMap::new(),
             seen: BTreeSet::new(),
             entered: Vec::new(),
             left: MOST,
@@ -85,10 +89,12 @@ impl<'m> Walker<'m> {
         }
     }
 
-    /// Walks a function as alembic calls it.
+    /// Walks a function as alembic calls it, or as sqlalchemy-migrate does, which hands it a connection.
     pub(super) fn walk(&mut self, function: Node<'m>) {
+        let parameters = function.child_by_field_name("parameters").map(children).unwrap_or_default();
+        let handed = parameters.first().filter(|parameter| parameter.kind() == "identifier");
         let frame = Frame {
-            names: BTreeMap::new(),
+            names: handed.map(|name| (self.module.source(*name).to_owned(), Value::Bind)).into_iter().collect(),
             engines: Engines::ALL,
             guarded: false,
             for_each_row: false,

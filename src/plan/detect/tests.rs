@@ -85,6 +85,7 @@ fn playbooks() -> Vec<Playbook> {
             schema: schema.parse().expect("a schema"),
             many: *slot == "cells",
             scripts: Vec::new(),
+            repositories: Vec::new(),
             numbers_end: BTreeMap::new(),
         });
     }

@@ -13,6 +13,7 @@ use super::archive::{self, Entry, MOST};
 use super::places::Environments;
 use super::programs::{Probe, is_link};
 use super::trouble::is_missing;
+use crate::runner::read::READ;
 use crate::runner::{PackageFiles, PackageRequest, PinnedImage, ReadFiles, ReadRequest, RunnerError, RunnerErrorKind};
 
 impl Containers {
@@ -204,7 +205,8 @@ fn unreadable(path: &str, error: std::io::Error) -> RunnerError {
 /// Whether the text of a path is asked for.
 fn is_wanted(path: &str, request: &PackageRequest) -> bool {
     request.files.contains(path)
-        || (path.ends_with(".py") && request.directories.iter().any(|directory| is_below(path, directory)))
+        || (READ.iter().any(|ending| path.ends_with(ending))
+            && request.directories.iter().any(|directory| is_below(path, directory)))
 }
 
 fn is_below(path: &str, directory: &str) -> bool {

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Local;
 use super::tool::{blocking, is_program};
 use super::trouble::{RunnerErrorExt, trouble};
+use crate::runner::read::READ;
 use crate::runner::{PackageFiles, PackageRequest, PinnedImage, ReadFiles, ReadRequest, RunnerError, RunnerErrorKind};
 
 /// The largest file that is read; a migration script has some kilobytes.
@@ -79,7 +80,7 @@ fn read_package(place: &Utf8Path, request: &PackageRequest) -> io::Result<Packag
     Ok(read)
 }
 
-/// Reads the Python files below a directory. What is linked to is read in the link's place; a link to a directory is
+/// Reads the scripts below a directory. What is linked to is read in the link's place; a link to a directory is
 /// not followed.
 fn read_below(place: &Utf8Path, directory: &str, read: &mut PackageFiles) -> io::Result<()> {
     for entry in place.join(directory).read_dir_utf8()? {
@@ -87,7 +88,7 @@ fn read_below(place: &Utf8Path, directory: &str, read: &mut PackageFiles) -> io:
         let path = format!("{directory}/{}", entry.file_name());
         if entry.file_type()?.is_dir() {
             read_below(place, &path, read)?;
-        } else if path.ends_with(".py") {
+        } else if READ.iter().any(|ending| path.ends_with(ending)) {
             read_one(place, &path, read)?;
         }
     }

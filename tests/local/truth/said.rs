@@ -51,18 +51,30 @@ fn of_schema(catalog: &Catalog, service: &Service, schema: &str, stops: &[Stop])
             (place.path.clone(), texts(&packages.join(&place.path)), constants)
         })
         .collect();
+    let tree_of = |(directory, scripts, constants): &(String, Texts, Texts)| {
+        leapfrog::migrations::read(Place { directory, scripts, constants }).ok()
+    };
+    let trees: Vec<_> = read.iter().map(tree_of).collect();
     let held: Vec<Held<'_>> = stops
         .iter()
-        .zip(&read)
-        .map(|(Stop { series, .. }, (directory, scripts, constants))| {
+        .zip(read.iter().zip(&trees))
+        .map(|(Stop { series, .. }, ((directory, scripts, constants), tree))| {
             let heads = heads(catalog, service, series, schema);
             // Before alembic there were other scripts, which nobody reads.
             let scripts = if heads.alembic.is_empty() { &unwritten } else { scripts };
-            Held { series, heads, directory, scripts, constants, models: &unmapped }
+            Held {
+                series,
+                heads,
+                directory,
+                scripts,
+                tree: tree.as_ref(),
+                constants,
+                models: &unmapped,
+                repositories: Vec::new(),
+            }
         })
         .collect();
-    let (directory, scripts, constants) = read.iter().find(|(_, scripts, _)| !scripts.is_empty()).unwrap();
-    let tree = leapfrog::migrations::read(Place { directory, scripts, constants }).unwrap();
+    let tree = trees.iter().flatten().next().unwrap();
     let start = &held[0].heads.alembic;
     let before = if start.is_empty() { tree.roots() } else { tree.applied(start) };
     // What is only remarked upon is not run.
