@@ -183,7 +183,7 @@ fn scripts_from_before_alembic_are_read_and_what_is_known_to_hurt_there_is_found
         assert!(on.iter().all(|table| found.contains(*table)), "{file}: {found:?}");
     }
 
-    // nova was shortened to what Train has: from Train on it is a way, from Stein it is none.
+    // nova was shortened to what Train has; a database that is past it goes on.
     let range = |from: &str, to: &str, services: &[&str]| -> Value {
         let told =
             lint(&cloud(&catalog, [from, to], services), [from, to], &["--deny", "never", "-o", "json"]).ended(0);
@@ -197,6 +197,9 @@ fn scripts_from_before_alembic_are_read_and_what_is_known_to_hurt_there_is_found
     };
     let wallaby = range("victoria", "wallaby", &["nova"]);
     assert_eq!(severity(&wallaby, "nova", "nova 402", "LF-S06").as_deref(), Some("information"));
+    let unread = wallaby["findings"].as_array().unwrap().iter();
+    let unread = unread.filter(|one| one["what"].as_str().is_some_and(|what| what.contains("which are not read")));
+    assert_eq!(unread.count(), 0, "a release is known by its heads alone");
     let creates = wallaby["operations"].as_array().unwrap().iter().filter(|one| one["does"] == "creates table");
     assert_eq!(creates.count(), 0, "a database that is there runs no script of the shortened repository");
     let tree = package("wallaby", "nova");
@@ -214,13 +217,4 @@ fn scripts_from_before_alembic_are_read_and_what_is_known_to_hurt_there_is_found
     // Its tables are new but for the one in which sqlalchemy-migrate keeps the number; those that it makes of others are not known.
     assert_eq!(of("error", ""), ["migrate_version".to_owned()].into());
     assert_eq!(of("warning", "LF-S04"), ["?".to_owned()].into());
-
-    // Every release is read, none of them by its heads alone.
-    for services in [&["keystone", "nova"][..], &["cinder", "heat", "designate"]] {
-        let report = range("rocky", "2023.1", services);
-        assert!(report["scripts"].as_u64() > Some(30));
-        let unread = report["findings"].as_array().unwrap().iter();
-        let unread = unread.filter(|one| one["what"].as_str().is_some_and(|what| what.contains("which are not read")));
-        assert_eq!(unread.count(), 0);
-    }
 }
