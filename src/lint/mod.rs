@@ -2,9 +2,9 @@
 //!
 //! A [`Script`] comes with its operations ([`Operation`]: one change each), which `read` finds; `rules` look at operations
 //! and never at text; `judge` holds the one against the other; `range` takes a
-//! schema through several releases, `numbered` through the scripts from before alembic; `cost` is what an operation costs on which server;
-//! `heavy` is what will take long on an operator's own tables;
-//! `document` is what is told of it all. Pure: texts in, plain values out.
+//! schema through several releases, `numbered` through the scripts from before alembic; `cost` is what an operation costs
+//! on which server; `heavy` is what will take long on an operator's own tables; `document` is what is told of it all.
+//! Pure: texts in, plain values out.
 //!
 //! Nothing is passed over in silence: what is not understood is an operation and a finding of its own (LF-S04).
 

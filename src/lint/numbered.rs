@@ -137,32 +137,27 @@ impl<'a> Repository<'a> {
 
     fn script(&self, schema: &str, one: &Numbered, operations: Vec<Operation>) -> Script {
         let name = self.name.map(|name| format!("{name} ")).unwrap_or_default();
-        Script {
-            series: None,
-            service: None,
-            schema: schema.to_owned(),
-            file: format!("{}/{}", self.directory, one.file),
-            text: self.scripts.get(&one.file).cloned().unwrap_or_default(),
-            revision: Some(format!("{name}{}", one.number)),
-            branch: self.branch,
-            operations,
-            remarks: Vec::new(),
-            models: None,
-        }
+        Script { revision: Some(format!("{name}{}", one.number)), operations, ..self.file(schema, &one.file) }
     }
 
     fn misread(&self, schema: &str, one: &Misread) -> Script {
         let what = format!("its place among the scripts is not known: {}", one.why);
+        let remarks = vec![Remark { rule: NOT_UNDERSTOOD, severity: Severity::Warning, what }];
+        Script { remarks, ..self.file(schema, &one.file) }
+    }
+
+    /// A file of which nothing is known yet.
+    fn file(&self, schema: &str, file: &str) -> Script {
         Script {
             series: None,
             service: None,
             schema: schema.to_owned(),
-            file: format!("{}/{}", self.directory, one.file),
-            text: self.scripts.get(&one.file).cloned().unwrap_or_default(),
+            file: format!("{}/{file}", self.directory),
+            text: self.scripts.get(file).cloned().unwrap_or_default(),
             revision: None,
             branch: self.branch,
             operations: Vec::new(),
-            remarks: vec![Remark { rule: NOT_UNDERSTOOD, severity: Severity::Warning, what }],
+            remarks: Vec::new(),
             models: None,
         }
     }

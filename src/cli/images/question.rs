@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::scripts::{ImageScripts, RepositoryScripts, SchemaScripts, ServiceScripts};
+use super::scripts::{ImageScripts, RepositoryScripts, SchemaScripts, ScriptFiles, ServiceScripts};
 use crate::catalog::{NumberedScripts, Playbook, PlaybookStep, Release, ReleaseService};
 use crate::lint::Models;
 use crate::migrations::{self, ImageFacts, LackingOption, Misread, Place, SchemaFacts, ServiceFacts};
@@ -198,26 +198,19 @@ impl ServiceQuestion {
 
     fn texts(&self, files: &PackageFiles) -> ServiceScripts {
         let schemas = self.scripts.iter().map(|(schema, (directory, constants))| {
-            let below = |path: &str| path.strip_prefix(directory.as_str())?.strip_prefix('/').map(str::to_owned);
-            let texts = files.texts.iter();
-            let scripts = texts.clone().filter_map(|(path, text)| Some((below(path)?, text.clone()))).collect();
-            let constants = texts.filter(|(path, _)| constants.contains(path));
-            let constants = constants.map(|(path, text)| (path.clone(), text.clone())).collect();
-            let place = Place { directory, scripts: &scripts, constants: &constants };
-            let scripts = SchemaScripts {
-                directory: directory.clone(),
-                tree: migrations::read(place).ok(),
-                scripts,
-                constants,
-                missing: files.missing.contains(directory),
-                unread: files
-                    .unread
-                    .iter()
-                    .filter(|(path, _)| below(path).is_some())
-                    .map(|(path, why)| (path.clone(), why.clone()))
-                    .collect(),
-            };
-            (schema.clone(), scripts)
+            let read = ScriptFiles::below(directory, files);
+            let constants = constants_of(constants, files);
+            let tree = migrations::read(Place { directory, scripts: &read.texts, constants: &constants }).ok();
+            (schema.clone(), SchemaScripts { files: read, constants, tree })
+        });
+        let repositories = self.repositories.iter().map(|(schema, here)| {
+            let here = here.iter().map(|one| {
+                let mut files = ScriptFiles::below(&one.path, files);
+                // A directory that holds anything else alone has no script that was read.
+                files.texts.retain(|file, _| migrations::number(file).is_some());
+                RepositoryScripts { name: one.name.clone(), branch: one.branch, files }
+            });
+            (schema.clone(), here.collect())
         });
         let numbered = self.repositories.values().flatten().map(|one| &one.path);
         let directories: Vec<&String> = self.scripts.values().map(|(directory, _)| directory).chain(numbered).collect();
@@ -236,11 +229,7 @@ impl ServiceQuestion {
             program: self.program.clone(),
             found: files.place.is_some(),
             schemas: schemas.collect(),
-            repositories: self
-                .repositories
-                .iter()
-                .map(|(schema, here)| (schema.clone(), here.iter().map(|one| repository(one, files)).collect()))
-                .collect(),
+            repositories: repositories.collect(),
         }
     }
 
@@ -262,38 +251,26 @@ impl ServiceQuestion {
 }
 
 fn schema_facts(directory: &str, constants: &[String], files: &PackageFiles) -> SchemaFacts {
-    let below = |path: &str| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
-    let unread = files.unread.iter().filter_map(|(path, why)| Some(Misread { file: below(path)?, why: why.clone() }));
-    let unread: Vec<Misread> = unread.collect();
+    let read = ScriptFiles::below(directory, files);
     let directory = directory.to_owned();
-    if !unread.is_empty() {
-        return SchemaFacts::Misread { directory, scripts: unread };
+    if !read.unread.is_empty() {
+        let scripts = read.unread.into_iter().map(|(file, why)| Misread { file, why }).collect();
+        return SchemaFacts::Misread { directory, scripts };
     }
-    if files.missing.contains(&directory) {
+    if read.missing {
         return SchemaFacts::NotFound { directory };
     }
-    let scripts = files.texts.iter().filter_map(|(path, text)| Some((below(path)?, text.clone()))).collect();
-    let constants = files.texts.iter().filter(|(path, _)| constants.contains(path));
-    let constants = constants.map(|(path, text)| (path.clone(), text.clone())).collect();
-    match migrations::read(Place { directory: &directory, scripts: &scripts, constants: &constants }) {
+    let constants = constants_of(constants, files);
+    match migrations::read(Place { directory: &directory, scripts: &read.texts, constants: &constants }) {
         Ok(tree) => SchemaFacts::Read(tree),
         Err(scripts) => SchemaFacts::Misread { directory, scripts },
     }
 }
 
-/// What was read of a repository of sqlalchemy-migrate.
-fn repository(one: &NumberedScripts, files: &PackageFiles) -> RepositoryScripts {
-    let below = |path: &str| path.strip_prefix(one.path.as_str())?.strip_prefix('/').map(str::to_owned);
-    let scripts = files.texts.iter().filter_map(|(path, text)| Some((below(path)?, text.clone())));
-    let unread = files.unread.iter().filter(|(path, _)| below(path).is_some());
-    RepositoryScripts {
-        name: one.name.clone(),
-        directory: one.path.clone(),
-        branch: one.branch,
-        scripts: scripts.filter(|(file, _)| migrations::number(file).is_some()).collect(),
-        missing: files.missing.contains(&one.path),
-        unread: unread.map(|(path, why)| (path.clone(), why.clone())).collect(),
-    }
+/// The modules with constants, among what was read.
+fn constants_of(constants: &[String], files: &PackageFiles) -> BTreeMap<String, String> {
+    let read = files.texts.iter().filter(|(path, _)| constants.contains(path));
+    read.map(|(path, text)| (path.clone(), text.clone())).collect()
 }
 
 /// The option in a word of a command: `--max-count`, without its value.

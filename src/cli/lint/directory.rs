@@ -1,9 +1,10 @@
 //! The migration scripts of a source tree.
 //!
-//! A script of alembic is a Python file that assigns `revision` and `down_revision`. Scripts whose nearest `env.py` upwards is the
-//! same belong to one schema, wherever below it they lie: so directories of branches and of releases are found, as many
-//! as there are. A script of sqlalchemy-migrate has a number of three digits or more before its name, and lies in a directory
-//! that is called `versions`, or that has a `migrate.cfg` beside it: each such directory is a repository. Constants that scripts import from their own tree are read as well, as far as they are there.
+//! A script of alembic is a Python file that assigns `revision` and `down_revision`. Scripts whose nearest `env.py` upwards
+//! is the same belong to one schema, wherever below it they lie: so directories of branches and of releases are found, as
+//! many as there are. A script of sqlalchemy-migrate has a number of three digits or more before its name, and lies in a
+//! directory that is called `versions`, or that has a `migrate.cfg` beside it: each such directory is a repository. Constants
+//! that scripts import from their own tree are read as well, as far as they are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

@@ -166,24 +166,15 @@ async fn read_one(
             let next = format!("name another image for {service} in the cloud file, or leave it out with --only");
             refusals.push(said(what, next));
         }
-        for held in held.repositories.values().flatten() {
-            if held.missing {
-                let what = format!("has no {}, where the scripts of {} are expected", held.directory, held.name);
+        for (what, files) in held.directories() {
+            let directory = &files.directory;
+            if files.missing {
+                let what = format!("has no {directory}, where the scripts of {what} are expected");
                 refusals.push(said(what, format!("look whether it holds {}", release.series)));
             }
-            for (path, why) in &held.unread {
-                refusals
-                    .push(said(format!("holds {path}, which cannot be read: {why}"), "look at that file".to_owned()));
-            }
-        }
-        for (schema, held) in &held.schemas {
-            if held.missing {
-                let what = format!("has no {}, where the scripts of {schema} are expected", held.directory);
-                refusals.push(said(what, format!("look whether it holds {}", release.series)));
-            }
-            for (path, why) in &held.unread {
-                refusals
-                    .push(said(format!("holds {path}, which cannot be read: {why}"), "look at that file".to_owned()));
+            for (file, why) in &files.unread {
+                let what = format!("holds {directory}/{file}, which cannot be read: {why}");
+                refusals.push(said(what, "look at that file".to_owned()));
             }
         }
     }
@@ -217,8 +208,8 @@ fn of_service(world: &World, service: &Service, releases: &Releases<'_>) -> Vec<
                 Held {
                     series: &release.series,
                     heads: release.services.get(service).and_then(|facts| facts.heads.get(schema)).unwrap_or(&nowhere),
-                    directory: scripts.map_or("", |scripts| &scripts.directory),
-                    scripts: scripts.map_or(&nothing, |scripts| &scripts.scripts),
+                    directory: scripts.map_or("", |scripts| &scripts.files.directory),
+                    scripts: scripts.map_or(&nothing, |scripts| &scripts.files.texts),
                     tree: scripts.and_then(|scripts| scripts.tree.as_ref()),
                     models: if service_scripts.found { &service_scripts.models } else { &unmapped },
                     constants: scripts.map_or(&nothing, |scripts| &scripts.constants),
@@ -229,9 +220,9 @@ fn of_service(world: &World, service: &Service, releases: &Releases<'_>) -> Vec<
                         .flatten()
                         .map(|one| Repository {
                             name: Some(&one.name),
-                            directory: &one.directory,
+                            directory: &one.files.directory,
                             branch: one.branch,
-                            scripts: &one.scripts,
+                            scripts: &one.files.texts,
                         })
                         .collect(),
                 }

@@ -2,8 +2,8 @@
 //!
 //! A walk through `upgrade`, as Python would take it: `walk` has the statements, `compound` those that hold others,
 //! `condition` what is known of conditions, `evaluate` expressions, `value` what they are worth, `calls` what is called,
-//! `operations` what alembic's operations do, `sql` what SQL does, `known` what functions of other modules do, `migrate` what SQLAlchemy's own objects do. `models` is
-//! about the service's own code: which tables and columns it maps.
+//! `operations` what alembic's operations do, `migrate` what SQLAlchemy's own objects do, `sql` what SQL does, `known` what
+//! functions of other modules do. `models` is about the service's own code: which tables and columns it maps.
 //!
 //! Invariants:
 //! * `downgrade` is never walked. What a script would do on an engine alone is found for that engine alone.
