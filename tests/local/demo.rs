@@ -169,8 +169,8 @@ fn the_demo_s_cloud_is_taken_through_four_releases_and_kept_where_that_was_asked
 fn a_demo_that_is_stopped_or_killed_leaves_nothing_that_the_next_one_minds() {
     let demos = Demos::new();
     let short = ["--to", "2023.2"];
-    // Ctrl-C while the cloud is made.
-    let mut child = demos.demo(&short).spawn().unwrap();
+    // Ctrl-C while the cloud is made: there is nothing yet to keep.
+    let mut child = demos.demo(&["--to", "2023.2", "--keep"]).spawn().unwrap();
     let (directory, task) = wait_for(&demos, &mut child, running);
     let command = pid(&task);
     kill("INT", child.id());

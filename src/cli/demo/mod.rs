@@ -46,14 +46,17 @@ pub(super) async fn demo(common: &Common, arguments: &DemoArguments, show: &Show
     show.complain(&order.opening(&place.directory, arguments.keep));
     let mut server = None;
     let demo = Demo { order: &order, place: &place, common: &common, show, keep: arguments.keep, asked, signals };
-    let ended = demo.perform(&mut server).await;
+    let mut leapt = false;
+    let ended = demo.perform(&mut server, &mut leapt).await;
     let went_wrong = match &ended {
         Ok(exit) => matches!(exit, Exit::Failed | Exit::Stuck),
         Err(stop) => matches!(stop.exit, Exit::Failed | Exit::Internal),
     };
-    if arguments.keep || went_wrong {
-        show.complain(&order.kept(&place.directory, arguments.keep));
-        if arguments.keep {
+    // What was stopped before the leap has nothing to look at.
+    let keep = arguments.keep && (leapt || !matches!(ended, Ok(Exit::Interrupted)));
+    if keep || went_wrong {
+        show.complain(&order.kept(&place.directory, keep));
+        if keep {
             place.keep()?;
         }
         return ended;
@@ -89,7 +92,8 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    async fn perform(mut self, server: &mut Option<Server>) -> Result<Exit, Stop> {
+    /// Notes in `leapt` that the leap has begun.
+    async fn perform(mut self, server: &mut Option<Server>, leapt: &mut bool) -> Result<Exit, Stop> {
         let (order, show) = (self.order, self.show);
         let ground = order.ground(self.place);
         self.place.write("leapfrog.yaml", &order.site(&ground, self.place)?.render())?;
@@ -143,6 +147,7 @@ impl Demo<'_> {
         }
 
         show.complain(&format!("\nThe leap: {}\n\n", order.leap_command()));
+        *leapt = true;
         let exit = leap::leap(self.common, &order.leap(self.keep), &order.selection(), show).await?;
         if exit != Exit::Done {
             return Ok(exit);
