@@ -1,5 +1,8 @@
 //! The cloud file as operators write it, rightly and wrongly.
 
+mod access;
+mod local;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -230,57 +233,6 @@ fn one_database_under_two_names_is_a_mistake() {
 }
 
 #[test]
-fn ways_to_get_in_that_contradict_each_other_are_mistakes() {
-    let machine = Machine::new();
-    machine.secret("empty", "\n");
-    fs::write(machine.path("binary"), [0xff, 0xfe]).expect("a file");
-    let read = |access: &str| {
-        machine.mistakes(&format!(
-            "format: 1\nname: x\nrunner: {{containers: {{images: {{default: 'r.example/os:{{series}}'}}}}}}\n\
-             services:\n  keystone:\n    database: {access}\n"
-        ))
-    };
-    let cases = [
-        "{}",
-        "{url: 'mysql://k@h/k', password_env: KEYSTONE_DB_PASSWORD, password_file: secrets/nova.password}",
-        "{url: 'mysql://k:p@h/k', password_env: KEYSTONE_DB_PASSWORD}",
-        "{url: 'mysql://h/k', password_env: KEYSTONE_DB_PASSWORD}",
-        "{url: 'sqlite:////k.db', password_env: KEYSTONE_DB_PASSWORD}",
-        "{url_file: empty}",
-        "{url_file: binary}",
-        "{url_env: KEYSTONE_DB_PASSWORD}",
-        "{url: ''}",
-        "{url: }",
-        "mysql://k@h/k",
-    ];
-    let found: Vec<String> = cases.iter().map(|access| format!("{access}\n  {}", read(access))).collect();
-    insta::assert_snapshot!(found.join("\n"), @r"
-    {}
-      leapfrog.yaml:6:5: exactly one of `url`, `url_env`, `url_file` and `url_from` has to say where the database is
-    {url: 'mysql://k@h/k', password_env: KEYSTONE_DB_PASSWORD, password_file: secrets/nova.password}
-      leapfrog.yaml:6:5: only one of `password_env` and `password_file` can hold the password
-    {url: 'mysql://k:p@h/k', password_env: KEYSTONE_DB_PASSWORD}
-      leapfrog.yaml:6:54: the URL has a password already (leave one of the two out)
-    {url: 'mysql://h/k', password_env: KEYSTONE_DB_PASSWORD}
-      leapfrog.yaml:6:50: a password needs a user, and the URL names none (write the URL like mysql+pymysql://user@host/database)
-    {url: 'sqlite:////k.db', password_env: KEYSTONE_DB_PASSWORD}
-      leapfrog.yaml:6:54: an SQLite file takes no password (leave it out)
-    {url_file: empty}
-      leapfrog.yaml:6:26: the file empty is empty
-    {url_file: binary}
-      leapfrog.yaml:6:26: the file binary is not UTF-8 text
-    {url_env: KEYSTONE_DB_PASSWORD}
-      leapfrog.yaml:6:25: the text is not a URL (relative URL without a base): write it like mysql+pymysql://user@host:3306/database
-    {url: ''}
-      leapfrog.yaml:6:21: the URL is empty
-    {url: }
-      leapfrog.yaml:6:5: exactly one of `url`, `url_env`, `url_file` and `url_from` has to say where the database is
-    mysql://k@h/k
-      leapfrog.yaml:6:15: expected a mapping
-    ");
-}
-
-#[test]
 fn a_mistake_is_shown_with_its_lines_and_without_the_passwords_in_them() {
     let machine = Machine::new();
     let text = EXAMPLE
@@ -300,70 +252,6 @@ fn a_mistake_is_shown_with_its_lines_and_without_the_passwords_in_them() {
         ╰────
       help: did you mean `password_env`? known are: `url`, `url_env`, `url_file`, `url_from`, `password_env`, `password_file`
     "#);
-}
-
-/// The database of keystone where this is said of it.
-fn keystone(machine: &Machine, access: &str) -> Result<String, String> {
-    let text = format!(
-        "format: 1\nname: x\nrunner: {{containers: {{images: {{default: 'r.example/os:{{series}}'}}}}}}\n\
-         services:\n  keystone:\n    database: {access}\n"
-    );
-    match machine.read(&text) {
-        Ok(cloud) => Ok(cloud.databases.values().map(|url| url.for_service().expose().to_owned()).collect()),
-        Err(error) => {
-            let shown = shown(&error);
-            assert!(!shown.contains(PASSWORD), "{shown}");
-            let directory = format!("{}/", machine.path("")).replace("//", "/");
-            Err(told(&error.mistakes).replace(&directory, ""))
-        }
-    }
-}
-
-#[test]
-fn a_url_may_stay_in_the_service_s_own_configuration() {
-    let machine = Machine::new();
-    fs::create_dir(machine.path("keystone.conf.d")).expect("a directory");
-    machine.secret("keystone.conf", "[DEFAULT]\nhost = h\n[database]\nconnection = mysql://k:one@$host/keystone\n");
-    let access = "{url_from: {files: [keystone.conf, keystone.conf.d/, none.conf.d/]}}";
-    assert_eq!(keystone(&machine, access).as_deref(), Ok("mysql+pymysql://k:one@h/keystone"));
-    machine.secret(
-        "keystone.conf.d/1.conf",
-        "[database]\nconnection = mysql://k:two@$host/keystone\n[x]\ny = mysql://k@h/z\n",
-    );
-    assert_eq!(keystone(&machine, access).as_deref(), Ok("mysql+pymysql://k:two@h/keystone"));
-    let other = "{url_from: {files: [keystone.conf], database: keystone_copy}}";
-    assert_eq!(keystone(&machine, other).as_deref(), Ok("mysql+pymysql://k:one@h/keystone_copy"));
-    let named =
-        "{url_from: {files: [keystone.conf.d/1.conf], section: x, option: y}, password_env: KEYSTONE_DB_PASSWORD}";
-    assert_eq!(keystone(&machine, named), Ok(format!("mysql+pymysql://k:{PASSWORD}@h/z")));
-}
-
-#[test]
-fn a_configuration_that_leads_nowhere_is_a_mistake_with_its_own_file_and_line() {
-    let machine = Machine::new();
-    machine.secret("damaged.conf", "[database]\n\n[x\n");
-    machine.secret("url.conf", &format!("\n[database]\nconnection = oracle://k:{PASSWORD}@h/k\n"));
-    machine.secret("undefined.conf", &format!("[database]\nconnection = mysql://k:{PASSWORD}$x@h/k\n"));
-    machine.secret("empty.conf", "[database]\nconnection =\n");
-    let cases = [
-        "{url_from: {files: []}}",
-        "{url_from: {files: [none.conf]}}",
-        "{url_from: {files: [secrets]}}",
-        "{url_from: {files: [damaged.conf, none.conf]}}",
-        "{url_from: {files: [url.conf]}}",
-        "{url_from: {files: [undefined.conf]}}",
-        "{url_from: {files: [empty.conf]}}",
-        "{url_from: {files: [url.conf], section: api_database}}",
-        "{url_from: {files: [url.conf], database: a/b}}",
-        "{url_from: {files: [url.conf], group: database}}",
-        "{url_from: url.conf}",
-        "{url: 'mysql://k@h/k', url_from: {files: [url.conf]}}",
-    ];
-    let found: Vec<String> = cases
-        .iter()
-        .map(|access| format!("{access}\n  {}", keystone(&machine, access).expect_err("a mistake")))
-        .collect();
-    insta::assert_snapshot!(found.join("\n"));
 }
 
 #[test]
@@ -441,54 +329,4 @@ proptest! {
             assert!(!told.contains("Tadpole"), "{told}");
         });
     }
-}
-
-const LOCAL: &str = "services: {keystone: {database: {url: 'sqlite:////var/lib/k.db'}}}\n";
-
-#[test]
-fn environments_on_this_machine_need_no_word_and_lie_in_the_users_cache() {
-    let mut machine = Machine::new();
-    machine.env.insert("HOME", "/home/op".into());
-    let cloud = machine.cloud(&format!("format: 1\nname: small\nrunner: {{local: {{}}}}\n{LOCAL}"));
-    let super::RunnerSettings::Local(local) = &cloud.runner else { panic!("{:?}", cloud.runner) };
-    assert_eq!(local.directory, "/home/op/.cache/leapfrog/environments");
-    assert_eq!((&local.source, local.separate), (&super::PackageSource::Configured, false));
-    let (keystone, series) = ("keystone".parse().expect("a service"), "2023.1".parse().expect("a series"));
-    assert_eq!(cloud.image(&keystone, &series, "antelope").expect("one").to_string(), "local/2023.1");
-    machine.env.insert("XDG_CACHE_HOME", "/var/cache/op".into());
-    let text = format!(
-        "format: 1\nname: small\nrunner: {{local: {{separate: true, constraints: 'uc/{{series}}.txt', python: ['py/{{version}}/bin/python', python3]}}}}\n{LOCAL}"
-    );
-    let cloud = machine.cloud(&text);
-    let super::RunnerSettings::Local(local) = &cloud.runner else { panic!("{:?}", cloud.runner) };
-    assert_eq!(local.directory, "/var/cache/op/leapfrog/environments");
-    assert_eq!(local.python, [machine.path("py/{version}/bin/python").as_str(), "python3"]);
-    let list = local.constraints.as_ref().expect("a list").of(&series, "antelope");
-    assert_eq!(list, machine.path("uc/2023.1.txt").as_str());
-    assert_eq!(cloud.image(&keystone, &series, "antelope").expect("one").to_string(), "local/2023.1/keystone");
-}
-
-#[test]
-fn mistakes_about_environments_come_in_one_go_and_repeat_no_address() {
-    let machine = Machine::new();
-    let mistakes = machine.mistakes(&format!(
-        r#"format: 1
-name: small
-runner:
-  local:
-    directry: x
-    index: "{PASSWORD}@wheels.example"
-    wheels: no-such-directory
-    constraints: "https://me:{PASSWORD}@lists.example/upper.txt"
-    python: ["python{{minor}}", "/opt/{{series"]
-{LOCAL}"#
-    ));
-    assert!(!mistakes.contains(PASSWORD), "{mistakes}");
-    insta::assert_snapshot!(mistakes);
-    let both = machine.mistakes(&format!(
-        "format: 1\nname: small\nrunner: {{containers: {{images: {{default: 'r.example/os:{{series}}'}}}}, local: {{directory: /x}}}}\n{LOCAL}"
-    ));
-    assert!(both.contains("only one of `containers` and `local`"), "{both}");
-    let none = machine.mistakes(&format!("format: 1\nname: small\nrunner: {{}}\n{LOCAL}"));
-    assert!(none.contains("nothing is said of what runs the commands"), "{none}");
 }
