@@ -130,6 +130,7 @@ mod tests {
             operations: read(text),
             remarks: Vec::new(),
             models: None,
+            transactions: None,
         };
         let tables = [("small", 40), ("large", 100), ("huge", 100_000)];
         let tables: BTreeMap<_, _> = tables.map(|(name, bytes)| (name.to_owned(), (1, Some(bytes)))).into();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::chain::in_chains;
 use super::operation::{Change, Operation, Place};
 use super::rules::{Concerns, Find, RULES, Rule, Severity, Surroundings};
 use super::script::Script;
@@ -73,6 +74,11 @@ pub fn judge(scripts: &[Script], targets: &[Target], scope: Scope) -> Vec<Findin
             findings.extend(found);
             before.push(operation);
         }
+    }
+    if scope == Scope::Together {
+        findings.extend(in_chains(scripts, targets));
+        // Those of one place stay in the order of the rules.
+        findings.sort_by_key(|finding| (finding.script, finding.operation));
     }
     findings
 }
@@ -203,6 +209,7 @@ mod tests {
             branch,
             remarks: Vec::new(),
             models: None,
+            transactions: None,
         }
     }
 

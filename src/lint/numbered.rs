@@ -159,6 +159,7 @@ impl<'a> Repository<'a> {
             operations: Vec::new(),
             remarks: Vec::new(),
             models: None,
+            transactions: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::numbered::{Repository, Stands};
-use super::read::{Models, read, shape};
+use super::read::{Models, Transactions, read, shape};
 use super::rules::{HISTORY_EDITED, NOT_UNDERSTOOD, Severity, UNREACHABLE};
 use super::script::{Before, Remark, Script, Versions};
 use crate::migrations::Tree;
@@ -28,6 +28,8 @@ pub struct Held<'a> {
     pub tree: Option<&'a Tree>,
     /// Other modules whose constants the scripts may name, by their path.
     pub constants: &'a BTreeMap<String, String>,
+    /// In how many transactions alembic runs the scripts; absent where the release has none that are read.
+    pub transactions: Option<Transactions>,
     /// What the release's code maps; empty where that was not read.
     pub models: &'a Models,
     /// Its repositories from before alembic, in the order in which they are run.
@@ -121,6 +123,7 @@ impl<'a> Range<'a> {
             operations,
             remarks: Vec::new(),
             models: None,
+            transactions: held.transactions,
         }
     }
 
@@ -132,6 +135,7 @@ impl<'a> Range<'a> {
             directory: held.directory,
             scripts: held.scripts,
             constants: held.constants,
+            transactions: held.transactions,
             shown: &shown,
         });
         let known: BTreeSet<String> =
@@ -276,6 +280,7 @@ mod tests {
                 scripts,
                 tree: trees[at].as_ref(),
                 constants: &none,
+                transactions: None,
                 models: &models,
                 repositories: Vec::new(),
             })

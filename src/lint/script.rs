@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::operation::{Operation, Place};
-use super::read::{Models, read};
+use super::read::{Models, Transactions, read};
 use super::rules::{NOT_UNDERSTOOD, Rule, Severity};
 use crate::migrations::{self, Misread};
 use crate::model::{Branch, Series, Service};
@@ -32,6 +32,8 @@ pub struct Script {
     pub remarks: Vec<Remark>,
     /// What the code of the release before maps, where that was read.
     pub models: Option<Rc<Before>>,
+    /// In how many transactions alembic runs it and those beside it; absent where nothing says it.
+    pub transactions: Option<Transactions>,
 }
 
 /// The release whose services may still run when a script is run.
@@ -65,6 +67,8 @@ pub struct Versions<'a> {
     pub scripts: &'a BTreeMap<String, String>,
     /// Other modules whose constants the scripts may name, by their path.
     pub constants: &'a BTreeMap<String, String>,
+    /// In how many transactions alembic runs them; absent where nothing says it.
+    pub transactions: Option<Transactions>,
     /// How the path of a script below the directory is shown.
     pub shown: &'a dyn Fn(&str) -> String,
 }
@@ -91,6 +95,7 @@ impl Script {
                 branch,
                 remarks,
                 models: None,
+                transactions: versions.transactions,
             })
         };
         match migrations::read(place) {
@@ -141,6 +146,7 @@ mod tests {
             directory: "versions",
             scripts: &scripts,
             constants: &constants,
+            transactions: None,
             shown: &shown,
         })
     }

@@ -111,8 +111,11 @@ impl Module {
                     for name in children(statement) {
                         let (module, alias) = self.aliased(name);
                         // `import a.b` makes `a` known; `a.b.X` is then looked for by its full name.
-                        let known = alias.unwrap_or_else(|| module.split('.').next().unwrap_or_default().to_owned());
-                        let module = if known == module || !module.contains('.') { module } else { known.clone() };
+                        let first = || module.split('.').next().unwrap_or_default().to_owned();
+                        let (known, module) = match alias {
+                            Some(alias) => (alias, module),
+                            None => (first(), first()),
+                        };
                         imports.insert(known, Import { module, name: None });
                     }
                 }

@@ -52,6 +52,17 @@ fn rules(report: &Value) -> Vec<String> {
         .collect()
 }
 
+/// git, in the tree.
+fn git(lab: &Lab, arguments: &[&str]) {
+    let done = std::process::Command::new("git")
+        .args(["-c", "user.name=x", "-c", "user.email=x@example.org", "-C"])
+        .arg(lab.path("tree"))
+        .args(arguments)
+        .output()
+        .expect("git");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 #[test]
 fn a_source_tree_is_told_with_its_lines_and_what_is_denied() {
     let lab = tree();
@@ -96,15 +107,7 @@ fn every_schema_below_a_directory_is_read_with_its_branches_and_nothing_that_too
 #[test]
 fn with_a_base_only_what_is_new_or_changed_since_is_judged_and_what_it_makes_holds_nothing() {
     let lab = tree();
-    let git = |arguments: &[&str]| {
-        let done = std::process::Command::new("git")
-            .args(["-c", "user.name=x", "-c", "user.email=x@example.org", "-C"])
-            .arg(lab.path("tree"))
-            .args(arguments)
-            .output()
-            .expect("git");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
+    let git = |arguments: &[&str]| git(&lab, arguments);
     git(&["init", "--quiet"]);
     git(&["add", "net"]);
     git(&["commit", "--quiet", "--message", "first"]);
@@ -124,6 +127,39 @@ fn with_a_base_only_what_is_new_or_changed_since_is_judged_and_what_it_makes_hol
     assert!(self::rules(&report).contains(&"error LF-C02".to_owned()), "{report:#}");
     let inner = lab.run(&["lint", "tree/net", "--diff", "HEAD~1", "-o", "json"]).json();
     assert_eq!(inner["scripts"], 2, "a directory below the repository's own");
+}
+
+#[test]
+fn new_scripts_of_one_transaction_are_told_once_unless_env_py_gives_each_its_own() {
+    let lab = Lab::new();
+    let environment = |more: &str| {
+        let text = format!("from alembic import context\ncontext.configure(connection=connection{more})\n");
+        lab.file("tree/db/env.py", text);
+    };
+    environment("");
+    lab.file("tree/db/versions/aa.py", script("aa", "None", "op.create_table('ports', sa.Column('id'))"));
+    git(&lab, &["init", "--quiet"]);
+    git(&lab, &["add", "db"]);
+    git(&lab, &["commit", "--quiet", "--message", "first"]);
+    lab.file("tree/db/versions/bb.py", script("bb", "'aa'", "op.add_column('ports', sa.Column('hint', sa.Text))"));
+    lab.file("tree/db/versions/cc.py", script("cc", "'bb'", "op.execute('UPDATE agents SET at = 1')"));
+    let told = |engine: &str| {
+        let report = json(&lab, &["tree", "--diff", "HEAD", "--deny", "never", "--engine", engine], 0);
+        let found = report["findings"].as_array().expect("findings").clone().into_iter();
+        let here = found.filter(|one| one["rule"] == "LF-L07");
+        here.map(|one| format!("{} {} {}: {}", one["severity"], one["revision"], one["table"], one["what"]))
+            .collect::<Vec<_>>()
+    };
+    let what = "locks table ports until the last of 2 scripts is done, which run in one transaction; cc updates rows of table \
+                agents meanwhile";
+    assert_eq!(told("postgresql"), [format!("\"warning\" \"bb\" \"ports\": {what:?}")]);
+    assert_eq!((told("mariadb"), told("sqlite")), (Vec::new(), Vec::new()), "they commit after each");
+    environment(", transaction_per_migration=True");
+    assert_eq!(told("postgresql"), [""; 0]);
+    // Of a tree nobody says what is run together.
+    environment("");
+    let report = json(&lab, &["tree", "--deny", "never", "--engine", "postgresql"], 0);
+    assert!(rules(&report).iter().all(|one| !one.ends_with("LF-L07")), "{report:#}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use leapfrog::catalog::{OutputFormat, Playbook};
 use leapfrog::document::{Document, Source};
 use leapfrog::journal::{self, MigrationCount};
 use leapfrog::lint::read::read;
-use leapfrog::lint::{Models, Report, Scope, Script, Server, Target, judge};
+use leapfrog::lint::{Models, Report, Scope, Script, Server, Target, Transactions, judge};
 use leapfrog::model::{ConnectionUrl, DatabaseId, Digest, ImageReference, RunId, Series, StepId, Stream};
 use leapfrog::oslo::{Configuration, Name};
 use leapfrog::readers::{CheckReader, CountReader, ExceptionReader};
@@ -195,6 +195,7 @@ pub(crate) fn script(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let operations = read(&text);
     let _ = Models::read([text.as_str()]);
+    let transactions = Some(Transactions::read(&text));
     for operation in &operations {
         let place = operation.place;
         assert!(text.get(place.offset..place.offset + place.length).is_some(), "{place:?} is no part of the script");
@@ -212,6 +213,7 @@ pub(crate) fn script(bytes: &[u8]) -> bool {
         operations,
         remarks: Vec::new(),
         models: None,
+        transactions,
     };
     let opaque = script.operations.iter().filter(|operation| operation.change.is_opaque()).count();
     let (scripts, targets) = ([script], Server::ALL.map(Target::usual));

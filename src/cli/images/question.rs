@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::scripts::{ImageScripts, RepositoryScripts, SchemaScripts, ScriptFiles, ServiceScripts};
 use crate::catalog::{NumberedScripts, Playbook, PlaybookStep, Release, ReleaseService};
-use crate::lint::Models;
+use crate::lint::{Models, Transactions};
 use crate::migrations::{self, ImageFacts, LackingOption, Misread, Place, SchemaFacts, ServiceFacts};
 use crate::model::{Schema, Service};
 use crate::runner::{PackageFiles, PackageRequest, ReadFiles, ReadRequest};
@@ -94,6 +94,7 @@ impl Question {
             let (files, directories): (Vec<_>, Vec<_>) = service.models.iter().partition(|path| path.ends_with(".py"));
             package.files.extend(files.into_iter().cloned());
             package.directories.extend(directories.into_iter().cloned());
+            package.files.extend(service.scripts.values().map(|(directory, _)| environment(directory)));
             package.directories.extend(service.repositories.values().flatten().map(|one| one.path.clone()));
             package.candidates.clear();
         }
@@ -104,7 +105,7 @@ impl Question {
     pub fn key_for_scripts(&self) -> String {
         let besides = self.services.iter().map(|service| (&service.models, &service.repositories));
         let models: Vec<_> = besides.collect();
-        let text = serde_json::to_vec(&("scripts and trees", self.key(), models)).unwrap_or_default();
+        let text = serde_json::to_vec(&("scripts, trees and environments", self.key(), models)).unwrap_or_default();
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -201,7 +202,9 @@ impl ServiceQuestion {
             let read = ScriptFiles::below(directory, files);
             let constants = constants_of(constants, files);
             let tree = migrations::read(Place { directory, scripts: &read.texts, constants: &constants }).ok();
-            (schema.clone(), SchemaScripts { files: read, constants, tree })
+            let text = files.texts.get(&environment(directory));
+            let transactions = text.map_or(Transactions::Unknown, |text| Transactions::read(text));
+            (schema.clone(), SchemaScripts { files: read, constants, tree, transactions })
         });
         let repositories = self.repositories.iter().map(|(schema, here)| {
             let here = here.iter().map(|one| {
@@ -265,6 +268,12 @@ fn schema_facts(directory: &str, constants: &[String], files: &PackageFiles) -> 
         Ok(tree) => SchemaFacts::Read(tree),
         Err(scripts) => SchemaFacts::Misread { directory, scripts },
     }
+}
+
+/// The file that has alembic run the scripts of a directory.
+fn environment(directory: &str) -> String {
+    let above = directory.rsplit_once('/').map_or("", |(above, _)| above);
+    format!("{above}/env.py")
 }
 
 /// The modules with constants, among what was read.
@@ -362,6 +371,8 @@ mod tests {
         let request = question.request();
         assert!(request.packages[0].candidates.contains(&"nova-29.0.2.dist-info".to_owned()));
         assert_eq!(question.services[0].options.len(), 2);
+        let environments = &question.request_for_scripts().packages[0].files;
+        assert!(environments.contains("nova/db/main/migrations/env.py"), "{environments:?}");
 
         let release = releases.iter().find(|release| release.series.as_str() == "2025.1").expect("known");
         let ironic: Service = "ironic".parse().expect("a service");

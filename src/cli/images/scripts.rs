@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lint::Models;
+use crate::lint::{Models, Transactions};
 use crate::migrations::Tree;
 use crate::model::{Branch, Schema, Service};
 use crate::runner::PackageFiles;
@@ -55,6 +55,8 @@ pub struct SchemaScripts {
     pub constants: BTreeMap<String, String>,
     /// What they make; absent where they make no tree.
     pub tree: Option<Tree>,
+    /// In how many transactions alembic runs them, as the `env.py` beside their directory says.
+    pub transactions: Transactions,
 }
 
 /// What was read of a directory of scripts.

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context, anyhow, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::lint::{Repository, Scope, Script, Versions};
+use crate::lint::{Repository, Scope, Script, Transactions, Versions};
 use crate::migrations;
 use crate::model::Branch;
 
@@ -139,8 +139,16 @@ fn of_schema(schema: &Utf8Path, paths: &[&Utf8PathBuf], files: &BTreeMap<Utf8Pat
         path.strip_prefix(".").unwrap_or(&path).to_string()
     };
     let directory = schema.strip_prefix(&root).unwrap_or(schema).to_string();
+    let transactions = files.get(&schema.join("env.py")).map(|text| Transactions::read(text));
     let schema = schema.strip_prefix(".").unwrap_or(schema).as_str();
-    Script::all(Versions { schema, directory: &directory, scripts: &scripts, constants: &constants, shown: &shown })
+    Script::all(Versions {
+        schema,
+        directory: &directory,
+        scripts: &scripts,
+        constants: &constants,
+        transactions,
+        shown: &shown,
+    })
 }
 
 /// Where the modules of a tree are looked for: the directory that holds the outermost package around `schema`.

@@ -73,7 +73,7 @@ pub(super) fn text(rule: &Rule, paper: Paper) -> String {
 /// In which language its examples are.
 fn language(rule: &Rule) -> &'static str {
     match rule.find {
-        Find::InOperation(_) | Find::InScript(_) => "python",
+        Find::InOperation(_) | Find::InScript(_) | Find::InChain(_) => "python",
         Find::InHistory => "text",
     }
 }

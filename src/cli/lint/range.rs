@@ -213,6 +213,7 @@ fn of_service(world: &World, service: &Service, releases: &Releases<'_>) -> Vec<
                     tree: scripts.and_then(|scripts| scripts.tree.as_ref()),
                     models: if service_scripts.found { &service_scripts.models } else { &unmapped },
                     constants: scripts.map_or(&nothing, |scripts| &scripts.constants),
+                    transactions: scripts.map(|scripts| scripts.transactions),
                     repositories: service_scripts
                         .repositories
                         .get(schema)

@@ -3,12 +3,21 @@
 use crate::lint::rules::Phases;
 use std::rc::Rc;
 
-use crate::lint::{Before, Find, Models, RULES, Report, Rule, Scope, Script, Server, Target, judge, read::read};
+use crate::lint::{
+    Before, Find, Models, RULES, Report, Rule, Scope, Script, Server, Target, example, judge, read::read,
+};
 use crate::model::Branch;
 use crate::report::{Look, Paper};
 
 /// What is found in the body of an `upgrade`, on every server.
 fn report(rule: &Rule, body: &str) -> Report {
+    let targets = Server::ALL.map(Target::usual);
+    let scripts = if let Find::InChain(_) = rule.find { example(body) } else { vec![script(rule, body)] };
+    Report::new(&scripts, &targets, &judge(&scripts, &targets, Scope::Together))
+}
+
+/// A script with such an `upgrade`.
+fn script(rule: &Rule, body: &str) -> Script {
     let text = format!(
         "from alembic import op\nimport sqlalchemy as sa\n\n\ndef upgrade():\n    {}\n",
         body.replace('\n', "\n    ")
@@ -20,7 +29,7 @@ fn report(rule: &Rule, body: &str) -> Report {
         "class Counter(object):\n    __tablename__ = 'alarm_counter'\n    id = sa.Column(sa.Integer)\n",
     ]);
     let branch = if rule.phases == Phases::Contract { Branch::Contract } else { Branch::Expand };
-    let script = Script {
+    Script {
         series: None,
         service: None,
         schema: "versions".into(),
@@ -31,10 +40,8 @@ fn report(rule: &Rule, body: &str) -> Report {
         branch: Some(branch),
         remarks: Vec::new(),
         models: Some(Rc::new(Before { series: "2024.1".parse().expect("a series"), models })),
-    };
-    let targets = Server::ALL.map(Target::usual);
-    let scripts = [script];
-    Report::new(&scripts, &targets, &judge(&scripts, &targets, Scope::Together))
+        transactions: None,
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! A walk through `upgrade`, as Python would take it: `walk` has the statements, `compound` those that hold others,
 //! `condition` what is known of conditions, `evaluate` expressions, `value` what they are worth, `calls` what is called,
 //! `operations` what alembic's operations do, `migrate` what SQLAlchemy's own objects do, `sql` what SQL does, `known` what
-//! functions of other modules do. `models` is about the service's own code: which tables and columns it maps.
+//! functions of other modules do. `models` is about the service's own code: which tables and columns it maps; `environment`
+//! is about its `env.py`: how its scripts are run.
 //!
 //! Invariants:
 //! * `downgrade` is never walked. What a script would do on an engine alone is found for that engine alone.
@@ -14,6 +15,7 @@
 mod calls;
 mod compound;
 mod condition;
+mod environment;
 mod evaluate;
 mod known;
 mod migrate;
@@ -25,6 +27,8 @@ mod tests;
 mod value;
 mod walk;
 
+pub use self::environment::Transactions;
+pub(super) use self::environment::ends_transaction;
 pub use self::models::Models;
 use self::walk::{Walker, place};
 use super::operation::{Certainty, Change, Engines, Operation, Place};

@@ -28,6 +28,7 @@ mod inspected;
 mod live_code;
 mod not_rerunnable;
 mod not_understood;
+mod one_transaction;
 mod parent_lock;
 mod python_default;
 mod recreated_table;
@@ -50,6 +51,7 @@ mod widening;
 
 use serde::Serialize;
 
+use super::chain::{Chain, Outlasts};
 use super::cost::{Cost, cost};
 use super::operation::{Change, Operation, Place};
 use super::script::Before;
@@ -83,6 +85,7 @@ pub const RULES: &[&Rule] = &[
     &exclusive_lock::RULE,
     &parent_lock::RULE,
     &repeated_alter::RULE,
+    &one_transaction::RULE,
     &bulk_rows::RULE,
     &row_loop::RULE,
     &data_loss::RULE,
@@ -134,7 +137,7 @@ pub struct Rule {
     pub sources: &'static [&'static str],
     /// How grave it is on MySQL, MariaDB, PostgreSQL and SQLite; absent where it is no fault.
     pub severities: [Option<Severity>; 4],
-    /// The body of an `upgrade` that it finds; of what is found between releases, their scripts.
+    /// The body of an `upgrade` that it finds; of what is found in several scripts, or between releases, those.
     pub hit: &'static str,
     /// The body of an `upgrade` that is like it, and that it passes.
     pub near_miss: &'static str,
@@ -162,6 +165,8 @@ pub enum Find {
     InOperation(fn(&Operation, &Surroundings<'_>) -> Option<String>),
     /// Where a script's text breaks it, and what is said of that.
     InScript(fn(&str) -> Vec<(Place, String)>),
+    /// Whether the scripts that one command runs break it together, and what is said of that.
+    InChain(fn(&Chain<'_>, Target) -> Option<Outlasts>),
     /// The scripts of several releases, held against each other.
     InHistory,
 }
@@ -186,21 +191,7 @@ pub struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Whether the table of an operation was made before it: then there are no rows, and no old code that knows it.
     pub fn is_new(&self, table: Option<&str>) -> bool {
-        let Some(mut table) = table else { return false };
-        // Back through what was done, from name to name where it had others.
-        for (at, operation) in self.before.iter().enumerate().rev() {
-            match &operation.change {
-                Change::CreateTable { .. } if operation.table.as_deref() == Some(table) => {
-                    return !was_there(&self.before[..at], table);
-                }
-                Change::RenameTable { to } if to.as_deref() == Some(table) => match operation.table.as_deref() {
-                    Some(before) => table = before,
-                    None => return false,
-                },
-                _ => {}
-            }
-        }
-        false
+        is_new(self.before, table)
     }
 
     /// Whether the code of the release before maps what an operation drops; nothing where it drops neither a table nor a
@@ -218,6 +209,25 @@ impl Surroundings<'_> {
     fn cost(&self, operation: &Operation) -> Option<Cost> {
         cost(operation, self.target)
     }
+}
+
+/// Whether a table was made by what was done.
+pub(super) fn is_new(done: &[&Operation], table: Option<&str>) -> bool {
+    let Some(mut table) = table else { return false };
+    // Back through what was done, from name to name where it had others.
+    for (at, operation) in done.iter().enumerate().rev() {
+        match &operation.change {
+            Change::CreateTable { .. } if operation.table.as_deref() == Some(table) => {
+                return !was_there(&done[..at], table);
+            }
+            Change::RenameTable { to } if to.as_deref() == Some(table) => match operation.table.as_deref() {
+                Some(before) => table = before,
+                None => return false,
+            },
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether something was done to a table before it was made: it was there already.
@@ -323,9 +333,18 @@ fn table_of(operation: &Operation) -> String {
 mod tests {
     use super::*;
     use crate::lint::read::{Models, read};
+    use crate::lint::{Scope, example, judge};
 
     /// What a rule finds in the body of an `upgrade` of an expand script.
     fn found(rule: &Rule, body: &str) -> Vec<String> {
+        if let Find::InChain(_) = rule.find {
+            let found = judge(&example(body), &Server::ALL.map(Target::usual), Scope::Together);
+            return found
+                .into_iter()
+                .filter(|finding| finding.rule.id == rule.id)
+                .map(|finding| finding.what)
+                .collect();
+        }
         let body = body.replace('\n', "\n    ");
         let text = format!("from alembic import op\nimport sqlalchemy as sa\ndef upgrade():\n    {body}\n");
         if let Find::InScript(find) = rule.find {
@@ -381,8 +400,14 @@ mod tests {
         );
         let before: Vec<&Operation> = operations.iter().collect();
         let target = Target::usual(Server::Mysql);
-        let surroundings =
-            Surroundings { branch: None, before: &before, script: &operations, at: 0, target, old_code: None };
+        let surroundings = Surroundings {
+            branch: None,
+            before: &before,
+            script: &operations,
+            at: 0,
+            target,
+            old_code: None,
+        };
         assert!(surroundings.is_new(Some("a")) && surroundings.is_new(Some("c")));
         assert!(!surroundings.is_new(Some("b")) && !surroundings.is_new(Some("e")) && !surroundings.is_new(None));
         let there_and_back = read(

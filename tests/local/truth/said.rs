@@ -69,6 +69,7 @@ fn of_schema(catalog: &Catalog, service: &Service, schema: &str, stops: &[Stop])
                 scripts,
                 tree: tree.as_ref(),
                 constants,
+                transactions: None,
                 models: &unmapped,
                 repositories: Vec::new(),
             }
