@@ -7,6 +7,7 @@ use super::operation::{Change, Operation, Place};
 use super::rules::{Concerns, Find, RULES, Rule, Severity, Surroundings};
 use super::script::Script;
 use super::server::{Server, Target};
+use crate::model::Series;
 
 /// What was there before the scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,8 @@ pub struct Finding {
 /// scripts, of their operations and of the rules.
 pub fn judge(scripts: &[Script], targets: &[Target], scope: Scope) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut before: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    // What was done to a schema, and where in that a release begins.
+    let mut done: BTreeMap<&str, (Vec<&Operation>, Option<&Series>, usize)> = BTreeMap::new();
     for (number, script) in scripts.iter().enumerate() {
         findings.extend(script.remarks.iter().map(|remark| Finding {
             rule: remark.rule,
@@ -62,13 +64,15 @@ pub fn judge(scripts: &[Script], targets: &[Target], scope: Scope) -> Vec<Findin
                 texts.flat_map(|rule| of_text(rule, script, targets)).map(|found| Finding { script: number, ..found }),
             );
         }
-        let before = before.entry(&script.schema).or_default();
+        let (before, release, since) = done.entry(&script.schema).or_default();
         if scope == Scope::Each {
             before.clear();
+        } else if *release != script.series.as_ref() {
+            (*release, *since) = (script.series.as_ref(), before.len());
         }
         for (at, operation) in script.operations.iter().enumerate() {
             let found = RULES.iter().filter(|rule| rule.phases.contain(script.branch)).filter_map(|rule| {
-                let found = of_rule(rule, script, at, before, targets)?;
+                let found = of_rule(rule, script, at, (before, *since), targets)?;
                 Some(Finding { script: number, operation: Some(at), place: operation.place, ..found })
             });
             findings.extend(found);
@@ -107,7 +111,7 @@ fn of_rule(
     rule: &'static Rule,
     script: &Script,
     at: usize,
-    before: &[&Operation],
+    (before, since): (&[&Operation], usize),
     targets: &[Target],
 ) -> Option<Finding> {
     let Find::InOperation(find) = rule.find else { return None };
@@ -119,6 +123,7 @@ fn of_rule(
         let surroundings = Surroundings {
             branch: script.branch,
             before,
+            since,
             script: &script.operations,
             at,
             target: *target,

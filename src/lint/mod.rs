@@ -32,7 +32,7 @@ pub use judge::{Finding, Scope, judge};
 pub use numbered::Repository;
 pub use operation::{Alteration, Certainty, Change, Column, Constraint, Engines, Operation, Place, Type, Verb};
 pub use range::{Held, range};
-pub use read::{Models, Transactions};
+pub use read::{Declared, Models, Transactions};
 pub use rules::{Find, RULES, Rule, Severity, Surroundings};
 pub use script::{Before, Remark, Script, Versions};
 pub use server::{Server, Target, Version};

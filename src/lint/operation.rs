@@ -1,6 +1,6 @@
 //! What a migration script does to a schema, one operation at a time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Engine;
 
@@ -270,7 +270,8 @@ pub struct Column {
 }
 
 /// A column's type, as far as it matters for what a change of it costs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Type {
     /// SQLAlchemy's name for it, without the module: `String`.
     pub name: String,

@@ -29,7 +29,7 @@ mod walk;
 
 pub use self::environment::Transactions;
 pub(super) use self::environment::ends_transaction;
-pub use self::models::Models;
+pub use self::models::{Declared, Models};
 use self::walk::{Walker, place};
 use super::operation::{Certainty, Change, Engines, Operation, Place};
 use crate::migrations::python::{Module, children, children_all};

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use tree_sitter::Node;
 
+use crate::lint::operation::Type;
 use crate::migrations::python::{Module, children};
 
 /// How far classes are made of classes.
@@ -27,11 +28,23 @@ pub struct Models {
     more: bool,
 }
 
+/// A column as models declare it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declared {
+    /// Its type, where that is known.
+    pub kind: Option<Type>,
+    /// Whether it may be NULL, where that is known.
+    pub nullable: Option<bool>,
+}
+
+type Columns = BTreeMap<String, Declared>;
+
 /// A table that is mapped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mapped {
-    columns: BTreeSet<String>,
+    columns: Columns,
     /// Whether it may have more: the class is made of others that were not read.
     more: bool,
 }
@@ -40,7 +53,7 @@ struct Mapped {
 #[derive(Default)]
 struct Class {
     tables: BTreeSet<String>,
-    columns: BTreeSet<String>,
+    columns: Columns,
     bases: BTreeSet<String>,
     /// Whether a function gives the tables of its descendants their names.
     names: bool,
@@ -50,7 +63,7 @@ struct Class {
 #[derive(Default)]
 struct Whole {
     tables: BTreeSet<String>,
-    columns: BTreeSet<String>,
+    columns: Columns,
     names: bool,
     more: bool,
 }
@@ -84,7 +97,7 @@ impl Models {
             models.more |= whole.tables.is_empty() && whole.more && !class.columns.is_empty();
             for table in &whole.tables {
                 let mapped = models.tables.entry(table.clone()).or_default();
-                mapped.columns.extend(whole.columns.iter().cloned());
+                extend(&mut mapped.columns, &whole.columns);
                 mapped.more |= whole.more;
             }
         }
@@ -110,10 +123,15 @@ impl Models {
     /// Whether a column of a table is mapped; nothing where that is not known.
     pub fn has_column(&self, table: &str, column: &str) -> Option<bool> {
         match self.tables.get(table) {
-            Some(mapped) if mapped.columns.contains(column) => Some(true),
+            Some(mapped) if mapped.columns.contains_key(column) => Some(true),
             Some(mapped) => (!mapped.more).then_some(false),
             None => (!self.more).then_some(false),
         }
+    }
+
+    /// How a column of a table is declared; nothing where it is not mapped, as far as that is known.
+    pub fn declared(&self, table: &str, column: &str) -> Option<&Declared> {
+        self.tables.get(table)?.columns.get(column)
     }
 
     /// A call of `Table`.
@@ -125,8 +143,9 @@ impl Models {
         let Some(list) = call.child_by_field_name("arguments") else { return };
         let arguments = children(list);
         let Some(name) = arguments.first().and_then(|name| module.text_of(*name)) else { return };
-        let columns = arguments.into_iter().filter_map(|argument| column(module, argument)).flatten();
-        self.tables.entry(name).or_default().columns.extend(columns);
+        let columns = arguments.into_iter().filter_map(|argument| column(module, argument));
+        let columns: Columns = columns.filter_map(|(name, declared)| Some((name?, declared))).collect();
+        extend(&mut self.tables.entry(name).or_default().columns, &columns);
     }
 }
 
@@ -148,7 +167,8 @@ fn take_class(module: &Module, node: Node<'_>, classes: &mut BTreeMap<String, Cl
                 let name = function.and_then(|function| function.child_by_field_name("name"));
                 if let Some(name) = name.filter(|_| declared).map(|name| module.source(name)) {
                     class.names |= name == "__tablename__";
-                    class.columns.insert(name.to_owned());
+                    let declared = column(module, statement).map(|(_, declared)| declared).unwrap_or_default();
+                    extend(&mut class.columns, &[(name.to_owned(), declared)].into());
                 }
             }
             "assignment" => {
@@ -160,8 +180,9 @@ fn take_class(module: &Module, node: Node<'_>, classes: &mut BTreeMap<String, Cl
                 let attribute = module.source(left);
                 if attribute == "__tablename__" {
                     class.tables.extend(module.text_of(right));
-                } else if let Some(named) = column(module, right) {
-                    class.columns.insert(named.unwrap_or_else(|| attribute.to_owned()));
+                } else if let Some((named, declared)) = column(module, right) {
+                    let name = named.unwrap_or_else(|| attribute.to_owned());
+                    extend(&mut class.columns, &[(name, declared)].into());
                 }
             }
             _ => {}
@@ -169,20 +190,78 @@ fn take_class(module: &Module, node: Node<'_>, classes: &mut BTreeMap<String, Cl
     }
 }
 
-/// Whether an expression declares a column, and under which name if it says one.
-fn column(module: &Module, node: Node<'_>) -> Option<Option<String>> {
+/// Adds columns. What two declare differently is not known.
+fn extend(columns: &mut Columns, more: &Columns) {
+    for (name, declared) in more {
+        match columns.get_mut(name) {
+            Some(known) => {
+                known.kind = known.kind.take().filter(|kind| declared.kind.as_ref() == Some(kind));
+                known.nullable = known.nullable.filter(|nullable| declared.nullable == Some(*nullable));
+            }
+            None => drop(columns.insert(name.clone(), declared.clone())),
+        }
+    }
+}
+
+/// The column that an expression declares, if it does, and under which name if it says one.
+fn column(module: &Module, node: Node<'_>) -> Option<(Option<String>, Declared)> {
     let mut open = vec![node];
     while let Some(node) = open.pop() {
         if node.kind() == "call" {
             let called = node.child_by_field_name("function").map_or("", |called| module.source(called));
             if matches!(called.rsplit('.').next(), Some("Column" | "mapped_column")) {
-                let first = node.child_by_field_name("arguments").and_then(|list| children(list).first().copied());
-                return Some(first.and_then(|first| module.text_of(first)));
+                let arguments = node.child_by_field_name("arguments").map(children).unwrap_or_default();
+                let name = arguments.first().and_then(|first| module.text_of(*first));
+                let stated = called.rsplit('.').next() == Some("Column");
+                return Some((name, declared(module, &arguments, stated)));
             }
         }
         open.extend(children(node));
     }
     None
+}
+
+/// How a column with these arguments is declared; `stated` is whether what is left out has a default.
+fn declared(module: &Module, arguments: &[Node<'_>], stated: bool) -> Declared {
+    let mut found = Declared { kind: None, nullable: stated.then_some(true) };
+    let mut given = None;
+    for argument in arguments {
+        if argument.kind() != "keyword_argument" {
+            given = given.or(Some(*argument).filter(|argument| argument.kind() != "string"));
+            continue;
+        }
+        let (Some(name), Some(value)) = (argument.child_by_field_name("name"), argument.child_by_field_name("value"))
+        else {
+            continue;
+        };
+        match (module.source(name), value.kind()) {
+            ("type_", _) => given = Some(value),
+            ("nullable", kind) => found.nullable = (kind == "true" || kind == "false").then_some(kind == "true"),
+            ("primary_key", "true") => found.nullable = Some(false),
+            _ => {}
+        }
+    }
+    found.kind = given.and_then(|given| kind(module, given));
+    found
+}
+
+/// The type that an expression says: `sa.String(36)`, `Text`.
+fn kind(module: &Module, node: Node<'_>) -> Option<Type> {
+    let (named, arguments) = match node.kind() {
+        "call" => (node.child_by_field_name("function")?, node.child_by_field_name("arguments").map(children)),
+        "identifier" | "attribute" => (node, None),
+        _ => return None,
+    };
+    let name = module.source(named).rsplit('.').next().unwrap_or_default().trim().to_owned();
+    let length = arguments.unwrap_or_default().into_iter().find_map(|argument| match argument.kind() {
+        "integer" => module.source(argument).parse().ok(),
+        "keyword_argument" => {
+            let of = |field| argument.child_by_field_name(field).map_or("", |part| module.source(part));
+            (of("name") == "length").then(|| of("value").parse().ok())?
+        }
+        _ => None,
+    });
+    (!matches!(name.as_str(), "ForeignKey" | "Sequence" | "Computed" | "Identity")).then_some(Type { name, length })
 }
 
 /// A name that is given to a base class: `BASEV2 = declarative_base(cls=NeutronBaseV2)`.
@@ -211,7 +290,7 @@ fn gather(
     depth: usize,
 ) {
     whole.tables.extend(class.tables.iter().cloned());
-    whole.columns.extend(class.columns.iter().cloned());
+    extend(&mut whole.columns, &class.columns);
     whole.names |= class.names;
     let Some(depth) = depth.checked_sub(1) else {
         whole.more = true;
@@ -244,6 +323,30 @@ mod tests {
             (Some(true), Some(true), Some(false))
         );
         assert!(Models::read(["x = 1\n"]).is_empty());
+    }
+
+    #[test]
+    fn a_column_is_declared_with_its_type_as_far_as_all_say_the_same() {
+        let stamps = "class Stamps(object):\n    @declared_attr\n    def owner(cls):\n        return sa.Column(sa.String(36), nullable=False)\n";
+        let models = "class A(Stamps):\n    __tablename__ = 'a'\n    id = sa.Column('key', sa.Integer(), primary_key=True)\n    text = Column(Text)\n    wide = sa.Column(sa.String(length=64), sa.ForeignKey('b.id'))\n    parent = sa.Column(sa.ForeignKey('b.id'))\n    name: Mapped[str] = mapped_column(sa.String(8))\n    twice = Column(sa.String(8), nullable=False)\n\nclass B(object):\n    __tablename__ = 'a'\n    twice = Column(sa.String(9), nullable=False)\n";
+        let read = Models::read([stamps, models]);
+        let told = |column: &str| {
+            let Declared { kind, nullable } = read.declared("a", column).expect("it is mapped");
+            let kind = kind.as_ref().map(|kind| format!("{} {:?}", kind.name, kind.length)).unwrap_or_default();
+            format!("{kind} {nullable:?}")
+        };
+        for (column, expected) in [
+            ("owner", "String Some(36) Some(false)"),
+            ("key", "Integer None Some(false)"),
+            ("text", "Text None Some(true)"),
+            ("wide", "String Some(64) Some(true)"),
+            ("parent", " Some(true)"),
+            ("name", "String Some(8) None"),
+            ("twice", " Some(false)"),
+        ] {
+            assert_eq!(told(column), expected, "{column}");
+        }
+        assert_eq!((read.declared("a", "none"), read.declared("b", "key")), (None, None));
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod recreated_table;
 mod refuses_rows;
 mod renamed;
 mod repeated_alter;
+mod replaced_column;
 mod required_column;
 mod row_loop;
 mod set_not_null;
@@ -79,6 +80,7 @@ pub const RULES: &[&Rule] = &[
     &still_mapped::RULE,
     &unstated_attributes::RULE,
     &storage_engine::RULE,
+    &replaced_column::RULE,
     &table_copy::RULE,
     &table_rebuild::RULE,
     &index_build::RULE,
@@ -178,6 +180,8 @@ pub struct Surroundings<'a> {
     pub branch: Option<Branch>,
     /// What was done before it, in its script and in those before it that are looked at with it.
     pub before: &'a [&'a Operation],
+    /// Where in that the release of its script begins.
+    pub since: usize,
     /// Everything that its script does.
     pub script: &'a [Operation],
     /// Its own place in there.
@@ -364,6 +368,7 @@ mod tests {
             let surroundings = Surroundings {
                 branch: Some(Branch::Expand),
                 before: &before,
+                since: 0,
                 script: &operations,
                 at,
                 target,
@@ -403,6 +408,7 @@ mod tests {
         let surroundings = Surroundings {
             branch: None,
             before: &before,
+            since: 0,
             script: &operations,
             at: 0,
             target,

@@ -34,15 +34,23 @@ pub(super) fn of(alteration: &Alteration) -> Option<Retype> {
             _ => Retype::Wider,
         });
     }
-    let place = |kind: &Type| {
-        KINDS.iter().enumerate().find_map(|(group, kinds)| {
-            kinds.iter().position(|name| name.eq_ignore_ascii_case(&kind.name)).map(|place| (group, place))
-        })
-    };
     Some(match (place(old), place(new)) {
         (Some((one, from)), Some((two, to))) if one == two && from <= to => Retype::Wider,
         _ => Retype::Incompatible,
     })
+}
+
+/// Which of [`KINDS`] a type is of, and its place there.
+fn place(kind: &Type) -> Option<(usize, usize)> {
+    KINDS.iter().enumerate().find_map(|(group, kinds)| {
+        kinds.iter().position(|name| name.eq_ignore_ascii_case(&kind.name)).map(|place| (group, place))
+    })
+}
+
+/// Whether two types are of one kind: what the one held, the other may hold as well.
+pub(super) fn alike(one: &Type, other: &Type) -> bool {
+    let group = |kind| place(kind).map(|(group, _)| group);
+    one.name.eq_ignore_ascii_case(&other.name) || group(one).is_some_and(|known| group(other) == Some(known))
 }
 
 /// Whether the new type is an enumeration, and the old one as well, as far as the script says.
@@ -71,6 +79,12 @@ mod tests {
     fn kind(text: &str) -> Type {
         let (name, length) = text.split_once('(').unwrap_or((text, ""));
         Type { name: name.to_owned(), length: length.trim_end_matches(')').parse().ok() }
+    }
+
+    #[test]
+    fn types_are_alike_that_hold_the_same_kind_of_thing() {
+        assert!(alike(&kind("String(32)"), &kind("Text")) && alike(&kind("DateTime"), &kind("datetime")));
+        assert!(!alike(&kind("Boolean"), &kind("Integer")) && !alike(&kind("DateTime"), &kind("Boolean")));
     }
 
     #[test]
