@@ -22,6 +22,7 @@ mod heartbeats;
 mod known;
 mod load;
 mod lookup;
+mod passing;
 mod playbook;
 mod playbook_check;
 mod precondition;
@@ -40,9 +41,10 @@ pub use heartbeats::Heartbeats;
 pub use known::{Knowledge, Known};
 pub use load::{Catalog, CatalogError};
 pub use lookup::UnknownSeries;
+pub use passing::PassingTriggers;
 pub use playbook::{
     Besides, CodeFile, ConfigurationFile, ConfigurationOption, DatabaseSlot, NumberedScripts, Playbook, PlaybookStep,
-    Run, Scripts,
+    Run, Scripts, Taken,
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use precondition::{Good, MovedBy, Precondition, Severity, Triggers};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Drain, Heartbeats, Known, PlaybookCheck, Precondition, Release, Triggers};
+use super::{Check, Drain, Heartbeats, Known, PassingTriggers, PlaybookCheck, Precondition, Release, Triggers};
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
@@ -35,6 +35,9 @@ pub struct Playbook {
     /// Rows by which running services show that they live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heartbeats: Vec<Heartbeats>,
+    /// Triggers that an expand step makes and a contract step removes: none of them may be left at the end of a release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<PassingTriggers>,
     /// The files of the service's code that have the options of its commands: in each release every option
     /// (a word that begins with `--`) of every step must stand in one of them. Absent: that is not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -250,6 +253,14 @@ impl PlaybookStep {
         }
     }
 
+    /// How a release must be taken for the step to be part of it; none: either way.
+    pub fn taken(&self) -> Option<Taken> {
+        match self {
+            Self::Run(run) => run.taken,
+            Self::Drain(_) | Self::Check(_) => None,
+        }
+    }
+
     /// The engines it holds for; empty: all.
     pub fn engines(&self) -> &[Engine] {
         match self {
@@ -344,6 +355,10 @@ pub struct Run {
     /// engine for which a release has no steps at all is one that the service does not support there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<Engine>,
+    /// Whether it is a step only of a leap that does all of a release at once, or only where the release is taken in parts
+    /// (`expand`, `migrate`, `contract`, the last release with `--until migrated`). Absent: of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Taken>,
     /// The command.
     pub command: Command,
     /// The slots the step is taken for, once for each database in them. Absent: once, for all of the
@@ -379,6 +394,16 @@ pub struct Run {
     pub triggers: Option<Triggers>,
     /// Why the step is there.
     pub why: String,
+}
+
+/// How a release is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taken {
+    /// All of it, with no service beside it.
+    AtOnce,
+    /// Part by part, beside services.
+    InParts,
 }
 
 /// What a command does besides migrating schemas, and when that matters: until then it is not skipped.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::drain::rows_of;
-use super::playbook::Playbook;
+use super::playbook::{Playbook, Taken};
 use crate::model::{Engine, Series, SeriesRange, Slot};
 
 /// Something that must be so before a release's migrations are run.
@@ -110,9 +110,10 @@ impl Precondition {
 }
 
 impl Playbook {
-    /// The steps that create triggers in a release on an engine: the step's name and what it says of them.
-    pub fn triggers(&self, series: &Series, engine: Engine) -> impl Iterator<Item = (&Slot, &Triggers)> {
+    /// The steps that create triggers in a release that is `taken` so, on an engine: the step's name and what it says of them.
+    pub fn triggers(&self, series: &Series, engine: Engine, taken: Taken) -> impl Iterator<Item = (&Slot, &Triggers)> {
         self.steps(series, engine)
+            .filter(move |step| step.taken().is_none_or(|only| only == taken))
             .filter_map(|step| match step {
                 super::PlaybookStep::Run(run) => Some((&run.name, run.triggers.as_ref()?)),
                 _ => None,

@@ -9,7 +9,7 @@ use super::examples::EXAMPLES;
 use super::exit::Exit;
 use super::leap::LeapArguments;
 use crate::model::{ImageReference, Service, Slot, StepId};
-use crate::plan::Stops;
+use crate::plan::{Part, Stops};
 use crate::report::ColorChoice;
 
 /// The heading of the options that every command has.
@@ -187,6 +187,10 @@ pub struct Selection {
     /// show them.
     #[arg(skip)]
     pub no_skip: bool,
+
+    /// Where to end in the last release: an option of the same commands.
+    #[arg(skip)]
+    pub until: Until,
 }
 
 /// How the demo is made.
@@ -406,6 +410,25 @@ pub enum StopsAt {
     Every,
     /// From a SLURP release straight to the next one where that is on the way.
     Slurp,
+}
+
+/// Where a leap ends in its last release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// When everything of it is done.
+    #[default]
+    Complete,
+    /// Before it removes what programs of an older release may still use.
+    Migrated,
+}
+
+impl From<Until> for Part {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::Complete => Self::Whole,
+            Until::Migrated => Self::UntilMigrated,
+        }
+    }
 }
 
 impl From<StopsAt> for Stops {

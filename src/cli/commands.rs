@@ -5,15 +5,16 @@ use clap::{Subcommand, ValueEnum};
 
 use super::arguments::{
     BuildArguments, CheckArguments, DemoArguments, DoctorArguments, InitArguments, ResolveArguments, RestoreArguments,
-    Selection, VerifyArguments, path,
+    Selection, Until, VerifyArguments, path,
 };
 use super::examples::{
-    BUILD_EXAMPLES, CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DEMO_EXAMPLES, DETECT_EXAMPLES, DOCTOR_EXAMPLES,
-    ENV_EXAMPLES, EXPLAIN_EXAMPLES, INIT_EXAMPLES, LINT_EXAMPLES, LOAD_EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
-    PRECONDITION_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES, RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES,
-    SWEEP_EXAMPLES, VERIFY_EXAMPLES,
+    BUILD_EXAMPLES, CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, CONTRACT_EXAMPLES, DEMO_EXAMPLES, DETECT_EXAMPLES,
+    DOCTOR_EXAMPLES, ENV_EXAMPLES, EXPAND_EXAMPLES, EXPLAIN_EXAMPLES, INIT_EXAMPLES, LINT_EXAMPLES, LOAD_EXAMPLES,
+    LOGS_EXAMPLES, MIGRATE_EXAMPLES, PLAN_EXAMPLES, PRECONDITION_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES,
+    RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES, VERIFY_EXAMPLES,
 };
 use super::lint::LintArguments;
+use super::parts::{ContractArguments, PartArguments};
 use crate::model::{RunId, Service, StepId};
 
 /// What to do besides leaping.
@@ -53,7 +54,19 @@ pub enum Command {
         /// Run schema migrations even where the databases show that nothing is to do
         #[arg(long)]
         no_skip: bool,
+        /// Where to end in the last release: complete (the default), or migrated: before it removes what older programs use
+        #[arg(long, value_enum, value_name = "STAGE", default_value_t = Until::Complete, hide_possible_values = true, hide_default_value = true)]
+        until: Until,
     },
+    /// Do what one release adds, beside the services of the release before
+    #[command(after_help = EXPAND_EXAMPLES)]
+    Expand(PartArguments),
+    /// Do what one release moves, beside its services
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(PartArguments),
+    /// Remove what one release removes, once nothing of an older release uses it
+    #[command(after_help = CONTRACT_EXAMPLES)]
+    Contract(ContractArguments),
     /// Get and check every image or environment of a leap beforehand, touching no database
     #[command(after_help = PULL_EXAMPLES)]
     Pull(Selection),

@@ -170,3 +170,19 @@ Examples:
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   leapfrog completions bash > /etc/bash_completion.d/leapfrog";
+
+pub(super) const EXPAND_EXAMPLES: &str = "\
+Examples:
+  leapfrog expand --at 2024.1                   all services of the cloud file
+  leapfrog expand --at 2024.1 --only keystone --yes -o jsonl";
+
+pub(super) const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  leapfrog migrate --at 2024.1                  after `leapfrog expand --at 2024.1`
+  leapfrog migrate --at 2024.1 --only glance --yes -o jsonl";
+
+pub(super) const CONTRACT_EXAMPLES: &str = "\
+Examples:
+  leapfrog contract --dry-run                   after --until migrated: what goes, and whether it may
+  leapfrog contract --at 2024.1 --only glance --new 'glance@10.0.0.*'
+  leapfrog contract --at 2024.1 --waive 'the last session is a read-only report' --until 2026-12-31";

@@ -11,14 +11,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::exit::Exit;
-use super::heartbeats::Heartbeats;
+use super::fence::{DatabaseFence, still_running};
+use super::heartbeats::{Heartbeats, Moving};
 use super::leap::FenceMode;
 use super::look::Show;
 use super::preflight;
 use super::stop::Stop;
 use super::world::World;
-use crate::conduct::{Fence, Signal, failure};
-use crate::database::{self, DatabaseLock, Holder, LockError, Loss, Session, connect};
+use crate::conduct::Signal;
+use crate::database::{self, DatabaseLock, Holder, LockError, Loss, connect};
 use crate::journal::Failure;
 use crate::model::{ConnectionUrl, DatabaseId, Engine, RunId, Service};
 use crate::plan::{Refusal, RefusalKind};
@@ -41,6 +42,16 @@ pub(super) struct Guard {
 fn holder(host: &str) -> Holder {
     let since = Timestamp::now().strftime("%F %T UTC").to_string();
     Holder { host: host.to_owned(), pid: std::process::id(), since }
+}
+
+/// Whether commands of the run that goes on still work: their sessions are not told from others'.
+///
+/// # Errors
+/// Nobody can tell.
+pub(super) async fn works(resumed: Option<&RunId>, runner: &dyn Runner) -> Result<bool, Stop> {
+    let Some(run) = resumed else { return Ok(false) };
+    let found = runner.find(run).await.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
+    Ok(found.iter().any(|task| task.state == FoundState::Running))
 }
 
 /// Whether `holder` is a process of this machine that is gone, or this one, whose connection broke.
@@ -120,13 +131,7 @@ impl Guard {
         }
         // The sessions of commands that an earlier process left running are not told from others'; the
         // fence is looked at again before the next hop.
-        let adopted = match resumed {
-            None => false,
-            Some(run) => {
-                let found = runner.find(run).await.map_err(|error| Stop::refused(vec![preflight::refusal(error)]))?;
-                found.iter().any(|task| task.state == FoundState::Running)
-            }
-        };
+        let adopted = works(resumed, runner).await?;
         let fence = self.fence();
         if !adopted && let Some(failure) = fence.connected().await {
             return Err(Stop::refused(vec![Refusal {
@@ -138,13 +143,7 @@ impl Guard {
                 next: failure.advice,
             }]));
         }
-        let told = |left: Duration, who: &str| {
-            show.complain(&format!(
-                "waiting {} s to see whether services still report, such as {who}\n",
-                left.as_secs_f64().ceil()
-            ));
-        };
-        let moving = self.heartbeats.moving(true, &told).await;
+        let moving = self.moving(show).await;
         if let Some(Failure { what, advice: next, .. }) = still_running(&moving) {
             let (kind, found, expected) = (RefusalKind::Fence, None, None);
             return Err(Stop::refused(vec![Refusal { kind, database: None, what, found, expected, next }]));
@@ -163,11 +162,22 @@ impl Guard {
         Ok(())
     }
 
+    /// Services whose heartbeats move.
+    pub(super) async fn moving(&self, show: &Show) -> Vec<Moving> {
+        let told = |left: Duration, who: &str| {
+            show.complain(&format!(
+                "waiting {} s to see whether services still report, such as {who}\n",
+                left.as_secs_f64().ceil()
+            ));
+        };
+        self.heartbeats.moving(true, &told).await
+    }
+
     /// That every database is locked, once every one of them was seen to be readable.
     ///
     /// # Errors
     /// Some could not be locked.
-    fn whole(&self) -> Result<(), Stop> {
+    pub(super) fn whole(&self) -> Result<(), Stop> {
         let refusals = self.missing.iter().map(|(id, error)| Refusal {
             kind: RefusalKind::Locked,
             database: Some(id.clone()),
@@ -269,106 +279,5 @@ impl Watching {
         self.end.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
         self.away.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed)
-    }
-}
-
-/// Looks at who is connected to the databases.
-pub(super) struct DatabaseFence {
-    urls: BTreeMap<DatabaseId, ConnectionUrl>,
-    own: BTreeSet<u64>,
-    timeout: Duration,
-    heartbeats: Arc<Heartbeats>,
-}
-
-impl DatabaseFence {
-    /// Who else is connected, by user, host and program with the databases; and the databases where only
-    /// this user's own sessions could be seen.
-    async fn others(&self) -> (BTreeMap<String, BTreeSet<DatabaseId>>, BTreeSet<DatabaseId>) {
-        let looking = self.urls.iter().map(|(id, url)| async move {
-            let asking = async {
-                let mut connection = connect(url, self.timeout).await.ok()?;
-                let sessions = connection.sessions(&self.own, url.name()).await.ok();
-                connection.close().await;
-                sessions
-            };
-            (id.clone(), tokio::time::timeout(self.timeout, asking).await.ok().flatten())
-        });
-        let mut others: BTreeMap<String, BTreeSet<DatabaseId>> = BTreeMap::new();
-        let mut partly = BTreeSet::new();
-        for (id, sessions) in join_all(looking).await {
-            // A database that cannot be asked now fails the step that needs it, with its own words.
-            let Some(sessions) = sessions else { continue };
-            for session in &sessions.others {
-                others.entry(name(session)).or_default().insert(id.clone());
-            }
-            if !sessions.whole {
-                partly.insert(id);
-            }
-        }
-        (others, partly)
-    }
-
-    /// Looks twice where somebody is seen: a session that is just ending is nobody.
-    async fn settled(&self) -> (BTreeMap<String, BTreeSet<DatabaseId>>, BTreeSet<DatabaseId>) {
-        let first = self.others().await;
-        if first.0.is_empty() {
-            return first;
-        }
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        self.others().await
-    }
-
-    /// The databases where only this user's own sessions can be seen.
-    async fn blind(&self) -> BTreeSet<DatabaseId> {
-        self.others().await.1
-    }
-}
-
-/// A session as the operator looks for it.
-fn name(session: &Session) -> String {
-    let user = if session.user.is_empty() { format!("process {}", session.id) } else { session.user.clone() };
-    match &session.program {
-        Some(program) => format!("{user} from {} ({program})", session.host),
-        None => format!("{user} from {}", session.host),
-    }
-}
-
-/// That services were not stopped, where some were not.
-fn still_running(moving: &[String]) -> Option<Failure> {
-    if moving.is_empty() {
-        return None;
-    }
-    Some(failure(
-        format!("services still run; their heartbeats move: {}", moving.join("; ")),
-        "stop those services, then run the same command again; `--fence off` goes on beside them, and they may write \
-         what a migration does not expect"
-            .to_owned(),
-    ))
-}
-
-#[async_trait::async_trait]
-impl Fence for DatabaseFence {
-    async fn broken(&self) -> Option<Failure> {
-        self.connected().await.or(still_running(&self.heartbeats.moving(false, &|_, _| {}).await))
-    }
-}
-
-impl DatabaseFence {
-    /// That somebody else is connected, where that is so.
-    async fn connected(&self) -> Option<Failure> {
-        let (others, _) = self.settled().await;
-        if others.is_empty() {
-            return None;
-        }
-        let told = others.iter().map(|(who, where_)| {
-            let databases: Vec<String> = where_.iter().map(DatabaseId::to_string).collect();
-            format!("{who} in {}", databases.join(", "))
-        });
-        Some(failure(
-            format!("somebody else is connected to the databases: {}", told.collect::<Vec<_>>().join("; ")),
-            "stop those services and clients, then run the same command again; `--fence off` goes on beside them, and \
-             they may write what a migration does not expect"
-                .to_owned(),
-        ))
     }
 }

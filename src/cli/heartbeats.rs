@@ -30,6 +30,19 @@ struct Question {
 /// Which row: the question's place, the program, its host, and which of several alike.
 type Key = (usize, String, String, usize);
 
+/// A service whose heartbeat moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moving {
+    /// The program.
+    pub(super) program: String,
+    /// Its host.
+    pub(super) host: String,
+    /// Where.
+    pub(super) database: DatabaseId,
+    /// All of it in words: program, host, database, last seen.
+    pub(super) told: String,
+}
+
 /// Every heartbeat at one moment.
 #[derive(Debug, Clone)]
 struct Look {
@@ -95,11 +108,11 @@ impl Heartbeats {
         Look { at, rows }
     }
 
-    /// Services whose heartbeats moved since the look before: program, host, database, last seen.
+    /// Services whose heartbeats moved since the look before.
     ///
     /// Where a row is so fresh that a running service need not have written it again since then, and `patient`,
     /// waits until it must have, after telling `wait` for how long and for whom.
-    pub(super) async fn moving(&self, patient: bool, wait: &(dyn Fn(Duration, &str) + Sync)) -> Vec<String> {
+    pub(super) async fn moving(&self, patient: bool, wait: &(dyn Fn(Duration, &str) + Sync)) -> Vec<Moving> {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut now = self.look().await;
         let Some(before) = before else {
@@ -120,7 +133,7 @@ impl Heartbeats {
         moved
     }
 
-    fn moved(&self, before: &Look, now: &Look) -> Vec<String> {
+    fn moved(&self, before: &Look, now: &Look) -> Vec<Moving> {
         let moved = now.rows.iter().filter(|(key, row)| match before.rows.get(*key) {
             Some(old) => old.pulse != row.pulse,
             // It has registered since then. A database that could not be read before shows nothing.
@@ -129,9 +142,11 @@ impl Heartbeats {
         moved.map(|(key, row)| self.named(key, row)).collect()
     }
 
-    fn named(&self, key: &Key, row: &Heartbeat) -> String {
+    fn named(&self, key: &Key, row: &Heartbeat) -> Moving {
         let seen = row.seen.as_ref().map(|seen| format!(", last seen {seen} UTC")).unwrap_or_default();
-        format!("{} on {} ({}{seen})", row.program, row.host, self.questions[key.0].database)
+        let database = self.questions[key.0].database.clone();
+        let told = format!("{} on {} ({database}{seen})", row.program, row.host);
+        Moving { program: row.program.clone(), host: row.host.clone(), database, told }
     }
 
     /// How long it takes until every fresh row must have moved if its service runs, and whose it is.
@@ -183,7 +198,8 @@ mod tests {
                 &look(&[("cmp1", "7", age), ("cmp2", "9", age)]),
                 &look(&[("cmp1", "8", age), ("cmp2", "9", age)]),
             );
-            assert_eq!(moved, ["nova-compute on cmp1 (nova.cells.cell1, last seen 2026-11-22 03:15:02 UTC)"]);
+            let told: Vec<&str> = moved.iter().map(|one| one.told.as_str()).collect();
+            assert_eq!(told, ["nova-compute on cmp1 (nova.cells.cell1, last seen 2026-11-22 03:15:02 UTC)"]);
         }
         let appeared = beats.moved(&look(&[("cmp1", "7", 0)]), &look(&[("cmp1", "7", 0), ("cmp2", "0", 0)]));
         assert_eq!(appeared.len(), 1, "a service that has just registered");

@@ -13,19 +13,20 @@ use jiff::Timestamp;
 
 pub(super) use self::arguments::{FenceMode, LeapArguments, Prefetch};
 use self::carry_out::carry_out;
-pub(super) use self::ready::{Latest, latest, services};
-use self::ready::{Opening, Ready, prepare};
+pub(super) use self::ready::{Latest, Ready, latest, services};
+use self::ready::{Opening, prepare};
 use super::arguments::{Common, Output, Selection};
 use super::executor;
 use super::exit::Exit;
-use super::guard::Guard;
+use super::guard::{Guard, works};
 use super::look::Show;
 use super::outage::Outages;
+use super::parts::{self, Gate, Passed};
 use super::points;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
 use crate::journal::Store;
-use crate::plan::{self, Start};
+use crate::plan::{self, Part, Start};
 use crate::runner::Runner;
 
 /// How long a command that is stopped may take to end by itself.
@@ -41,8 +42,25 @@ pub(super) async fn leap(
     if show.output == Output::Json {
         return Err(Stop::usage(anyhow!("a leap has no single JSON document: use --output jsonl, or `leapfrog plan`")));
     }
-    let mut world = World::read_aloud(common, show)?;
+    let world = World::read_aloud(common, show)?;
     let wanted = world.wanted(selection)?;
+    if wanted.part == Part::UntilMigrated {
+        parts::reads_images(&world)?;
+    }
+    carry_on(world, arguments, wanted, None, show).await
+}
+
+/// Begins what is wanted or goes on with it; a part of a release goes through its gate.
+pub(super) async fn carry_on(
+    mut world: World,
+    arguments: &LeapArguments,
+    wanted: Wanted,
+    gate: Option<&Gate>,
+    show: &Show,
+) -> Result<Exit, Stop> {
+    if show.output == Output::Json && gate.is_none_or(|gate| !gate.is_look()) {
+        return Err(Stop::usage(anyhow!("a run has no single JSON document: use --output jsonl")));
+    }
     if !arguments.yes && !std::io::stdin().is_terminal() {
         return Err(Stop::usage(anyhow!(
             "there is no terminal to ask on: add --yes to begin without being asked (`leapfrog plan` shows every step)"
@@ -58,7 +76,7 @@ pub(super) async fn leap(
     let mut arguments = arguments.clone();
     let mut outages = Outages::default();
     loop {
-        match work(&world, &arguments, &wanted, &store, &runner, &host, show).await? {
+        match work(&world, &arguments, &wanted, gate, &store, &runner, &host, show).await? {
             Ending::Over(exit) => return Ok(exit),
             Ending::DatabaseAway(exit) => {
                 if let Some(ended) = outages.wait_out(&world, &wanted.services, &store, exit, show).await? {
@@ -80,21 +98,37 @@ enum Ending {
 }
 
 /// Takes the locks and begins the run that was asked for, or goes on with it: what the command does, once.
+#[expect(clippy::too_many_arguments, reason = "each is another party of a run")]
 async fn work(
     world: &World,
     arguments: &LeapArguments,
     wanted: &Wanted,
+    gate: Option<&Gate>,
     store: &Store,
     runner: &Arc<dyn Runner>,
     host: &str,
     show: &Show,
 ) -> Result<Ending, Stop> {
     let guard = Guard::take(world, &wanted.services, host).await?;
-    let mut ready = prepare(world, arguments, wanted, store, &**runner, host, show).await;
-    if let Ok(Some(made)) = &ready
-        && let Err(stop) = guard.close_in(made.resumed(), arguments.fence, &**runner, show).await
-    {
-        ready = Err(stop);
+    let mut ready = prepare(world, arguments, wanted, store, runner, host, show).await;
+    if let Ok(Some(made)) = &mut ready {
+        let passed = match gate {
+            Some(gate) => match works(made.resumed(), &**runner).await {
+                // What it was asked for has begun.
+                Ok(true) if !gate.is_look() => Ok(Passed::On(None)),
+                Ok(_) => gate.pass(&made.subject(world), &guard, &**runner, show).await,
+                Err(stop) => Err(stop),
+            },
+            None => guard.close_in(made.resumed(), arguments.fence, &**runner, show).await.map(|()| Passed::On(None)),
+        };
+        match passed {
+            Ok(Passed::On(record)) => made.then = record.map(|record| *record),
+            Ok(Passed::Shown(ready)) => {
+                guard.release().await;
+                return Ok(Ending::Over(if ready { Exit::Done } else { Exit::Refused }));
+            }
+            Err(stop) => ready = Err(stop),
+        }
     }
     if let Ok(Some(made)) = &ready
         && let Err(stop) = points::can_be_taken(world, &made.plan, &made.state).await
@@ -123,7 +157,7 @@ fn again(world: &World, wanted: &Wanted) -> String {
         Target::At(series) => series.to_string(),
         Target::Further(number) => format!("+{number}"),
     };
-    format!("leapfrog --from {from} --to {to}{}{}", wanted.stops.option(), world.options(&wanted.services))
+    format!("{}{}", wanted.part.command(&from, &to, wanted.stops), world.options(&wanted.services))
 }
 
 /// Shows what will be done and asks, where that was not answered beforehand.
@@ -140,7 +174,13 @@ fn confirm(arguments: &LeapArguments, ready: &Ready, show: &Show) -> Result<bool
     if arguments.yes {
         return Ok(true);
     }
-    show.asks("No service may write to these databases until the leap is complete.\nBegin?")
+    show.asks(match plan.part {
+        Part::Whole | Part::UntilMigrated => {
+            "No service may write to these databases until the leap is complete.\nBegin?"
+        }
+        Part::Expand | Part::Migrate => "Services may run meanwhile. No restore point is taken.\nBegin?",
+        Part::Contract => "What is listed above goes, and no restore point is taken.\nBegin?",
+    })
 }
 
 /// The machine's name.

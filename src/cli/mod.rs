@@ -13,6 +13,7 @@ mod environments;
 mod examples;
 mod executor;
 mod exit;
+mod fence;
 mod guard;
 mod heartbeats;
 pub mod images;
@@ -23,6 +24,7 @@ mod look;
 mod man;
 mod mapped;
 mod outage;
+mod parts;
 mod points;
 mod preflight;
 mod reader;
@@ -49,6 +51,7 @@ pub use exit::Exit;
 pub use schema::documents;
 use stop::Stop;
 
+use crate::plan::Part;
 use crate::runner::local;
 
 /// Runs leapfrog with the process's arguments.
@@ -114,9 +117,12 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Doctor(arguments)), _) => doctor::doctor(&common, &arguments, show).await,
         (Some(Command::Check(arguments)), _) => check::check(&common, &arguments, show).await,
         (Some(Command::Lint(arguments)), _) => lint::lint(&common, &arguments, show).await,
-        (Some(Command::Plan { selection, no_skip }), _) => {
-            preflight::plan(&common, &Selection { no_skip, ..selection }, show).await
+        (Some(Command::Plan { selection, no_skip, until }), _) => {
+            preflight::plan(&common, &Selection { no_skip, until, ..selection }, show).await
         }
+        (Some(Command::Expand(arguments)), _) => parts::part(&common, Part::Expand, &arguments, show).await,
+        (Some(Command::Migrate(arguments)), _) => parts::part(&common, Part::Migrate, &arguments, show).await,
+        (Some(Command::Contract(arguments)), _) => parts::contract(&common, &arguments, show).await,
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
         (Some(Command::Detect { only, verbose }), _) => preflight::detect(&common, &only, verbose, show).await,
         (Some(Command::Verify(arguments)), _) => verify::verify(&common, &arguments, show).await,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::conduct::DatabaseReader;
-use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Unreachable};
+use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Trigger, Unreachable};
 
 /// How long a count over a large table may take.
 const COUNTING: Duration = Duration::from_secs(30 * 60);
@@ -29,6 +29,10 @@ impl DatabaseReader for LiveReader {
 
     async fn tables(&self, database: &DatabaseId) -> Result<u64, Unreachable> {
         crate::observe::tables_of(self.url(database)?, self.timeout).await
+    }
+
+    async fn triggers(&self, database: &DatabaseId) -> Result<Vec<Trigger>, Unreachable> {
+        crate::observe::triggers_of(self.url(database)?, self.timeout).await
     }
 
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable> {

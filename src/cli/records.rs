@@ -179,7 +179,7 @@ pub(super) fn plan_of(store: &Store, run: &RunId) -> Result<Plan, Stop> {
 /// The command that continues a run.
 pub(super) fn again(plan: &Plan, world: &World) -> String {
     let services: BTreeSet<Service> = plan.steps().map(|(_, lane, _)| lane.service.clone()).collect();
-    format!("leapfrog --from {} --to {}{}{}", plan.from, plan.to, plan.stops.option(), world.options(&services))
+    format!("{}{}", plan.command(), world.options(&services))
 }
 
 /// What a run did, in the end.

@@ -193,7 +193,7 @@ async fn shown(world: &World, step: &Step) -> Result<Vec<Evidence>, Stop> {
 }
 
 /// Who says so: the name behind sudo, the login's, or the user's number.
-fn user() -> String {
+pub(super) fn user() -> String {
     let named = |name: &&str| std::env::var(name).ok().filter(|user| !user.is_empty());
     let user = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(named);
     user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))

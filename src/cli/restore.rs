@@ -72,12 +72,7 @@ pub(super) async fn restore(common: &Common, arguments: &RestoreArguments, show:
     if matches!(done, Ok(Exit::Done)) && show.output == Output::Text {
         let plan = super::records::plan_of(&store, &journey.run)?;
         let options = world.options(&planned);
-        show.complain(&format!(
-            "to go on from there, run\n  leapfrog --from {} --to {}{}{options}\n",
-            plan.from,
-            plan.to,
-            plan.stops.option()
-        ));
+        show.complain(&format!("to go on from there, run\n  {}{options}\n", plan.command()));
     }
     done
 }

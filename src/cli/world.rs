@@ -12,7 +12,7 @@ use crate::cloud::Cloud;
 use crate::document::nearest;
 use crate::journal::Store;
 use crate::model::{ConnectionUrl, DatabaseId, ImageReference, Observation, Points, Series, Service};
-use crate::plan::{self, Brief, Plan, Refusal, RefusalKind, Refused, Start, Stops};
+use crate::plan::{self, Brief, Part, Plan, Refusal, RefusalKind, Refused, Start, Stops};
 
 /// How much longer than a connection counting may take: a large table is read from its beginning to its end.
 pub(super) const COUNTING: u32 = 12;
@@ -37,6 +37,8 @@ pub(super) struct Wanted {
     pub(super) no_skip: bool,
     /// At which releases to stop on the way.
     pub(super) stops: Stops,
+    /// Which part of the leap.
+    pub(super) part: Part,
 }
 
 /// Where a leap ends.
@@ -129,6 +131,7 @@ impl World {
             services: self.services(&selection.only)?,
             no_skip: selection.no_skip,
             stops: selection.stops.into(),
+            part: selection.until.into(),
         })
     }
 
@@ -207,6 +210,7 @@ impl World {
             brief.to = to;
             brief.no_skip = wanted.no_skip;
             brief.stops = wanted.stops;
+            brief.part = wanted.part;
             brief.points = self.cloud.restore_points.points;
             self.with_unmapped(plan::build(brief))
         });
@@ -264,6 +268,7 @@ impl World {
             from,
             to,
             stops: Stops::Every,
+            part: Part::Whole,
             whole: self.cloud.services().count() == services.len(),
             others: self.cloud.services().filter(|service| !services.contains(service)).cloned().collect(),
             no_skip: false,

@@ -35,6 +35,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         title: String::new(),
         databases: slots.collect(),
         configuration: Vec::new(),
+        triggers: Vec::new(),
         heartbeats: Vec::new(),
         checks: Vec::new(),
         preconditions: Vec::new(),

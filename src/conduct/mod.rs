@@ -40,7 +40,7 @@ pub use points::RestorePoints;
 pub use sink::EventSink;
 
 use crate::journal::Failure;
-use crate::model::{DatabaseId, Heads, Unreachable};
+use crate::model::{DatabaseId, Heads, Trigger, Unreachable};
 
 /// Reads from the databases what proves a step.
 #[async_trait::async_trait]
@@ -50,6 +50,9 @@ pub trait DatabaseReader: Send + Sync {
 
     /// How many tables `database` holds; views do not count.
     async fn tables(&self, database: &DatabaseId) -> Result<u64, Unreachable>;
+
+    /// The triggers of `database`, as far as they can be seen.
+    async fn triggers(&self, database: &DatabaseId) -> Result<Vec<Trigger>, Unreachable>;
 
     /// The number that `query`, which changes nothing, finds in `database`.
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;

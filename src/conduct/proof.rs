@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::Evidence;
-use crate::model::{Branch, DatabaseId, Heads};
+use crate::model::{Branch, DatabaseId, Heads, Trigger};
 use crate::plan::{SchemaMove, SchemaTarget};
 
 /// A database as it was seen at one moment.
@@ -17,6 +17,8 @@ pub(super) struct Seen {
     pub(super) heads: Heads,
     /// How many tables it holds.
     pub(super) tables: u64,
+    /// Its triggers.
+    pub(super) triggers: Vec<Trigger>,
 }
 
 /// What was seen of a step's databases.
@@ -26,6 +28,9 @@ pub(super) type Sight = BTreeMap<DatabaseId, Seen>;
 pub(super) fn nothing_to_do(schema: &SchemaMove, before: &Sight) -> Option<Vec<Evidence>> {
     let shown = schema.databases.iter().map(|(database, target)| {
         let seen = before.get(database).filter(|seen| schema.is_reached(target, &seen.heads))?;
+        if left_over(target, seen).next().is_some() {
+            return None;
+        }
         heads(schema.branch, database, target, None, seen).ok()
     });
     shown.collect()
@@ -48,6 +53,15 @@ pub(super) fn prove(schema: &SchemaMove, before: Option<&Sight>, after: &Sight) 
         match tables(database, target, then, now) {
             Ok(piece) => evidence.push(piece),
             Err(what) => wrong.push(what),
+        }
+        evidence.extend(triggers(database, then, now));
+        let left: Vec<&str> = left_over(target, now).map(|trigger| trigger.name.as_str()).collect();
+        if !left.is_empty() {
+            wrong.push(format!(
+                "{database} still has triggers that should be gone now: {}; drop them by hand (DROP TRIGGER) once no \
+                 program of an older release writes there",
+                left.join(", ")
+            ));
         }
     }
     if wrong.is_empty() { Ok(evidence) } else { Err(wrong) }
@@ -128,6 +142,27 @@ fn tables(database: &DatabaseId, target: &SchemaTarget, then: Option<&Seen>, now
     }
 }
 
+/// Triggers that a database has and should have no more.
+fn left_over<'s>(target: &'s SchemaTarget, seen: &'s Seen) -> impl Iterator<Item = &'s Trigger> {
+    seen.triggers.iter().filter(|trigger| target.no_triggers.contains(&trigger.name))
+}
+
+/// The triggers before and after a command, where there are any.
+fn triggers(database: &DatabaseId, then: Option<&Seen>, now: &Seen) -> Option<Evidence> {
+    let none = Vec::new();
+    let before = then.map(|then| &then.triggers);
+    let missing = |from: &[Trigger], those: &[Trigger]| -> Vec<Trigger> {
+        those.iter().filter(|trigger| !from.contains(trigger)).cloned().collect()
+    };
+    let any = !now.triggers.is_empty() || before.is_some_and(|before| !before.is_empty());
+    any.then(|| Evidence::Triggers {
+        database: database.clone(),
+        after: now.triggers.clone(),
+        made: missing(before.unwrap_or(&now.triggers), &now.triggers),
+        gone: missing(&now.triggers, before.unwrap_or(&none)),
+    })
+}
+
 fn list(heads: &BTreeSet<String>) -> String {
     heads.iter().map(String::as_str).collect::<Vec<_>>().join(" + ")
 }
@@ -142,12 +177,13 @@ mod tests {
     }
 
     fn seen(heads: &[&str], tables: u64) -> Sight {
-        [(database(), Seen { heads: Heads::alembic(heads.iter().copied()), tables })].into()
+        [(database(), Seen { heads: Heads::alembic(heads.iter().copied()), tables, triggers: Vec::new() })].into()
     }
 
     fn to(heads: &[&str], branch: Option<Branch>, reaches: &[&str], may_drop: Option<u64>) -> SchemaMove {
         let reaches = reaches.iter().map(|head| (*head).to_owned()).collect();
-        let target = SchemaTarget { heads: Heads::alembic(heads.iter().copied()), reaches, may_drop };
+        let no_triggers = BTreeSet::from(["read_only".to_owned()]);
+        let target = SchemaTarget { heads: Heads::alembic(heads.iter().copied()), reaches, may_drop, no_triggers };
         SchemaMove { databases: [(database(), target)].into(), branch, skippable: true, unless: None }
     }
 
@@ -191,6 +227,38 @@ mod tests {
         assert!(prove(&to(&["new"], None, &["new"], Some(3)), Some(&before), &after).is_ok());
         let noted = prove(&to(&["new"], None, &["new"], None), Some(&before), &after).expect("proved");
         assert!(noted.contains(&Evidence::Tables { database: database(), before: Some(9), after: 6, may_drop: None }));
+    }
+
+    #[test]
+    fn a_trigger_that_should_be_gone_is_named_and_what_came_and_went_is_told() {
+        let trigger = |name: &str| Trigger {
+            name: name.to_owned(),
+            table: "credential".into(),
+            event: "BEFORE INSERT".into(),
+            digest: "0a1b2c3d4e5f".into(),
+        };
+        let with = |heads: &[&str], names: &[&str]| {
+            let mut sight = seen(heads, 9);
+            sight.values_mut().for_each(|seen| seen.triggers = names.iter().map(|name| trigger(name)).collect());
+            sight
+        };
+        let schema = to(&["new"], None, &["new"], None);
+        let before = with(&["old"], &["read_only", "audit"]);
+        insta::assert_snapshot!(wrong(&schema, &before, &with(&["new"], &["read_only", "audit"])),
+            @"keystone still has triggers that should be gone now: read_only; drop them by hand (DROP TRIGGER) once no program of an older release writes there");
+        let Ok(evidence) = prove(&schema, Some(&before), &with(&["new"], &["audit"])) else { panic!("not proved") };
+        let told = Evidence::Triggers {
+            database: database(),
+            after: vec![trigger("audit")],
+            made: Vec::new(),
+            gone: vec![trigger("read_only")],
+        };
+        assert!(evidence.contains(&told), "{evidence:?}");
+        assert!(
+            nothing_to_do(&schema, &with(&["new"], &["audit"])).is_some(),
+            "an operator's own trigger is nothing to do"
+        );
+        assert!(nothing_to_do(&schema, &with(&["new"], &["read_only"])).is_none(), "it is not skipped over a leftover");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod rights;
 mod scratch;
 mod sessions;
 mod sizes;
+mod structures;
 
 pub use asked::Right;
 pub use connect::{ConnectError, Purpose, connect, connect_for};
@@ -34,6 +35,7 @@ pub use rights::{CharacterSets, Lacking};
 pub use scratch::{MARKER, Scratch, ScratchError, scratch_name};
 pub use sessions::{Session, Sessions};
 pub use sizes::TableSize;
+pub use structures::{Definition, ForeignKey};
 
 /// An error and what led to it, in one line: `log in …: Access denied for user …`.
 pub fn chain(error: &dyn std::error::Error) -> String {

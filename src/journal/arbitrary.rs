@@ -9,10 +9,11 @@ use proptest::prelude::*;
 
 use super::{
     Event, Evidence, FailedMigration, Failure, MigrationCount, Outcome, Progress, Record, RecordBody, SavedPoint,
+    Waiver,
 };
 use crate::model::{
     Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, Slot, StepId,
-    Stream, Verdict,
+    Stream, Trigger, Verdict,
 };
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -112,6 +113,8 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         (database(), option::of(any::<u64>()), any::<u64>(), option::of(any::<u64>()))
             .prop_map(|(database, before, after, may_drop)| Evidence::Tables { database, before, after, may_drop }),
         Just(Evidence::NothingElsewhere {}),
+        (database(), vec(trigger(), 0..3), vec(trigger(), 0..2), vec(trigger(), 0..2))
+            .prop_map(|(database, after, made, gone)| Evidence::Triggers { database, after, made, gone }),
         saved_point().prop_map(|point| Evidence::RestorePoint(Box::new(point))),
         (database(), text(), heads(), any::<u64>(), any::<u64>(), proof()).prop_map(
             |(database, point, heads, tables, rows, compared)| Evidence::Restored {
@@ -125,6 +128,19 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         ),
         text().prop_map(|what| Evidence::NothingBesides { what }),
     ]
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    (text(), text(), text(), "[0-9a-f]{12}").prop_map(|(name, table, event, digest)| Trigger {
+        name,
+        table,
+        event,
+        digest,
+    })
+}
+
+fn waiver() -> impl Strategy<Value = Waiver> {
+    (text(), text(), text(), time()).prop_map(|(by, host, reason, until)| Waiver { by, host, reason, until })
 }
 
 fn proof() -> impl Strategy<Value = PointProof> {
@@ -246,6 +262,8 @@ pub(crate) fn body() -> impl Strategy<Value = RecordBody> {
         started,
         (text(), text(), any::<u32>(), any::<bool>())
             .prop_map(|(leapfrog, host, pid, unfenced)| RecordBody::RunResumed { leapfrog, host, pid, unfenced }),
+        (vec(text(), 0..3), vec(text(), 0..3), option::of(waiver()))
+            .prop_map(|(met, unmet, waiver)| RecordBody::Readiness { met, unmet, waiver }),
         series().prop_map(|series| RecordBody::HopStarted { series }),
         (step(), any::<u32>(), option::of(text()), any::<bool>()).prop_map(|(step, attempt, command, adopted)| {
             RecordBody::StepStarted { step, attempt, command, adopted }

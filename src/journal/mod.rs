@@ -21,7 +21,7 @@ pub use crashing::{CrashPoint, CrashingJournal, JournalDisk};
 pub use event::{Event, Progress};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
 pub use log::RecordLog;
-pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody, SavedPoint};
+pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody, SavedPoint, Waiver};
 pub use restore::Restoring;
 pub use state::{HopState, IllegalRecord, RunState, Start, StepState};
 pub use store::{Lock, Store, StoreError};

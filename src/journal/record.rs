@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, StepId, Verdict,
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, StepId,
+    Trigger, Verdict,
 };
 
 /// One line of a journal, and one event of the JSON Lines output.
@@ -67,6 +68,17 @@ pub enum RecordBody {
         /// Whether others were allowed to be connected to the databases (`--fence off`).
         #[serde(default, skip_serializing_if = "is_false")]
         unfenced: bool,
+    },
+    /// Before something is removed that older programs may use: what shows that none does (`leapfrog contract`).
+    Readiness {
+        /// What was seen to be so.
+        met: Vec<String>,
+        /// What was not, and was waived.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmet: Vec<String>,
+        /// Who took the responsibility for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waiver: Option<Waiver>,
     },
     /// A hop began: every lane of the hop before is complete.
     HopStarted {
@@ -201,6 +213,20 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Somebody's word that something is removed although nobody could see that it is used no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Waiver {
+    /// The user who gave it.
+    pub by: String,
+    /// On which machine.
+    pub host: String,
+    /// Why, in the user's words.
+    pub reason: String,
+    /// Until when it counts, also for a run that goes on.
+    #[schemars(with = "String")]
+    pub until: jiff::Timestamp,
+}
+
 /// How a step or a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -309,6 +335,20 @@ pub enum Evidence {
         /// fail the step; where it is not known, fewer tables are something to look at.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         may_drop: Option<u64>,
+    },
+    /// The triggers of a database around a schema migration, where it has or had any.
+    Triggers {
+        /// The database.
+        database: DatabaseId,
+        /// Those that are there after it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        after: Vec<Trigger>,
+        /// Those of them that were not there before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        made: Vec<Trigger>,
+        /// Those that were there before, and are not now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<Trigger>,
     },
     /// A restore point of a database: a dump of it, on the disk, as it was proved.
     RestorePoint(Box<SavedPoint>),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Evidence, Failure, Outcome, Record, RecordBody, Restoring, SavedPoint};
+use super::{Evidence, Failure, Outcome, Record, RecordBody, Restoring, SavedPoint, Waiver};
 use crate::model::{Digest, ImageReference, RunId, Series, Service, StepId};
 
 /// Exit codes of commands that a signal ended: 128 and its number.
@@ -36,6 +36,8 @@ pub struct RunState {
     pub restoring: Option<Restoring>,
     /// How often a lane was brought back to the beginning of a hop by itself.
     pub way_back: BTreeMap<(Series, Service), u32>,
+    /// The last word of somebody that something is removed although it may be used.
+    pub waiver: Option<Waiver>,
 }
 
 /// How a run began.
@@ -273,6 +275,11 @@ impl RunState {
                 }
                 self.ended = Some(*outcome);
                 self.failure.clone_from(failure);
+            }
+            RecordBody::Readiness { waiver, .. } => {
+                if waiver.is_some() {
+                    self.waiver.clone_from(waiver);
+                }
             }
             RecordBody::Unknown => {}
         }

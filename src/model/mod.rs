@@ -18,6 +18,7 @@ mod run;
 mod secret;
 mod series;
 mod step;
+mod trigger;
 
 pub use check::{CheckResult, ReleaseCheck};
 pub use command::{Command, CommandError};
@@ -34,3 +35,4 @@ pub use run::{RunId, RunIdError};
 pub use secret::Secret;
 pub use series::{Series, SeriesError, SeriesRange};
 pub use step::{Branch, Effect, Phase, StepId, StepIdError, Stream};
+pub use trigger::Trigger;

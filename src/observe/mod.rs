@@ -18,9 +18,9 @@ use futures_util::StreamExt;
 
 use crate::catalog::{Playbook, PlaybookCheck, StoredUrls};
 use crate::cloud::Cloud;
-use crate::database::{self, ConnectError, Connection, QueryError, TableSize, connect};
+use crate::database::{self, ConnectError, Connection, Definition, ForeignKey, QueryError, TableSize, connect};
 use crate::model::{
-    ConnectionUrl, DatabaseId, Engine, Heads, MappedUrl, Observation, ObservedDatabase, StoredUrl, Unreachable,
+    ConnectionUrl, DatabaseId, Engine, Heads, MappedUrl, Observation, ObservedDatabase, StoredUrl, Trigger, Unreachable,
 };
 
 pub use heads::heads;
@@ -80,6 +80,28 @@ pub async fn look_alikes(url: &ConnectionUrl, timeout: Duration) -> Result<Vec<S
 /// It cannot be read.
 pub async fn tables_of(url: &ConnectionUrl, timeout: Duration) -> Result<u64, Unreachable> {
     ask(url, timeout, timeout, AGAIN, async |connection| connection.tables().await).await
+}
+
+/// The triggers of one database, as far as its user sees them.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn triggers_of(url: &ConnectionUrl, timeout: Duration) -> Result<Vec<Trigger>, Unreachable> {
+    ask(url, timeout, timeout, AGAIN, async |connection| connection.triggers().await).await
+}
+
+/// The views, triggers and foreign keys of one database.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn hangers_of(
+    url: &ConnectionUrl,
+    timeout: Duration,
+) -> Result<(Vec<Definition>, Vec<ForeignKey>), Unreachable> {
+    ask(url, timeout, timeout, AGAIN, async |connection| {
+        Ok((connection.definitions().await?, connection.foreign_keys().await?))
+    })
+    .await
 }
 
 /// How large each table of one database is. An SQLite file's tables are counted, which may take `patience`.

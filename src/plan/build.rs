@@ -6,10 +6,12 @@ use super::configure::Template;
 use super::document::{
     Action, CommandRun, DataMigration, Hop, Lane, Plan, ReleaseChecks, Standing, Step, Verification,
 };
+use super::part::{self, Part};
 use super::path::{self, Path, Stops};
-use super::refusal::{Refusal, RefusalKind, Refused};
+use super::refusal::Refused;
 use super::shared::{Shared, Text};
 use super::start::{self, Start};
+use super::urls::{stored_urls, unreadable_urls};
 use super::{backends, belongs, save, schema};
 use crate::catalog::{Exception, Note, Playbook, PlaybookStep, Release, Remainder, Residue};
 use crate::model::{
@@ -41,6 +43,8 @@ pub struct Brief<'a> {
     pub to: Series,
     /// At which releases to stop on the way.
     pub stops: Stops,
+    /// Which part of the leap.
+    pub part: Part,
     /// Whether every service of the cloud file takes part.
     pub whole: bool,
     /// Services of the cloud file that do not take part.
@@ -119,8 +123,11 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
             }
             lane
         });
-        let lanes: Vec<Lane> = lanes.collect();
+        let mut lanes: Vec<Lane> = lanes.collect();
         let last = index + 1 == path.len();
+        if last && brief.part == Part::UntilMigrated {
+            reasons.extend(part::before_contract(&release.series, &mut lanes, &brief.same()));
+        }
         let reason = match (index, last) {
             (0, true) => "the databases stand here; its data migrations are run until done",
             (0, false) => "the databases stand here; its data migrations must be complete before the next release",
@@ -133,7 +140,7 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
         hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes, changes, lanes });
     }
     let (format, cloud, to, stops) = (Plan::FORMAT, brief.cloud.to_owned(), brief.to.clone(), brief.stops);
-    Ok(Plan { format, cloud, from, to, stops, reasons, hops })
+    Ok(Plan { format, cloud, from, to, stops, part: brief.part, reasons, hops })
 }
 
 /// What an operator should have read before a hop: the notes of its release, and of those passed over before it, whose
@@ -208,7 +215,7 @@ fn untested(brief: &Brief<'_>, path: &[&Release]) -> Option<String> {
     })
 }
 
-fn observed_heads(brief: &Brief<'_>) -> BTreeMap<DatabaseId, Heads> {
+pub(super) fn observed_heads(brief: &Brief<'_>) -> BTreeMap<DatabaseId, Heads> {
     let seen = brief.observation.databases.iter();
     seen.filter_map(|(id, seen)| seen.as_ref().ok().map(|seen| (id.clone(), seen.heads.clone()))).collect()
 }
@@ -265,7 +272,10 @@ pub(super) fn lane(
     }
     let mut steps = Vec::new();
     let mut common_rows = Vec::new();
-    for step in playbook.steps.iter().filter(|step| !matches!(step, PlaybookStep::Check(_))) {
+    let taken = brief.part.takes(&release.series, &brief.to);
+    let here =
+        |step: &&PlaybookStep| !matches!(step, PlaybookStep::Check(_)) && step.taken().is_none_or(|only| only == taken);
+    for step in playbook.steps.iter().filter(here) {
         let before = steps.len();
         expand(brief, release, playbook, step, &mut steps);
         if let PlaybookStep::Drain(drain) = step
@@ -274,7 +284,7 @@ pub(super) fn lane(
             common_rows.extend(schema::common_rows(brief, release, service, drain));
         }
     }
-    schema::prove_all_at_last(&mut steps);
+    schema::prove_all_at_last(playbook, &mut steps);
     if let Ok(name) = VERIFY.parse() {
         steps.push(Step {
             id: StepId { series: release.series.clone(), service: service.clone(), name, target: None },
@@ -370,94 +380,6 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
         let why = why.clone();
         steps.push(Step { id, phase: step.phase(), why, effect: step.effect(), beside, action });
     }
-}
-
-/// URLs that some release on the way cannot read.
-fn unreadable_urls(brief: &Brief<'_>, path: &[&Release]) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for playbook in &brief.playbooks {
-        let affected = path.iter().find_map(|release| {
-            let file = playbook.configuration(&release.series)?;
-            file.refuses_percent.as_ref().map(|why| (release, why))
-        });
-        let Some((release, why)) = affected else { continue };
-        for (id, url) in brief.databases.iter().filter(|(id, _)| id.service == playbook.service) {
-            if url.has_percent_sign() {
-                refusals.push(Refusal {
-                    kind: RefusalKind::UnreadableUrl,
-                    database: Some(id.clone()),
-                    what: format!("{} {} cannot read the URL of database {id}: {why}", id.service, release.series),
-                    found: Some("a user or password with characters that are escaped with % in a URL".to_owned()),
-                    expected: Some("letters, digits and - . _ ~ only".to_owned()),
-                    next: format!(
-                        "make a database user for the leap whose name and password need no escaping, with all rights \
-                         on this database; name it in the cloud file under {}, and run the same command again",
-                        id.service
-                    ),
-                });
-            }
-        }
-    }
-    refusals
-}
-
-/// Stored URLs that lead elsewhere, and databases that none leads to.
-pub(super) fn stored_urls(brief: &Brief<'_>) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for playbook in brief.playbooks.iter().filter(|playbook| !brief.trusted.contains(&playbook.service)) {
-        for check in &playbook.checks {
-            let crate::catalog::PlaybookCheck::StoredUrls(check) = check;
-            let service = &playbook.service;
-            let Some(owner) = databases_in(brief, service, &check.database).next() else { continue };
-            let stored = match brief.observation.stored_urls.get(owner) {
-                Some(Ok(stored)) => stored,
-                Some(Err(unreachable)) => {
-                    refusals.push(Refusal {
-                        kind: RefusalKind::StoredUrl,
-                        database: Some(owner.clone()),
-                        what: format!("{} could not be looked at in {owner}: {}", check.name, unreachable.reason),
-                        found: None,
-                        expected: None,
-                        next: unreachable.advice.clone(),
-                    });
-                    continue;
-                }
-                None => continue,
-            };
-            let expected: BTreeSet<&DatabaseId> =
-                check.lead_to.iter().flat_map(|slot| databases_in(brief, service, slot)).collect();
-            let refusal = |what: String, found: String| Refusal {
-                kind: RefusalKind::StoredUrl,
-                database: Some(owner.clone()),
-                what: format!("{what}. {}", check.why.trim()),
-                found: Some(found),
-                expected: Some(expected.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", ")),
-                next: check.mend.trim().to_owned(),
-            };
-            let strays = stored.iter().filter(|url| !url.database.as_ref().is_some_and(|id| expected.contains(id)));
-            let strays: Vec<String> = strays.map(|url| format!("{} leads to {}", url.name, url.leads_to)).collect();
-            let missing: Vec<&DatabaseId> = expected
-                .iter()
-                .copied()
-                .filter(|id| !stored.iter().any(|url| url.database.as_ref() == Some(*id)))
-                .collect();
-            if !strays.is_empty() {
-                let what = format!("{owner} sends the service's commands to a database outside the cloud file");
-                refusals.push(refusal(what, strays.join(", ")));
-            }
-            // Each stray explains one that is missing.
-            if missing.len() > strays.len() {
-                let names: Vec<String> = missing.iter().map(|id| id.to_string()).collect();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let what = format!("{owner} does not lead to {}, which the cloud file names", and(&names));
-                let found: Vec<String> =
-                    stored.iter().map(|url| format!("{} leads to {}", url.name, url.leads_to)).collect();
-                let found = if found.is_empty() { "no stored URL at all".to_owned() } else { found.join(", ") };
-                refusals.push(refusal(what, found));
-            }
-        }
-    }
-    refusals
 }
 
 /// `a, b and c`.

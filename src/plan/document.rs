@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::part::Part;
 use super::path::Stops;
 use super::shared::{Shared, Text};
 use super::sorted::Sorted;
@@ -26,6 +27,9 @@ pub struct Plan {
     /// At which releases it stops on the way.
     #[serde(default, skip_serializing_if = "Stops::is_every")]
     pub stops: Stops,
+    /// Which part of the leap it is; absent: all of it.
+    #[serde(default, skip_serializing_if = "Part::is_whole")]
+    pub part: Part,
     /// Why it starts where it starts and takes the path it takes, a sentence each.
     pub reasons: Vec<String>,
     /// The hops, in order, the first of them at `from`: its data migrations may be unfinished.
@@ -189,6 +193,9 @@ pub struct SchemaTarget {
     /// How many tables the revisions on the way drop; absent where the image was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_drop: Option<u64>,
+    /// Triggers of which none may be left in the database after this step.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub no_triggers: BTreeSet<String>,
 }
 
 /// A data migration that is repeated until done.

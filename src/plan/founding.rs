@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::build::{self, Brief};
 use super::document::{Action, Hop, Lane, Plan};
+use super::part::Part;
 use super::path::Stops;
 use crate::model::Series;
 
@@ -33,6 +34,7 @@ pub fn founding(brief: &Brief<'_>, from: &Series) -> Plan {
         from: from.clone(),
         to: brief.to.clone(),
         stops: Stops::Every,
+        part: Part::Whole,
         reasons: Vec::new(),
         hops: hops.collect(),
     }

@@ -20,6 +20,24 @@ impl Lane {
         self.steps.chunk_by(|_, next| next.beside)
     }
 
+    /// Whether a database that stands at `heads` shows that the lane is complete: at the heads that are verified at its
+    /// end, or, where it ends before those, with what each of its schema migrations reaches.
+    pub fn is_shown_by(&self, database: &DatabaseId, heads: &Heads) -> bool {
+        let verified = self.steps.iter().find_map(|step| match &step.action {
+            Action::Verify(verification) => verification.heads.get(database),
+            _ => None,
+        });
+        if let Some(verified) = verified {
+            return heads.stand_at(verified);
+        }
+        self.steps.iter().all(|step| match &step.action {
+            Action::Run(run) => run.schema.as_ref().is_none_or(|schema| {
+                schema.databases.get(database).is_none_or(|target| schema.is_reached(target, heads))
+            }),
+            _ => true,
+        })
+    }
+
     /// Steps that are expected to be skipped, since every database they are about will stand at the release's
     /// heads when they begin. What a database shows then decides.
     pub fn idle_steps(&self) -> BTreeSet<&StepId> {

@@ -14,6 +14,7 @@ mod founding;
 pub mod images;
 mod lane;
 mod mapped;
+pub mod part;
 mod path;
 pub mod preconditions;
 pub mod proof;
@@ -25,6 +26,7 @@ mod shared;
 mod sorted;
 mod start;
 mod text;
+mod urls;
 
 pub use build::{Brief, build};
 pub use document::{
@@ -33,6 +35,7 @@ pub use document::{
 };
 pub use founding::founding;
 pub use mapped::Mappings;
+pub use part::Part;
 pub use path::{Stops, stops};
 pub use reconcile::{reconcile, stands_at_the_end};
 pub use refusal::{Refusal, RefusalKind, Refused};

@@ -15,6 +15,7 @@ use super::build::{self, Brief};
 use super::detect::{Detection, Verdict, detect};
 use super::document::{Action, Lane, Plan, Step};
 use super::refusal::Refusal;
+use super::urls;
 use crate::catalog::{Playbook, Release};
 use crate::model::{CheckResult, DatabaseId, Observation, Series, Service, Unreachable};
 
@@ -152,7 +153,7 @@ impl Inquiry {
             lane.steps.extend(build::checks_of(brief, release, playbook, release));
             lane
         });
-        let strays = build::stored_urls(brief).into_iter().filter_map(|refusal| {
+        let strays = urls::stored_urls(brief).into_iter().filter_map(|refusal| {
             let service = refusal.database.as_ref()?.service.clone();
             Some((service, refusal))
         });
@@ -205,6 +206,7 @@ impl Inquiry {
             from: self.at.clone(),
             to: self.at.clone(),
             stops: super::Stops::Every,
+            part: super::Part::Whole,
             reasons: Vec::new(),
             hops: vec![hop],
         }

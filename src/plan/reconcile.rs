@@ -56,7 +56,11 @@ fn reconcile_one(
         0 => match lanes.first()?.standing.get(id)? {
             Standing::AtHeads { heads } | Standing::Moves { from: heads, .. } => heads,
         },
-        complete => reached(lanes[complete - 1], id)?,
+        complete => match reached(lanes[complete - 1], id) {
+            Some(heads) => heads,
+            // It ended before what the release removes: its steps say how far.
+            None => return not_shown(lanes[complete - 1], plan, id, found, options),
+        },
     };
     let lost = lanes.get(*complete).and_then(|lane| lost(lane, state, id, found));
     if found.stand_at(proved) && lost.is_none() {
@@ -101,6 +105,30 @@ fn reconcile_one(
     })
 }
 
+/// The refusal of a database that does not show what a complete lane did which ends before its release's heads.
+fn not_shown(lane: &Lane, plan: &Plan, id: &DatabaseId, found: &Heads, options: &str) -> Option<Refusal> {
+    if lane.is_shown_by(id, found) {
+        return None;
+    }
+    let targets = lane.steps.iter().filter_map(|step| match &step.action {
+        Action::Run(run) => run.schema.as_ref()?.databases.get(id),
+        _ => None,
+    });
+    let expected: Vec<&str> = targets.flat_map(|target| &target.reaches).map(String::as_str).collect();
+    Some(Refusal {
+        kind: RefusalKind::Drift,
+        database: Some(id.clone()),
+        what: format!("database {id} does not stand where the run left it: something else changed it"),
+        found: Some(found.to_string()),
+        expected: Some(format!("{} among its heads", expected.join(" + "))),
+        next: format!(
+            "find out what changed or restored it (`leapfrog detect{options}` shows the databases); to begin anew from \
+             where they stand: `leapfrog --from auto --to {} --fresh{options}`",
+            plan.to
+        ),
+    })
+}
+
 /// The heads to which a step of a lane that is under way is on record to have taken a database that shows nothing of it:
 /// a backup, or a replica that was behind when it took its primary's place.
 fn lost<'p>(lane: &'p Lane, state: &RunState, id: &DatabaseId, found: &Heads) -> Option<&'p Heads> {
@@ -128,7 +156,7 @@ pub fn stands_at_the_end(plan: &Plan, observation: &Observation) -> bool {
     plan.hops.last().is_some_and(|hop| {
         hop.lanes.iter().flat_map(|lane| lane.standing.keys().map(move |id| (lane, id))).all(|(lane, id)| {
             let seen = observation.databases.get(id).and_then(|seen| seen.as_ref().ok());
-            seen.zip(reached(lane, id)).is_some_and(|(seen, heads)| seen.heads.stand_at(heads))
+            seen.is_some_and(|seen| lane.is_shown_by(id, &seen.heads))
         })
     })
 }

@@ -72,6 +72,8 @@ pub enum RefusalKind {
     Runner,
     /// Rows that the migrations of a release on the way cannot work with.
     Precondition,
+    /// What a release removes may still be used (`leapfrog contract`).
+    NotReady,
     /// Restore points cannot be taken, or there is none to go back to.
     RestorePoint,
 }

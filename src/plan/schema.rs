@@ -24,8 +24,10 @@ pub(super) fn schema_move(
         let Some(heads) = facts.heads.get(&slot.schema) else { continue };
         // Which heads belong to one branch, the release file does not say; the image does.
         let reaches = || if run.branch.is_none() { heads.alembic.clone() } else { BTreeSet::new() };
-        let entry =
-            |id: &DatabaseId| (id.clone(), SchemaTarget { heads: heads.clone(), reaches: reaches(), may_drop: None });
+        let entry = |id: &DatabaseId| {
+            let (heads, reaches, no_triggers) = (heads.clone(), reaches(), BTreeSet::new());
+            (id.clone(), SchemaTarget { heads, reaches, may_drop: None, no_triggers })
+        };
         match target {
             Some(target) => databases.extend((target.slot == slot.slot).then(|| entry(target))),
             None => databases.extend(databases_in(brief, service, &slot.slot).map(entry)),
@@ -50,14 +52,17 @@ pub(super) fn unless(brief: &Brief<'_>, release: &Release, run: &Run) -> Option<
     Some(Unless { what: besides.what.trim().into(), query: query.into() })
 }
 
-/// After the last schema migration of a database, all of its heads must be there, whichever branch it takes.
-pub(super) fn prove_all_at_last(steps: &mut [Step]) {
+/// After the last schema migration of a database, all of its heads must be there, whichever branch it takes, and none of
+/// the triggers that an earlier one made.
+pub(super) fn prove_all_at_last(playbook: &Playbook, steps: &mut [Step]) {
     let mut seen: BTreeSet<DatabaseId> = BTreeSet::new();
     for step in steps.iter_mut().rev() {
         let Action::Run(run) = &mut step.action else { continue };
         for (database, target) in run.schema.iter_mut().flat_map(|schema| &mut schema.databases) {
             if seen.insert(database.clone()) {
                 target.reaches.clone_from(&target.heads.alembic);
+                let passing = playbook.triggers.iter().filter(|passing| passing.databases.contains(&database.slot));
+                target.no_triggers = passing.flat_map(|passing| passing.names.iter().cloned()).collect();
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{Brief, and};
-use super::detect::{Detected, Group, Standing, Verdict, detect, interval, told};
+use super::detect::{Detected, Group, Half, Standing, Verdict, detect, interval, told};
 use super::refusal::{Refusal, RefusalKind, Refused};
 use crate::model::{DatabaseId, Heads, Observation, Series, Service};
 
@@ -147,7 +147,7 @@ impl Judge<'_> {
                     id.service
                 ),
             ),
-            Verdict::Partial { behind, ahead, .. } => {
+            Verdict::Partial { behind, ahead, done, .. } => {
                 let known: Vec<Series> = self.brief.releases.iter().map(|release| release.series.clone()).collect();
                 let part = |series: &[Series]| if series.is_empty() { None } else { Some(interval(series, &known)) };
                 let numbered = detected.found.as_ref().is_some_and(|found| found.alembic.is_empty());
@@ -162,9 +162,13 @@ impl Judge<'_> {
                     format!("database {id} stands between releases: a migration was begun and not finished{between}"),
                     found,
                     format!(
-                        "if a leap was interrupted, run it again where its state directory is. Else finish the \
+                        "if a leap was interrupted, run it again where its state directory is.{} Else finish the \
                          migration with the release that began it (all of {}'s schema commands), or restore a copy from \
                          before; then `leapfrog detect{options}`",
+                        match done {
+                            Half::Expanded => " After --until migrated: `leapfrog contract`.",
+                            Half::Some => "",
+                        },
                         id.service
                     ),
                 )

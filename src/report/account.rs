@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::journal::{Failure, Outcome, Record, RecordBody};
+use crate::journal::{Failure, Outcome, Record, RecordBody, Waiver};
 use crate::model::{Series, StepId};
 use crate::plan::{Hop, Lane, Plan, Step};
 
@@ -36,6 +36,8 @@ pub(super) struct Account {
     hops: Vec<HopTimes>,
     attempts: BTreeMap<Place, Vec<Attempt>>,
     restores: Vec<Restore>,
+    /// Words of somebody that something is removed, and what nobody could see.
+    waived: Vec<(Waiver, Vec<String>)>,
     /// Whether no process works on the run any more.
     closed: bool,
 }
@@ -51,8 +53,8 @@ impl Account {
             }
         }
         let hops = vec![HopTimes::default(); plan.hops.len()];
-        let (attempts, restores) = (BTreeMap::new(), Vec::new());
-        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts, restores, closed: false }
+        let (attempts, restores, waived) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { plan, places, opening: None, sittings: Vec::new(), hops, attempts, restores, waived, closed: false }
     }
 
     pub(super) fn of(plan: &Plan, records: &[Record]) -> Self {
@@ -149,11 +151,19 @@ impl Account {
                     sitting.failure.clone_from(failure);
                 }
             }
+            RecordBody::Readiness { unmet, waiver, .. } => {
+                self.waived.extend(waiver.iter().map(|waiver| (waiver.clone(), unmet.clone())));
+            }
             RecordBody::Unknown => {}
         }
         if let Some(sitting) = self.sittings.last_mut() {
             sitting.last = time;
         }
+    }
+
+    /// Words of somebody that something is removed, and what nobody could see.
+    pub(super) fn waived(&self) -> &[(Waiver, Vec<String>)] {
+        &self.waived
     }
 
     fn sit(&mut self, time: Timestamp, host: &str, pid: u32, unfenced: bool) {

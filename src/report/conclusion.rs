@@ -1,6 +1,7 @@
 //! What stands where now, and what to do next: the last words of summary and status.
 
 use crate::journal::Outcome;
+use crate::plan::{Action, Hop, Part, Plan};
 
 use super::account::{Account, LaneState, StepState};
 use super::text::listed;
@@ -40,6 +41,9 @@ fn service_stands(account: &Account, lane: usize) -> String {
     for (h, hop) in hops.iter().enumerate() {
         let Some(l) = hop.lanes.iter().position(|lane| lane.service == *service) else { continue };
         match account.lane_state(h, l) {
+            LaneState::Done if account.plan().part != Part::Whole && h + 1 == hops.len() => {
+                return part_stands(account.plan().part, hop, l);
+            }
             LaneState::Done => at = &hop.series,
             LaneState::Waiting => break,
             // A restore point changes nothing.
@@ -55,9 +59,33 @@ fn service_stands(account: &Account, lane: usize) -> String {
     format!("at {at}")
 }
 
+/// Where the databases of a lane stand that was taken through a part of its release.
+fn part_stands(part: Part, hop: &Hop, lane: usize) -> String {
+    let series = &hop.series;
+    let verified = hop.lanes[lane].steps.iter().any(|step| matches!(step.action, Action::Verify(_)));
+    match part {
+        _ if verified => format!("at {series}"),
+        Part::Expand => format!("expanded to {series}"),
+        _ => format!("migrated to {series}, not contracted"),
+    }
+}
+
+/// What to do next, once a plan is done.
+fn after(plan: &Plan) -> String {
+    let to = &plan.to;
+    match plan.part {
+        Part::Whole => format!("start the services of {to}; those of older releases no longer fit"),
+        Part::UntilMigrated | Part::Migrate => format!(
+            "start the services of {to}, service by service; once no program of an older release is left: `leapfrog contract \
+             --at {to}`"
+        ),
+        Part::Expand => format!("`leapfrog migrate --at {to}`"),
+        Part::Contract => format!("nothing is left of what {to} removes; programs of older releases no longer fit"),
+    }
+}
+
 /// What to do next, and whether the command that goes on with the run belongs to it.
 pub(super) fn next(account: &Account) -> (String, bool) {
-    let to = &account.plan().to;
     if let Some(open) = account.restores().last().filter(|restore| restore.is_open() && restore.because.is_none()) {
         let services: Vec<&str> = open.services.iter().map(|service| service.as_str()).collect();
         return (
@@ -70,9 +98,7 @@ pub(super) fn next(account: &Account) -> (String, bool) {
         );
     }
     match account.outcome() {
-        Some(Outcome::Done | Outcome::Skipped) => {
-            (format!("start the services of {to}; those of older releases no longer fit"), false)
-        }
+        Some(Outcome::Done | Outcome::Skipped) => (after(account.plan()), false),
         Some(Outcome::Failed | Outcome::Stuck) => ("mend the cause given above, then run".to_owned(), true),
         Some(Outcome::Interrupted) => ("to go on where it stopped, run".to_owned(), true),
         None => {

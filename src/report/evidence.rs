@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Evidence, Outcome};
-use crate::model::{CheckResult, DatabaseId, Heads, PointProof, Series, Slot, Verdict};
+use crate::model::{CheckResult, DatabaseId, Heads, PointProof, Series, Slot, Trigger, Verdict};
 use crate::plan::Action;
 
 use super::account::Account;
@@ -76,6 +76,7 @@ fn phrase(evidence: &Evidence) -> String {
                 None => tables,
             }
         }
+        Evidence::Triggers { database, after, made, gone } => triggers(database, after, made, gone),
         Evidence::NothingElsewhere {} => "nothing written elsewhere".to_owned(),
         Evidence::RestorePoint(point) => saved(point),
         Evidence::Restored { database, heads, tables, rows, .. } => format!(
@@ -85,6 +86,21 @@ fn phrase(evidence: &Evidence) -> String {
         ),
         Evidence::NothingBesides { what } => format!("nothing there for what it does besides: {what}"),
     }
+}
+
+/// The triggers of a database around a step.
+fn triggers(database: &DatabaseId, after: &[Trigger], made: &[Trigger], gone: &[Trigger]) -> String {
+    let names = |triggers: &[Trigger]| {
+        let names: Vec<String> = triggers
+            .iter()
+            .map(|trigger| format!("{} ({} on {})", trigger.name, trigger.event, trigger.table))
+            .collect();
+        listed(&names)
+    };
+    let mut parts = vec![format!("{} in {database}", counted(after.len() as u64, "trigger", "triggers"))];
+    parts.extend((!made.is_empty()).then(|| format!("made: {}", names(made))));
+    parts.extend((!gone.is_empty()).then(|| format!("gone: {}", names(gone))));
+    parts.join(", ")
 }
 
 /// That tables are gone and nothing says that they should be.
@@ -181,6 +197,12 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 Evidence::Tables { database, before, after, may_drop } => {
                     read.extend(fewer(*before, *after, *may_drop).map(|fewer| {
                         format!("{} left {} in {database}, {fewer}", step.short(), counted(*after, "table", "tables"))
+                    }));
+                }
+                Evidence::Triggers { database, made, .. } => {
+                    read.extend((!made.is_empty()).then(|| {
+                        let names: Vec<&str> = made.iter().map(|trigger| trigger.name.as_str()).collect();
+                        format!("{} made triggers in {database}: {}", step.short(), names.join(", "))
                     }));
                 }
                 // The heads at the end of the lane say it for all of its steps.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-use crate::journal::{Event, Failure, Outcome, Progress, Record, RecordBody};
+use crate::journal::{Event, Failure, Outcome, Progress, Record, RecordBody, Waiver};
 use crate::model::{ImageReference, StepId};
 use crate::plan::Plan;
 
@@ -66,6 +66,7 @@ impl PlainReporter {
                 let hops = account.plan().hops.len();
                 format!("{run}goes on, {done} of {hops} hops done; leapfrog {leapfrog}, {host}, process {pid}")
             }
+            RecordBody::Readiness { unmet, waiver, .. } => readiness(unmet, waiver.as_ref()),
             RecordBody::HopStarted { series } => {
                 let plan = self.view.account().plan();
                 let services: Vec<String> = plan
@@ -265,4 +266,14 @@ fn due(last: Option<&Timestamp>, now: Timestamp) -> bool {
 
 fn named(step: &StepId) -> String {
     format!("{} {} {}", step.series, step.service, step.short())
+}
+
+/// Whether it is known that nobody uses what is removed.
+fn readiness(unmet: &[String], waiver: Option<&Waiver>) -> String {
+    match waiver {
+        None => "nothing uses what is removed any more".to_owned(),
+        Some(waiver) => {
+            format!("waived by {} on {}: {} (not shown: {})", waiver.by, waiver.host, waiver.reason, unmet.join("; "))
+        }
+    }
 }

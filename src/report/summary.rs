@@ -108,6 +108,17 @@ pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec
         lines.extend(paper.field(0, label, &clean(&format!("{text}, {said}"))));
         label = "";
     }
+    for (waiver, unmet) in account.waived() {
+        let text = format!(
+            "{} on {}, until {}: {} (not shown: {})",
+            waiver.by,
+            waiver.host,
+            waiver.until.strftime("%F %T UTC"),
+            waiver.reason,
+            unmet.join("; ")
+        );
+        lines.extend(paper.field(0, "waived", &clean(&text)));
+    }
     lines.extend(paper.field(0, "now", &standing(account)));
     let (words, goes_on) = next(account);
     match about.again {

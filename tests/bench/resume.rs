@@ -43,6 +43,10 @@ impl DatabaseReader for Standings {
         Ok(60)
     }
 
+    async fn triggers(&self, _: &DatabaseId) -> Result<Vec<leapfrog::model::Trigger>, Unreachable> {
+        Ok(Vec::new())
+    }
+
     async fn count(&self, _: &DatabaseId, _: &str) -> Result<u64, Unreachable> {
         Ok(0)
     }

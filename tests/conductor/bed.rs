@@ -128,6 +128,8 @@ pub(crate) struct Databases {
     left: Mutex<BTreeMap<String, Vec<u64>>>,
     /// How many tables databases hold, one look after the other; the last one again and again.
     tables: Mutex<BTreeMap<DatabaseId, Vec<u64>>>,
+    /// The triggers of a database, answer by answer; the last one stays.
+    triggers: Mutex<BTreeMap<DatabaseId, Vec<Vec<leapfrog::model::Trigger>>>>,
     /// How long a count takes.
     counting: Mutex<Duration>,
 }
@@ -149,6 +151,12 @@ impl DatabaseReader for Databases {
         let mut tables = self.tables.lock().expect("no panic");
         let Some(answers) = tables.get_mut(database) else { return Ok(40) };
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0] })
+    }
+
+    async fn triggers(&self, database: &DatabaseId) -> Result<Vec<leapfrog::model::Trigger>, Unreachable> {
+        let mut triggers = self.triggers.lock().expect("no panic");
+        let Some(answers) = triggers.get_mut(database) else { return Ok(Vec::new()) };
+        Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
     }
 
     async fn count(&self, _: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
@@ -214,6 +222,7 @@ impl Bed {
             from: valid(series[0]),
             to: valid(series[series.len() - 1]),
             stops: Default::default(),
+            part: Default::default(),
             reasons: Vec::new(),
             hops: hops.collect(),
         };
@@ -231,6 +240,7 @@ impl Bed {
             wrong: Mutex::default(),
             counts: Mutex::default(),
             left: Mutex::default(),
+            triggers: Mutex::default(),
             tables: Mutex::default(),
             counting: Mutex::default(),
         });
@@ -281,6 +291,18 @@ impl Bed {
     /// Lets a query find these numbers while a command works, one after the other.
     pub(crate) fn leaves(&self, query: &str, numbers: &[u64]) {
         self.databases.left.lock().expect("no panic").insert(query.into(), numbers.into());
+    }
+
+    /// Lets a database show triggers of these names, one look after the other.
+    pub(crate) fn has_triggers(&self, database: &str, looks: &[&[&str]]) {
+        let trigger = |name: &&str| leapfrog::model::Trigger {
+            name: (*name).to_owned(),
+            table: "credential".into(),
+            event: "BEFORE INSERT".into(),
+            digest: "0a1b2c3d4e5f".into(),
+        };
+        let looks = looks.iter().map(|names| names.iter().map(trigger).collect()).collect();
+        self.databases.triggers.lock().expect("no panic").insert(valid(database), looks);
     }
 
     /// Lets a database show so many tables, one look after the other.

@@ -16,7 +16,7 @@ impl Bed {
                 let Action::Run(run) = &mut step.action else { continue };
                 let target = heads(&series);
                 let reaches = target.alembic.clone();
-                let target = SchemaTarget { heads: target, reaches, may_drop: None };
+                let target = SchemaTarget { heads: target, reaches, may_drop: None, no_triggers: Default::default() };
                 let databases = [(valid(step.id.service.as_str()), target)].into();
                 run.schema = Some(SchemaMove { databases, branch: None, skippable: true, unless: None });
             }
@@ -57,6 +57,35 @@ async fn a_schema_that_stands_at_its_heads_is_not_migrated_and_the_journal_shows
         assert!(shown.contains(&Evidence::Heads { database, heads: heads("2023.2") }), "{shown:?}");
         assert!(matches!(shown.last(), Some(Evidence::Tables { before: Some(40), after: 40, .. })), "{shown:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hop_ends_only_without_the_triggers_that_its_release_removes_and_tells_which_came_and_went() {
+    let mut bed = Bed::two_by_three().with_schemas();
+    let step = "2023.2/nova/db-sync";
+    bed.schema(step, |schema| {
+        schema.databases.values_mut().for_each(|target| target.no_triggers = ["read_only".to_owned()].into());
+    });
+    // A look at the first release, then before and after the command.
+    bed.has_triggers("nova", &[&["audit"], &["audit", "read_only"], &["audit", "read_only"], &["audit"]]);
+    let told = bed.leap().await;
+    assert_eq!(told.ended(step), Some(Outcome::Failed));
+    let failure = told.failure(step);
+    assert!(failure.what.contains("still has triggers that should be gone now: read_only;"), "{}", failure.what);
+
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.schema(step, |schema| {
+        schema.databases.values_mut().for_each(|target| target.no_triggers = ["read_only".to_owned()].into());
+    });
+    bed.has_triggers("nova", &[&["audit"], &["audit", "read_only"], &["audit"]]);
+    let told = bed.leap().await;
+    assert_eq!(told.outcome(), Outcome::Done);
+    let names = |triggers: &[leapfrog::model::Trigger]| triggers.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    let seen = evidence(&told, step).iter().find_map(|piece| match piece {
+        Evidence::Triggers { after, made, gone, .. } => Some((names(after), names(made), names(gone))),
+        _ => None,
+    });
+    assert_eq!(seen, Some((vec!["audit".to_owned()], Vec::new(), vec!["read_only".to_owned()])));
 }
 
 #[tokio::test(start_paused = true)]

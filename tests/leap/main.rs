@@ -14,6 +14,7 @@ mod failover;
 mod once;
 mod others;
 mod outages;
+mod parts;
 mod proofs;
 mod refusals;
 mod relay;

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use leapfrog::catalog::{Catalog, Playbook, PlaybookStep, Release};
+use leapfrog::catalog::{Catalog, Playbook, PlaybookStep, Release, Taken};
 use leapfrog::database::{Purpose, chain, connect_for};
 use leapfrog::demo::{Seed, Site, SiteRunner, Sketch};
 use leapfrog::model::{ConnectionUrl, DatabaseId, ImageReference, Series, Service};
@@ -192,7 +192,9 @@ fn migrate(
     let own: Vec<(&DatabaseId, &ConnectionUrl)> =
         databases.iter().filter(|(id, _)| id.service == book.service).collect();
     let engine = own[0].1.engine();
-    let steps = book.steps.iter().filter(|step| matches!(step, PlaybookStep::Run(_)) && step.applies(series, engine));
+    let at_once = |step: &PlaybookStep| step.taken() != Some(Taken::InParts);
+    let wanted = |step: &&PlaybookStep| matches!(step, PlaybookStep::Run(_)) && at_once(step);
+    let steps = book.steps.iter().filter(wanted).filter(|step| step.applies(series, engine));
     let mut number = 0;
     for step in steps {
         let each = own.iter().filter(|(id, _)| step.for_each().contains(&id.slot)).map(|one| Some(*one));

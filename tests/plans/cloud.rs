@@ -7,7 +7,7 @@ use leapfrog::model::{
     ConnectionUrl, DatabaseId, Engine, Heads, ImageReference, Observation, ObservedDatabase, Points, Secret, Service,
     StoredUrl, Unreachable,
 };
-use leapfrog::plan::{self, Brief, Plan, Refused, Start, Stops};
+use leapfrog::plan::{self, Brief, Part, Plan, Refused, Start, Stops};
 
 pub(crate) fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
@@ -44,7 +44,7 @@ const OTHERS: &[(&str, &str)] = &[
 ];
 
 pub(crate) struct Cloud {
-    catalog: Catalog,
+    pub(crate) catalog: Catalog,
     pub(crate) urls: BTreeMap<DatabaseId, ConnectionUrl>,
     pub(crate) seen: Observation,
     pub(crate) from: Start,
@@ -55,6 +55,7 @@ pub(crate) struct Cloud {
     pub(crate) no_skip: bool,
     pub(crate) points: Points,
     pub(crate) stops: Stops,
+    pub(crate) part: Part,
     /// The documents are given in another order than by name.
     pub(crate) shuffle: Option<u64>,
 }
@@ -74,6 +75,7 @@ impl Cloud {
             no_skip: false,
             points: Points::NONE,
             stops: Stops::Every,
+            part: Part::Whole,
             shuffle: None,
         };
         cloud.adds(series, DATABASES);
@@ -185,6 +187,7 @@ impl Cloud {
             from: self.from.clone(),
             to: valid(&self.to),
             stops: self.stops,
+            part: self.part,
             no_skip: self.no_skip,
             points: self.points,
             whole: self.only.is_empty(),

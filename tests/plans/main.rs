@@ -6,6 +6,7 @@
 mod cloud;
 mod ladder;
 mod mapped;
+mod parts;
 mod plans;
 mod points;
 mod reconcile;

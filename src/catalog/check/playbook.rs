@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use camino::{Utf8Component, Utf8Path};
 
 use super::Examination;
-use crate::catalog::{ConfigurationFile, ConfigurationOption, DatabaseSlot, Heartbeats, Playbook, PlaybookCheck};
+use crate::catalog::{
+    ConfigurationFile, ConfigurationOption, DatabaseSlot, Heartbeats, PassingTriggers, Playbook, PlaybookCheck,
+};
 use crate::document::{Document, Mistake, nearest};
 use crate::model::{SeriesRange, Slot};
 
@@ -26,6 +28,9 @@ pub(in crate::catalog) fn playbook(name: &str, document: &Document<Playbook>, mi
     }
     for (index, heartbeats) in playbook.heartbeats.iter().enumerate() {
         examination.heartbeats(&format!("heartbeats/{index}"), heartbeats);
+    }
+    for (index, triggers) in playbook.triggers.iter().enumerate() {
+        examination.passing(&format!("triggers/{index}"), triggers);
     }
     examination.preconditions();
     examination.steps();
@@ -61,6 +66,23 @@ impl Examination<'_, Playbook> {
         self.require_text(&format!("{path}/query"), &heartbeats.query, "the query");
         if !(1..=300).contains(&heartbeats.every) {
             self.report(&format!("{path}/every"), "a service reports every 1 to 300 seconds");
+        }
+    }
+
+    fn passing(&mut self, path: &str, triggers: &PassingTriggers) {
+        self.slots(&format!("{path}/databases"), &triggers.databases);
+        if triggers.databases.is_empty() {
+            self.report(&format!("{path}/databases"), "name the databases that they are in");
+        }
+        if triggers.names.is_empty() {
+            self.report(&format!("{path}/names"), "name the triggers");
+        }
+        for (index, name) in triggers.names.iter().enumerate() {
+            self.require_text(&format!("{path}/names/{index}"), name, "the name");
+        }
+        let texts = [("made", &triggers.made), ("effect", &triggers.effect), ("source", &triggers.source)];
+        for (key, text) in texts {
+            self.require_text(&format!("{path}/{key}"), text, &format!("`{key}`"));
         }
     }
 

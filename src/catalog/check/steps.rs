@@ -280,5 +280,6 @@ fn apply_together(one: &PlaybookStep, two: &PlaybookStep) -> bool {
     let engines = one.engines().is_empty()
         || two.engines().is_empty()
         || one.engines().iter().any(|engine| two.engines().contains(engine));
-    engines && one.series().overlaps(two.series())
+    let taken = one.taken().zip(two.taken()).is_none_or(|(one, two)| one == two);
+    engines && taken && one.series().overlaps(two.series())
 }

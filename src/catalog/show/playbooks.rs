@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
     Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Precondition,
-    Remainder, Residue, Run, Severity,
+    Remainder, Residue, Run, Severity, Taken,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -177,6 +177,11 @@ pub(super) fn told(step: &PlaybookStep) -> String {
     let mut text = format!("{} ({})\n     {}\n", step.name(), about.join("; "), step.command());
     text.push_str(&paragraph(5, "", step.why()));
     let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
+    match step.taken() {
+        Some(Taken::AtOnce) => line("taken: ", "where all of the release is done at once"),
+        Some(Taken::InParts) => line("taken: ", "where the release is taken in parts"),
+        None => {}
+    }
     if !step.for_each().is_empty() {
         let how = if step.side_by_side() { "side by side" } else { "one after the other" };
         line("for each database of: ", &format!("{}; {how}", list(step.for_each())));

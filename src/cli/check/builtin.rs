@@ -27,7 +27,7 @@ struct Seen {
     no_triggers: bool,
 }
 
-fn checked(state: Condition, check: &str, about: impl Into<String>, what: impl Into<String>) -> Checked {
+pub(super) fn checked(state: Condition, check: &str, about: impl Into<String>, what: impl Into<String>) -> Checked {
     Checked {
         state,
         check: check.to_owned(),

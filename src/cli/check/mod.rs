@@ -9,6 +9,7 @@
 
 mod builtin;
 mod render;
+pub(super) mod triggers;
 
 use std::collections::BTreeSet;
 
@@ -87,16 +88,17 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     let way = way(&world, &wanted, &observation)?;
     let mut asked = Vec::new();
     if let Some((from, to)) = &way {
-        let (due, triggers) =
+        let (due, made) =
             world.brief(&wanted.services, &observation, Start::At(from.clone()), to.clone(), |brief| {
                 brief.stops = wanted.stops;
                 (questions(brief, from), plan::preconditions::triggers(brief, from))
             })?;
-        checks.extend(builtin::look(&world, &wanted.services, &observation, way.as_ref(), &triggers).await);
+        checks.extend(builtin::look(&world, &wanted.services, &observation, way.as_ref(), &made).await);
         asked = ask(&world, due, true).await.into_iter().map(|(question, answer)| question.judge(answer)).collect();
     } else {
         checks.extend(builtin::look(&world, &wanted.services, &observation, None, &Default::default()).await);
     }
+    checks.extend(triggers::left(&world, &wanted.services).await.iter().map(triggers::Left::checked));
     checks.extend(asked);
     let (from, to) = way.unzip();
     let report = Report::new(&world.cloud.name, from, to, checks);
@@ -153,7 +155,8 @@ pub(super) async fn refuse(
         Answer::Rows(rows, _) if rows > 0 => Some(question.refusal(rows, &options)),
         _ => None,
     });
-    Ok(found.collect())
+    let left = triggers::left(world, &wanted.services).await;
+    Ok(found.chain(left.iter().map(triggers::Left::refusal)).collect())
 }
 
 /// Databases in words.

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use self::order::Order;
 use self::place::Place;
 use self::server::Server;
-use super::arguments::{Common, DemoArguments, Output, StopsAt, VerifyArguments};
+use super::arguments::{Common, DemoArguments, Output, StopsAt, Until, VerifyArguments};
 use super::executor;
 use super::exit::Exit;
 use super::leap::{FenceMode, LeapArguments};
@@ -172,6 +172,7 @@ impl Order {
             to: Some(self.to.to_string()),
             only: Vec::new(),
             stops: StopsAt::Every,
+            until: Until::Complete,
             yes: true,
             jobs: None,
             prefetch: None,

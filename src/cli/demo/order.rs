@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::place::Place;
 use crate::catalog::Catalog;
-use crate::cli::arguments::{Common, DemoArguments, DemoRunner, Output, Selection, StopsAt};
+use crate::cli::arguments::{Common, DemoArguments, DemoRunner, Output, Selection, StopsAt, Until};
 use crate::cli::stop::Stop;
 use crate::cli::world;
 use crate::cloud::LocalSettings;
@@ -72,6 +72,7 @@ impl Order {
             to: self.to.to_string(),
             only: Vec::new(),
             stops: StopsAt::Every,
+            until: Until::Complete,
             no_skip: false,
         }
     }

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::arguments::{Common, DoctorArguments, Output, Selection, StopsAt};
+use super::arguments::{Common, DoctorArguments, Output, Selection, StopsAt, Until};
 use super::exit::Exit;
 use super::look::Show;
 use super::stop::{Cause, Stop};
@@ -137,7 +137,14 @@ pub(super) async fn doctor(common: &Common, arguments: &DoctorArguments, show: &
 /// Which leap was asked about.
 fn selection(arguments: &DoctorArguments) -> Option<Selection> {
     let (from, to) = arguments.from.clone().zip(arguments.to.clone())?;
-    Some(Selection { from, to, only: arguments.only.clone(), no_skip: false, stops: StopsAt::default() })
+    Some(Selection {
+        from,
+        to,
+        only: arguments.only.clone(),
+        no_skip: false,
+        stops: StopsAt::default(),
+        until: Until::default(),
+    })
 }
 
 /// Why catalogue or cloud file cannot be read.

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::arguments::{Selection, StopsAt};
+use crate::cli::arguments::{Selection, StopsAt, Until};
 use crate::model::Service;
 
 /// The leap itself.
@@ -23,6 +23,10 @@ pub struct LeapArguments {
     /// At which releases to stop: every one (the default), or slurp: from a SLURP release straight to the next one
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = StopsAt::Every, requires = "from", hide_possible_values = true, hide_default_value = true)]
     pub stops: StopsAt,
+
+    /// Where to end in the last release: complete (the default), or migrated: before it removes what older programs use
+    #[arg(long, value_enum, value_name = "STAGE", default_value_t = Until::Complete, requires = "from", hide_possible_values = true, hide_default_value = true)]
+    pub until: Until,
 
     /// Do not ask; needed where there is no terminal to ask on
     #[arg(long, short, requires_all = ["from", "to"])]
@@ -57,7 +61,14 @@ impl LeapArguments {
     /// Which leap; none if none was asked for.
     pub fn selection(&self) -> Option<Selection> {
         let (from, to) = self.from.clone().zip(self.to.clone())?;
-        Some(Selection { from, to, only: self.only.clone(), no_skip: self.no_skip, stops: self.stops })
+        Some(Selection {
+            from,
+            to,
+            only: self.only.clone(),
+            no_skip: self.no_skip,
+            stops: self.stops,
+            until: self.until,
+        })
     }
 }
 

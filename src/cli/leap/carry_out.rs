@@ -41,7 +41,7 @@ pub(super) async fn carry_out(
     show: &Show,
     again: &str,
 ) -> Result<Ending, Stop> {
-    let Ready { run, mut plan, history, state, images, opening } = ready;
+    let Ready { run, mut plan, history, state, images, opening, then, owed: _ } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
@@ -72,8 +72,10 @@ pub(super) async fn carry_out(
         plan = Arc::new(reader.enriched());
     }
     let (mut journal, body) = open(opening, &plan, &run, store, arguments, &events)?;
-    let record = journal.append(Timestamp::now(), body)?;
-    events.send(Event::Record(record));
+    for body in [Some(body), then].into_iter().flatten() {
+        let record = journal.append(Timestamp::now(), body)?;
+        events.send(Event::Record(record));
+    }
     let databases = world.cloud.databases.clone();
     let reader = LiveReader { databases: databases.clone(), timeout: world.cloud.limits.connect };
     let settings = Settings {

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use super::again;
 use super::{FenceMode, LeapArguments};
 use crate::cli::look::Show;
+use crate::cli::parts::{self, Subject};
 use crate::cli::stop::Stop;
 use crate::cli::world::{Target, Wanted, World};
 use crate::cli::{check, images, preflight, records, restore};
 use crate::journal::{Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
+use crate::plan::part::Owed;
 use crate::plan::{self, Plan, Refusal, RefusalKind, Start};
 use crate::runner::{FoundState, PinnedImage, Runner};
 
@@ -25,7 +27,7 @@ pub(in crate::cli) struct Latest {
 }
 
 /// A run that is ready to be carried out.
-pub(super) struct Ready {
+pub(in crate::cli) struct Ready {
     pub run: RunId,
     pub plan: Arc<Plan>,
     /// What was recorded before this process.
@@ -35,6 +37,10 @@ pub(super) struct Ready {
     pub images: BTreeMap<ImageReference, PinnedImage>,
     /// How the run continues or begins, once the first images are here.
     pub opening: Opening,
+    /// Rows that must be gone before a part of a release begins.
+    pub owed: Vec<Owed>,
+    /// What is recorded right after the opening.
+    pub then: Option<RecordBody>,
 }
 
 impl Ready {
@@ -42,10 +48,44 @@ impl Ready {
     pub(super) fn resumed(&self) -> Option<&RunId> {
         matches!(self.opening, Opening::Resume).then_some(&self.run)
     }
+
+    /// A run that begins now.
+    pub(in crate::cli) fn begun(
+        world: &World,
+        plan: Arc<Plan>,
+        images: BTreeMap<ImageReference, PinnedImage>,
+        runner: String,
+        host: &str,
+        fence: FenceMode,
+    ) -> Result<Self, Stop> {
+        let now = Timestamp::now();
+        let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
+        let run = world.store().name_run(now, salt)?;
+        let opening = Opening::Start(Box::new(RecordBody::RunStarted {
+            run: run.clone(),
+            cloud: plan.cloud.clone(),
+            from: plan.from.clone(),
+            to: plan.to.clone(),
+            leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
+            runner,
+            host: host.to_owned(),
+            pid: std::process::id(),
+            images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
+            unfenced: fence == FenceMode::Off,
+        }));
+        let (history, owed, then) = (Vec::new(), Vec::new(), None);
+        Ok(Self { run, plan, history, state: RunState::default(), images, opening, owed, then })
+    }
+
+    /// What a gate looks at.
+    pub(super) fn subject<'r>(&'r self, world: &'r World) -> Subject<'r> {
+        let recorded = self.state.waiver.as_ref();
+        Subject { world, plan: &self.plan, owed: &self.owed, images: &self.images, recorded }
+    }
 }
 
 /// The first record of this process.
-pub(super) enum Opening {
+pub(in crate::cli) enum Opening {
     Start(Box<RecordBody>),
     Resume,
 }
@@ -56,7 +96,7 @@ pub(super) async fn prepare(
     arguments: &LeapArguments,
     wanted: &Wanted,
     store: &Store,
-    runner: &dyn Runner,
+    runner: &Arc<dyn Runner>,
     host: &str,
     show: &Show,
 ) -> Result<Option<Ready>, Stop> {
@@ -65,9 +105,9 @@ pub(super) async fn prepare(
         restore::nothing_half_restored(latest, arguments.fresh, &world.options(&wanted.services))?;
     }
     let observation = world.observe(&wanted.services).await;
-    let latest = if arguments.fresh { nothing_runs(latest, runner).await? } else { latest };
+    let latest = if arguments.fresh { nothing_runs(latest, &**runner).await? } else { latest };
     let ready = match latest {
-        Some(latest) if !latest.state.is_complete() => resume(latest, world, wanted, &observation, runner).await?,
+        Some(latest) if !latest.state.is_complete() => resume(latest, world, wanted, &observation, &**runner).await?,
         Some(latest)
             // From wherever they stand, so many releases further: that is another leap each time.
             if !matches!((&wanted.from, &wanted.to), (Start::Auto, Target::Further(_)))
@@ -76,12 +116,16 @@ pub(super) async fn prepare(
         {
             let to = &latest.plan.to;
             show.caution(&format!(
-                "already at {to}: run {} is complete and every database shows it; `leapfrog status` tells how\n",
+                "already {} {to}: run {} is complete and every database shows it; `leapfrog status` tells how\n",
+                latest.plan.part.done(),
                 latest.run
             ));
             return Ok(None);
         }
-        _ => begin(world, wanted, &observation, runner, arguments, host).await?,
+        _ if wanted.part.phase().is_some() => {
+            return parts::prepare(world, wanted, &observation, runner, host, show).await;
+        }
+        _ => begin(world, wanted, &observation, &**runner, arguments, host).await?,
     };
     let skips = ready.plan.steps().any(|(_, _, step)| step.may_be_skipped());
     if wanted.no_skip && skips && matches!(ready.opening, Opening::Resume) {
@@ -131,22 +175,7 @@ async fn begin(
         return Err(Stop::refused(refusals));
     }
     let (identity, images) = preflight::look_up(runner, &plan).await?;
-    let now = Timestamp::now();
-    let salt = now.subsec_nanosecond().unsigned_abs() as u16 ^ std::process::id() as u16;
-    let run = world.store().name_run(now, salt)?;
-    let opening = Opening::Start(Box::new(RecordBody::RunStarted {
-        run: run.clone(),
-        cloud: plan.cloud.clone(),
-        from: plan.from.clone(),
-        to: plan.to.clone(),
-        leapfrog: env!("CARGO_PKG_VERSION").to_owned(),
-        runner: identity.name,
-        host: host.to_owned(),
-        pid: std::process::id(),
-        images: images.iter().map(|(reference, image)| (reference.clone(), image.digest.clone())).collect(),
-        unfenced: arguments.fence == FenceMode::Off,
-    }));
-    Ok(Ready { run, plan, history: Vec::new(), state: RunState::default(), images, opening })
+    Ready::begun(world, plan, images, identity.name, host, arguments.fence)
 }
 
 /// Takes up an interrupted run, if it is the one that was asked for and the databases agree.
@@ -165,14 +194,11 @@ async fn resume(
             kind: RefusalKind::Unfinished,
             database: None,
             what: format!("run {run} of this cloud is unfinished and does something else"),
-            found: Some(format!("{} to {}, {}{}", plan.from, plan.to, services.join(", "), plan.stops.option())),
+            found: Some(format!("`{}`, {}", plan.command(), services.join(", "))),
             expected: Some(again(world, wanted)),
             next: format!(
-                "finish it first: `leapfrog --from {} --to {}{}{}`; or begin anew with --fresh, which checks where every \
-                 database stands",
-                plan.from,
-                plan.to,
-                plan.stops.option(),
+                "finish it first: `{}{}`; or begin anew with --fresh, which checks where every database stands",
+                plan.command(),
                 world.options(&unfinished)
             ),
         }]));
@@ -187,7 +213,16 @@ async fn resume(
     let pinned = state.start.as_ref().map(|start| start.images.clone()).unwrap_or_default();
     let images = pinned.into_iter();
     let images = images.map(|(reference, digest)| (reference.clone(), PinnedImage { reference, digest })).collect();
-    Ok(Ready { run, plan: Arc::new(plan), history: records, state, images, opening: Opening::Resume })
+    Ok(Ready {
+        run,
+        plan: Arc::new(plan),
+        history: records,
+        state,
+        images,
+        opening: Opening::Resume,
+        owed: Vec::new(),
+        then: None,
+    })
 }
 
 /// The latest run of the cloud, whatever became of it.
@@ -218,5 +253,8 @@ fn fits(world: &World, state: &RunState, plan: &Plan, wanted: &Wanted) -> bool {
             world.catalog.later(&plan.from, *number).is_some_and(|release| release.series == plan.to)
         }
     };
-    state.start.is_some() && from && to && plan.stops == wanted.stops && services(plan) == wanted.services
+    let own = services(plan);
+    // Services without a step of a part are not in its plan.
+    let same = if wanted.part.phase().is_some() { own.is_subset(&wanted.services) } else { own == wanted.services };
+    state.start.is_some() && from && to && plan.stops == wanted.stops && plan.part == wanted.part && same
 }

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
-use crate::cli::arguments::{Form, Selection, StopsAt, path};
+use crate::cli::arguments::{Form, Selection, StopsAt, Until, path};
 use crate::lint::{Server, Severity, Version};
 use crate::model::Service;
 
@@ -88,6 +88,7 @@ impl LintArguments {
             to: self.to.clone()?,
             only: self.only.clone(),
             stops: self.stops,
+            until: Until::default(),
             no_skip: false,
         })
     }

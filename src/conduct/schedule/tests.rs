@@ -46,6 +46,7 @@ fn plan(lanes: &[Vec<bool>]) -> Plan {
         from,
         to,
         stops: Default::default(),
+        part: Default::default(),
         reasons: Vec::new(),
         hops: vec![hop],
     }

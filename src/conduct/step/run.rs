@@ -185,7 +185,8 @@ impl Performance {
         for database in schema.databases.keys() {
             let heads = self.reader.heads(database).await?;
             let tables = self.reader.tables(database).await?;
-            sight.insert(database.clone(), Seen { heads, tables });
+            let triggers = self.reader.triggers(database).await?;
+            sight.insert(database.clone(), Seen { heads, tables, triggers });
         }
         Ok(sight)
     }

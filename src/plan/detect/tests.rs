@@ -71,6 +71,7 @@ fn playbooks() -> Vec<Playbook> {
             title: String::new(),
             databases: Vec::new(),
             configuration: Vec::new(),
+            triggers: Vec::new(),
             heartbeats: Vec::new(),
             checks: Vec::new(),
             preconditions: Vec::new(),

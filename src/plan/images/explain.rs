@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Expected, Held};
-use crate::model::{DatabaseId, Observation};
+use crate::model::{Branch, DatabaseId, Observation};
 use crate::plan::refusal::{Refusal, RefusalKind};
 
 /// Adds to refusals about databases at unknown or mixed heads what the scripts of the images know of these heads:
@@ -29,7 +29,7 @@ pub fn explain(refusals: &mut [Refusal], held: &Held, observation: &Observation,
 /// Where heads are in the scripts.
 enum Place {
     /// In the middle of a release's migrations.
-    Within { series: String, last: String, left: usize, next: String, before: Option<String> },
+    Within { series: String, last: String, left: usize, contract: bool, next: String, before: Option<String> },
     /// In none of the scripts that were read, up to this release.
     Nowhere { newest: String },
 }
@@ -53,6 +53,7 @@ fn place(id: &DatabaseId, heads: &BTreeSet<String>, held: &Held, expected: Expec
                 series: release.series.to_string(),
                 last: heads.iter().filter_map(|head| describe(head)).collect::<Vec<_>>().join(" + "),
                 left: left.len(),
+                contract: left.iter().all(|revision| tree.branch(&revision.id) == Some(Branch::Contract)),
                 next: describe(&next.id)?,
                 before,
             });
@@ -65,13 +66,18 @@ fn place(id: &DatabaseId, heads: &BTreeSet<String>, held: &Held, expected: Expec
 impl Place {
     fn tell(self, id: &DatabaseId, refusal: &mut Refusal, drains: bool, options: &str) {
         match self {
-            Self::Within { series, last, left, next, before } => {
+            Self::Within { series, last, left, contract, next, before } => {
                 refusal.kind = RefusalKind::HalfDone;
                 let revisions = if left == 1 { "1 revision is" } else { &format!("{left} revisions are") };
                 refusal.what = format!(
                     "database {id} stands in the middle of {series}'s migrations: {revisions} left, the next is {next}"
                 );
                 refusal.found = Some(last);
+                let until = if contract {
+                    format!(" After --until migrated: `leapfrog contract --at {series}{options}`.")
+                } else {
+                    String::new()
+                };
                 let before = before.filter(|_| drains).map_or(String::new(), |before| {
                     format!(
                         ", with {before}'s data migrations complete before (if {series} stopped with an error about \
@@ -79,7 +85,7 @@ impl Place {
                     )
                 });
                 refusal.next = format!(
-                    "if a leap was interrupted, run it again where its state directory is. Else finish what {series} began \
+                    "if a leap was interrupted, run it again where its state directory is.{until} Else finish what {series} began \
                      (all of {}'s schema commands of {series}){before}, or restore a copy from before; then `leapfrog \
                      detect{options}`",
                     id.service

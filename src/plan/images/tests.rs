@@ -106,6 +106,7 @@ impl World {
             from: Start::Auto,
             to: "2024.1".parse().expect("a series"),
             stops: crate::plan::Stops::Every,
+            part: crate::plan::Part::Whole,
             no_skip: false,
             points: crate::model::Points::NONE,
             whole: true,

@@ -155,6 +155,7 @@ pub(crate) fn plan(series: &[&str], services: &[&str]) -> Plan {
         from: parse(series[0]),
         to: parse(series[series.len() - 1]),
         stops: Default::default(),
+        part: Default::default(),
         reasons: Vec::new(),
         hops: hops.collect(),
     }

@@ -308,6 +308,10 @@ impl DatabaseReader for World {
         Ok(60)
     }
 
+    async fn triggers(&self, _: &DatabaseId) -> Result<Vec<leapfrog::model::Trigger>, Unreachable> {
+        Ok(Vec::new())
+    }
+
     async fn count(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable> {
         let launched: BTreeSet<StepId> = {
             let truth = self.truth();
