@@ -62,10 +62,11 @@ Examples:
   leapfrog lint . --diff HEAD~1 -o github       annotations for a pull request; sarif for code review
   leapfrog lint --from 2023.1 --to 2024.2       what the migrations of a leap do, from its images
   leapfrog lint --from 2023.1 --to 2024.2 --sizes
+  leapfrog lint --from 2023.1 --to 2024.2 --execute    tried on copies without rows
   leapfrog lint --explain LF-C01
 
 Exit codes: 0 nothing that is denied, 2 a mistake in the arguments, 3 no image or environment can be
-read, 8 findings that are denied (--deny).";
+read, 4 a migration failed on a copy (--execute), 8 findings that are denied (--deny).";
 
 pub(super) const DETECT_EXAMPLES: &str = "\
 Examples:

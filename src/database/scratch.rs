@@ -47,10 +47,7 @@ impl ScratchError {
     /// What to do next.
     pub fn advice(&self) -> String {
         match self {
-            Self::Privilege { mend, .. } => format!(
-                "let an administrator of the server run: {mend}; or prove restore points less: `verify: off` under \
-                 `restore_points` in the cloud file"
-            ),
+            Self::Privilege { mend, .. } => format!("let an administrator of the server run: {mend}"),
             Self::Foreign { name } => format!("look what {name} is, and rename or drop it"),
             Self::Connect(error) => error.advice().to_owned(),
             Self::Query(error) => error.advice().to_owned(),
@@ -66,11 +63,32 @@ pub struct Scratch {
     timeout: Duration,
 }
 
-/// The name of the scratch database beside `url`.
+/// What a scratch database is for: each use has one of its own, so that they do not drop each other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScratchUse {
+    /// A dump is brought back into it.
+    Proof,
+    /// Migrations are tried in it.
+    Trial,
+}
+
+/// The name of the scratch database beside `url` that proves dumps.
 pub fn scratch_name(url: &ConnectionUrl) -> String {
+    name_for(url, ScratchUse::Proof)
+}
+
+/// The name of the scratch database beside `url` in which migrations are tried.
+pub fn trial_name(url: &ConnectionUrl) -> String {
+    name_for(url, ScratchUse::Trial)
+}
+
+fn name_for(url: &ConnectionUrl, usage: ScratchUse) -> String {
     let digest = Sha256::digest(format!("{}/{}", url.server(), url.name()).as_bytes());
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("leapfrog_scratch_{digits}")
+    match usage {
+        ScratchUse::Proof => format!("leapfrog_scratch_{digits}"),
+        ScratchUse::Trial => format!("leapfrog_scratch_trial_{digits}"),
+    }
 }
 
 impl Scratch {
@@ -79,8 +97,8 @@ impl Scratch {
     ///
     /// # Errors
     /// The server does not let us, or a database of its name is somebody else's.
-    pub async fn make(url: &ConnectionUrl, timeout: Duration) -> Result<Self, ScratchError> {
-        let scratch = Self { beside: url.clone(), url: url.clone().with_name(scratch_name(url)), timeout };
+    pub async fn make(url: &ConnectionUrl, usage: ScratchUse, timeout: Duration) -> Result<Self, ScratchError> {
+        let scratch = Self::beside(url, usage, timeout);
         let mut connection = connect_for(url, Purpose::Change, timeout).await?;
         let made = scratch.make_by(&mut connection).await;
         connection.close().await;
@@ -91,12 +109,16 @@ impl Scratch {
     ///
     /// # Errors
     /// As [`Scratch::make`] would have them.
-    pub async fn could_be_made(url: &ConnectionUrl, timeout: Duration) -> Result<(), ScratchError> {
-        let scratch = Self { beside: url.clone(), url: url.clone().with_name(scratch_name(url)), timeout };
+    pub async fn could_be_made(url: &ConnectionUrl, usage: ScratchUse, timeout: Duration) -> Result<(), ScratchError> {
+        let scratch = Self::beside(url, usage, timeout);
         let mut connection = connect(url, timeout).await?;
         let asked = scratch.ask(&mut connection).await;
         connection.close().await;
         asked
+    }
+
+    fn beside(url: &ConnectionUrl, usage: ScratchUse, timeout: Duration) -> Self {
+        Self { beside: url.clone(), url: url.clone().with_name(name_for(url, usage)), timeout }
     }
 
     async fn ask(&self, connection: &mut Connection) -> Result<(), ScratchError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::cost::cost;
+use super::execute::Ran;
 use super::heavy::Heavy;
 use super::judge::Finding;
 use super::operation::{Certainty, Change, Operation, Place};
@@ -32,6 +33,9 @@ pub struct Report {
     /// Tables on which something takes as long as they are large, the heaviest first; only where databases were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heavy: Vec<Heavy>,
+    /// What was run on copies without rows; only with `--execute`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executed: Vec<Ran>,
     /// How many findings are errors that nobody accepted.
     pub errors: usize,
     /// How many are such warnings.
@@ -183,6 +187,7 @@ impl Report {
             operations: operations.collect(),
             findings: findings.collect(),
             heavy: Vec::new(),
+            executed: Vec::new(),
             errors: 0,
             warnings: 0,
             information: 0,
@@ -229,8 +234,14 @@ impl Told {
 }
 
 impl Found {
-    fn new(script: &Script, finding: &Finding) -> Self {
+    /// A finding at its place in a script.
+    pub(super) fn new(script: &Script, finding: &Finding) -> Self {
         let operation = finding.operation.and_then(|at| script.operations.get(at));
+        Self::at(finding, At::new(script, operation, finding.place))
+    }
+
+    /// A finding at a place.
+    pub(super) fn at(finding: &Finding, at: At) -> Self {
         Self {
             rule: finding.rule.id,
             name: finding.rule.name,
@@ -242,7 +253,7 @@ impl Found {
             why: finding.rule.why,
             mend: finding.rule.mend,
             decides: finding.rule.decides,
-            at: At::new(script, operation, finding.place),
+            at,
         }
     }
 }

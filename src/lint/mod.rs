@@ -11,6 +11,7 @@
 mod chain;
 mod cost;
 mod document;
+mod execute;
 mod heavy;
 mod judge;
 mod locks;
@@ -27,6 +28,10 @@ pub(crate) use chain::example;
 pub use chain::{Chain, Link, Outlasts};
 pub use cost::{Cost, Waits, Way, cost};
 pub use document::{Accepted, Against, At, Found, Point, Report, Told};
+pub use execute::{
+    Again, Algorithm, Attempt, Confronted, Course, Lock, Measure, Passage, Ran, Statement, Stretch, again, confront,
+    passages,
+};
 pub use heavy::{Heavy, Pass, Sized, heavy};
 pub use judge::{Finding, Scope, judge};
 pub use numbered::Repository;

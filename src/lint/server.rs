@@ -110,6 +110,18 @@ impl Target {
         Self { server, version: server.usual() }
     }
 
+    /// The server that says its version in these words; of one that says nothing that is understood, the version that was
+    /// measured.
+    pub fn told(engine: Engine, version: &str) -> Self {
+        let server = match engine {
+            Engine::Mysql if version.contains("MariaDB") => Server::Mariadb,
+            Engine::Mysql => Server::Mysql,
+            Engine::Postgresql => Server::Postgresql,
+            Engine::Sqlite => Server::Sqlite,
+        };
+        Self { server, version: version.parse().unwrap_or(server.usual()) }
+    }
+
     /// Whether it is this server, of this version or a later one.
     pub fn is_since(self, server: Server, version: [u64; 3]) -> bool {
         self.server == server && self.version >= Version(version)

@@ -166,6 +166,20 @@ impl ConnectionUrl {
         self
     }
 
+    /// The same database through a relay on this machine at `port`, which knows no encryption.
+    #[must_use]
+    pub fn at_relay(mut self, port: u16) -> Self {
+        let is_open = |name: &str| !name.starts_with("ssl") && !matches!(name, "unix_socket" | "gssencmode");
+        let query = self.query.as_ref().map(|query| {
+            let pairs = query.expose().split('&').filter(|pair| is_open(pair.split('=').next().unwrap_or_default()));
+            pairs.collect::<Vec<_>>().join("&")
+        });
+        self.query = query.filter(|query| !query.is_empty()).map(Secret::new);
+        self.host = "127.0.0.1".to_owned();
+        self.port = Some(port);
+        self
+    }
+
     /// What stands after the question mark, as it is written.
     pub fn query(&self) -> Option<&Secret> {
         self.query.as_ref()
@@ -394,6 +408,14 @@ mod tests {
         let url = parse("mysql://u:p@[2001:db8::1]:3307/d?ssl_ca=/a#b");
         assert_eq!((url.host(), url.port(), url.name()), ("[2001:db8::1]", 3307, "d"));
         assert_eq!(url.parameter("ssl_ca").as_ref().map(Secret::expose), Some("/a#b"));
+    }
+
+    #[test]
+    fn through_a_relay_the_login_and_the_character_set_stay_and_encryption_goes() {
+        let url = parse("mysql+pymysql://k:p@db:3307/k?charset=utf8&ssl_ca=/ca.pem&unix_socket=/run/m.sock");
+        assert_eq!(url.at_relay(4000).for_service().expose(), "mysql+pymysql://k:p@127.0.0.1:4000/k?charset=utf8");
+        let url = parse("postgresql://k:p@db/k?sslmode=require").at_relay(4000);
+        assert_eq!(url.for_service().expose(), "postgresql+psycopg2://k:p@127.0.0.1:4000/k");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod point;
 mod run;
 mod secret;
 mod series;
+mod shape;
 mod step;
 mod trigger;
 
@@ -34,5 +35,6 @@ pub use point::{PointPolicy, PointProof, Points};
 pub use run::{RunId, RunIdError};
 pub use secret::Secret;
 pub use series::{Series, SeriesError, SeriesRange};
+pub use shape::{ColumnShape, KeyShape, Shape, TableShape};
 pub use step::{Branch, Effect, Phase, StepId, StepIdError, Stream};
 pub use trigger::Trigger;

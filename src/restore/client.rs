@@ -86,6 +86,32 @@ impl Client {
         Ok(prepared)
     }
 
+    /// Dumps the schema of the database of `url`, without rows, to its standard output.
+    pub(super) fn dump_schema(&self, url: &ConnectionUrl) -> std::io::Result<Prepared> {
+        let mut prepared = prepare(&self.dump, url)?;
+        let command = &mut prepared.command;
+        if url.engine() == Engine::Postgresql {
+            command.args(["--format=plain", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=60000"]);
+            command.args(["--schema-only", "--no-owner", "--no-privileges"]);
+        } else {
+            command.args([
+                "--no-data",
+                "--skip-lock-tables",
+                "--routines",
+                "--triggers",
+                "--no-tablespaces",
+                "--default-character-set=utf8mb4",
+                "--skip-dump-date",
+                "--loose-set-gtid-purged=OFF",
+                "--loose-skip-column-statistics",
+                "--",
+                url.name(),
+            ]);
+        }
+        prepared.command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Ok(prepared)
+    }
+
     /// Takes SQL for the database of `url` from its standard input, and stops at the first mistake.
     pub(super) fn load(&self, url: &ConnectionUrl) -> std::io::Result<Prepared> {
         let mut prepared = prepare(&self.load, url)?;

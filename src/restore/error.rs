@@ -150,6 +150,10 @@ impl RestoreError {
             }
             Self::Connect(error) => error.advice().to_owned(),
             Self::Query(error) => error.advice().to_owned(),
+            Self::Scratch(error @ ScratchError::Privilege { .. }) => format!(
+                "{}; or prove restore points less: `verify: off` under `restore_points` in the cloud file",
+                error.advice().trim_end_matches(';')
+            ),
             Self::Scratch(error) => error.advice(),
             Self::Stopped => "run the same command again".to_owned(),
         }

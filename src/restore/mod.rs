@@ -12,6 +12,8 @@
 //! A dump is proved by bringing it back into a scratch database beside the original and comparing fingerprints
 //! ([`Fingerprint`](crate::database::Fingerprint)). A restore is proved the same way, on the database itself.
 //!
+//! [`SchemaCopy`] is no restore point: a schema without its rows, for trying migrations in a scratch database.
+//!
 //! Whatever is dropped in the middle (a future, the process) leaves no client running and no half file that
 //! counts. Nothing here knows runs, plans, journals or terminals.
 
@@ -23,6 +25,7 @@ mod point;
 mod private;
 mod ready;
 mod save;
+mod schema;
 mod snapshot;
 mod sqlite;
 mod sweep;
@@ -34,6 +37,7 @@ pub use point::{Means, Name, Point, PointFiles};
 pub use private::PrivateFile;
 pub use ready::{Lack, Way, lacks};
 pub use save::{Order, save};
+pub use schema::SchemaCopy;
 pub use snapshot::Snapshots;
 pub use sweep::{kept, remove};
 

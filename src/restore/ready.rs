@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::Setting;
 use super::client::Client;
 use super::error::RestoreError;
-use crate::database::{Scratch, connect};
+use crate::database::{Scratch, ScratchUse, connect};
 use crate::model::{ConnectionUrl, DatabaseId, Engine, PointProof};
 
 /// How many databases are looked at side by side.
@@ -105,8 +105,8 @@ async fn look(url: &ConnectionUrl, proof: PointProof, setting: &Setting, way: Wa
         Client::find(url.engine(), &version)?;
         if proof != PointProof::Off {
             match way {
-                Way::Try => Scratch::make(url, setting.timeout).await?.drop().await?,
-                Way::Ask => Scratch::could_be_made(url, setting.timeout).await?,
+                Way::Try => Scratch::make(url, ScratchUse::Proof, setting.timeout).await?.drop().await?,
+                Way::Ask => Scratch::could_be_made(url, ScratchUse::Proof, setting.timeout).await?,
             }
         }
     }

@@ -14,7 +14,7 @@ use super::point::{Means, Name, Point, PointFiles};
 use super::ready::room;
 use super::snapshot::{perform, told};
 use super::{Setting, sqlite};
-use crate::database::{Connection, Depth, Fingerprint, MARKER, Scratch, connect};
+use crate::database::{Connection, Depth, Fingerprint, MARKER, Scratch, ScratchUse, connect};
 use crate::model::{ConnectionUrl, Engine, PointProof};
 use crate::observe::heads;
 
@@ -192,7 +192,7 @@ async fn prove(
         return found;
     }
     let client = Client::find(url.engine(), &point.version)?;
-    let scratch = Scratch::make(url, setting.timeout).await?;
+    let scratch = Scratch::make(url, ScratchUse::Proof, setting.timeout).await?;
     let found = async {
         let prepared = client.load(scratch.url()).map_err(|error| RestoreError::disk("prepare", dump, error))?;
         let (from, sum) = (dump.to_owned(), sum.to_owned());

@@ -13,6 +13,7 @@ mod postgresql;
 mod preconditions;
 mod programs;
 mod queries;
+mod relays;
 mod sizes;
 mod sqlite;
 

@@ -9,6 +9,7 @@ mod clock;
 mod complete;
 mod contact;
 mod dumps;
+mod executed;
 mod failing;
 mod failover;
 mod once;

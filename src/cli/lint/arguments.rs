@@ -38,6 +38,10 @@ pub struct LintArguments {
     #[arg(long, requires = "from")]
     pub sizes: bool,
 
+    /// Run the migrations on copies of the databases without rows, and tell what your servers take for each change
+    #[arg(long, requires = "from", conflicts_with = "engine")]
+    pub execute: bool,
+
     /// For these servers, separated by commas: mysql, mariadb, postgresql, sqlite; default: the cloud file's, or mysql
     /// and mariadb
     #[arg(long, value_name = "ENGINES", value_delimiter = ',')]

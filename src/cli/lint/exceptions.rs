@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use crate::catalog::{Exception, Exceptions};
 use crate::cli::stop::Stop;
 use crate::document::{Document, Mistake, Source};
-use crate::lint::{Accepted, At, Report, Rule, Script};
+use crate::lint::{Accepted, At, Find, Report, Rule, Script};
 use crate::model::Series;
 
 /// The version of the document's format.
@@ -127,7 +127,9 @@ fn accept(document: &Document<Exceptions>, report: &mut Report, today: Date, par
                 mistakes.push(document.mistake(&path, format!("there is no rule {name}")).with_help(help));
                 continue;
             };
-            if !mark(exception, rule, report) && !partial {
+            // What only a run shows, nobody looked for.
+            let unlooked = matches!(rule.find, Find::InExecution) && report.executed.is_empty();
+            if !mark(exception, rule, report) && !partial && !unlooked {
                 let what =
                     format!("matches no finding: there is no {} of revision {} any more", rule.id, exception.revision);
                 let help = "take it out, or look whether tables, column, service and series are those of the finding";

@@ -74,7 +74,7 @@ pub(super) fn text(rule: &Rule, paper: Paper) -> String {
 fn language(rule: &Rule) -> &'static str {
     match rule.find {
         Find::InOperation(_) | Find::InScript(_) | Find::InChain(_) => "python",
-        Find::InHistory => "text",
+        Find::InHistory | Find::InExecution => "text",
     }
 }
 

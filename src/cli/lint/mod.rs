@@ -1,11 +1,13 @@
 //! `leapfrog lint`: what the migrations of a source tree, or of a range of releases, do, and which of it is a fault.
 //!
-//! No Python is run. `directory` finds and reads the scripts of a tree, `range` those of the images or environments of a
-//! leap, `exceptions` which findings were accepted, [`crate::lint`] judges; the forms are in `text`, `sarif`, `github`; `explain` tells of a rule.
+//! No Python is run, but by `--execute`. `directory` finds and reads the scripts of a tree, `range` those of the images or environments of a
+//! leap, `execute` runs them on copies of the databases where that is asked for, `exceptions` which findings were accepted, [`crate::lint`] judges; the forms are in `text`, `sarif`, `github`; `explain` tells of a rule.
 
 mod arguments;
 mod directory;
 mod exceptions;
+mod execute;
+mod executed;
 mod explain;
 mod github;
 mod range;
@@ -23,7 +25,7 @@ use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
 use super::world::meant;
-use crate::lint::{RULES, Report, Rule, Scope, Server, Target, heavy, judge};
+use crate::lint::{Confronted, RULES, Report, Rule, Scope, Server, Target, confront, heavy, judge};
 
 pub use explain::page;
 
@@ -48,8 +50,25 @@ pub(super) async fn lint(common: &Common, arguments: &LintArguments, show: &Show
             )));
         }
     };
+    let courses = match arguments.selection().filter(|_| arguments.execute) {
+        Some(selection) => match execute::execute(common, &selection, show).await? {
+            Some(courses) => courses,
+            None => {
+                show.complain(
+                    "interrupted; no database of the cloud was touched, and the scratch databases are dropped\n",
+                );
+                return Ok(Exit::Interrupted);
+            }
+        },
+        None => Vec::new(),
+    };
+    // What was asked says what it is.
+    let here = if courses.is_empty() { here } else { courses.iter().map(|course| course.target).collect() };
     let targets = targets(arguments, here).map_err(Stop::usage)?;
     let mut report = Report::new(&scripts, &targets, &judge(&scripts, &targets, scope));
+    let Confronted { findings, ran } = confront(&scripts, &courses);
+    report.findings.extend(findings);
+    report.executed = ran;
     report.heavy = heavy(&scripts, &targets, &sized);
     let today = jiff::Zoned::now().date();
     if !arguments.no_notes {

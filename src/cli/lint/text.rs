@@ -37,6 +37,7 @@ pub(super) fn render(report: &Report, paper: Paper, verbose: bool) -> String {
     }
     lines.extend(notes(report, paper, verbose));
     lines.extend(weights(&report.heavy, paper));
+    lines.extend(super::executed::lines(report, paper, verbose));
     lines.push(counts(report, verbose));
     lines.join("\n") + "\n"
 }

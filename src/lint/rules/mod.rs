@@ -12,6 +12,7 @@ mod changed_type;
 mod character_set;
 mod data_in_expand;
 mod data_loss;
+mod dearer;
 mod destructive_in_expand;
 mod divergence;
 mod dropped_column;
@@ -39,12 +40,14 @@ mod replaced_column;
 mod required_column;
 mod row_loop;
 mod set_not_null;
+mod silent_change;
 mod still_mapped;
 mod storage_engine;
 mod table_copy;
 mod table_rebuild;
 mod trigger;
 mod unreachable;
+mod unseen;
 mod unstated_attributes;
 mod variable;
 mod widened_type;
@@ -105,6 +108,9 @@ pub const RULES: &[&Rule] = &[
     &unreachable::RULE,
     &divergence::RULE,
     &variable::RULE,
+    &unseen::RULE,
+    &silent_change::RULE,
+    &dearer::RULE,
 ];
 
 /// What finds revisions that another release has otherwise.
@@ -115,6 +121,15 @@ pub(super) const UNREACHABLE: &Rule = &unreachable::RULE;
 
 /// What finds scripts, and parts of them, that are not understood.
 pub(super) const NOT_UNDERSTOOD: &Rule = &not_understood::RULE;
+
+/// What finds changes that were run and not read.
+pub(super) const UNSEEN: &Rule = &unseen::RULE;
+
+/// What finds changes that nobody asked for.
+pub(super) const SILENT_CHANGE: &Rule = &silent_change::RULE;
+
+/// What finds changes that cost more than was read.
+pub(super) const DEARER: &Rule = &dearer::RULE;
 
 /// A rule.
 #[derive(Debug)]
@@ -171,6 +186,15 @@ pub enum Find {
     InChain(fn(&Chain<'_>, Target) -> Option<Outlasts>),
     /// The scripts of several releases, held against each other.
     InHistory,
+    /// What a run did, held against what was read.
+    InExecution,
+}
+
+impl Find {
+    /// Whether a script is enough to find it.
+    pub fn needs_a_script_alone(self) -> bool {
+        matches!(self, Self::InOperation(_) | Self::InScript(_))
+    }
 }
 
 /// Where an operation stands.
@@ -382,7 +406,7 @@ mod tests {
 
     #[test]
     fn each_rule_finds_its_example_and_passes_what_is_like_it() {
-        for rule in RULES.iter().filter(|rule| !matches!(rule.find, Find::InHistory)) {
+        for rule in RULES.iter().filter(|rule| rule.find.needs_a_script_alone()) {
             assert_eq!(found(rule, rule.hit).len(), 1, "{}: {:?}", rule.id, found(rule, rule.hit));
             assert_eq!(found(rule, rule.near_miss), [""; 0], "{}", rule.id);
         }
