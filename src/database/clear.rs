@@ -61,6 +61,18 @@ impl Connection {
         }
     }
 
+    /// Removes everything from a database of the MySQL family but one table.
+    ///
+    /// # Errors
+    /// The server does not do it, or does not tell what there is.
+    pub(super) async fn empty_but(&mut self, table: &str) -> Result<(), QueryError> {
+        let kept = drop_of("TABLE", table);
+        for statement in self.mysql_clearing().await?.iter().filter(|statement| **statement != kept) {
+            self.rows(statement).await?;
+        }
+        Ok(())
+    }
+
     async fn mysql_clearing(&mut self) -> Result<Vec<String>, QueryError> {
         let mut statements = vec!["SET FOREIGN_KEY_CHECKS = 0".to_owned()];
         let kinds = [
@@ -92,7 +104,7 @@ impl Connection {
         ];
         for (kind, query) in kinds {
             let names = self.first_column(query).await?;
-            statements.extend(names.iter().map(|name| format!("DROP {kind} IF EXISTS {}", quoted(name))));
+            statements.extend(names.iter().map(|name| drop_of(kind, name)));
         }
         Ok(statements)
     }
@@ -101,4 +113,8 @@ impl Connection {
         let rows = self.rows(query).await?;
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }
+}
+
+fn drop_of(kind: &str, name: &str) -> String {
+    format!("DROP {kind} IF EXISTS {}", quoted(name))
 }

@@ -155,9 +155,21 @@ impl Scratch {
     /// The server does not do it.
     pub async fn drop(self) -> Result<(), ScratchError> {
         let mut connection = connect_for(&self.beside, Purpose::Change, self.timeout).await?;
-        let dropped = connection.rows(&self.drop_statement(&connection)).await;
+        let dropped = self.drop_by(&mut connection).await;
         connection.close().await;
-        dropped?;
+        dropped
+    }
+
+    /// Drops it if it is there, the marker last: a server that dies in the middle of `DROP DATABASE` has dropped some
+    /// tables and not others, and what is left has to be known as leapfrog's.
+    async fn drop_by(&self, connection: &mut Connection) -> Result<(), ScratchError> {
+        if connection.engine() == Engine::Mysql && self.exists(connection).await? {
+            let mut own = connect_for(&self.url, Purpose::Change, self.timeout).await?;
+            let emptied = own.empty_but(MARKER).await;
+            own.close().await;
+            emptied?;
+        }
+        connection.rows(&self.drop_statement(connection)).await?;
         Ok(())
     }
 
@@ -172,7 +184,7 @@ impl Scratch {
         let name = self.url.name();
         if self.exists(connection).await? {
             self.is_ours().await?;
-            connection.rows(&self.drop_statement(connection)).await?;
+            self.drop_by(connection).await?;
         }
         let create = match connection.engine() {
             Engine::Postgresql => {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use camino::Utf8Path;
-use leapfrog::database::{Depth, Fingerprint, chain, connect, scratch_name};
+use leapfrog::database::{Depth, Fingerprint, MARKER, Scratch, ScratchUse, chain, connect, scratch_name};
 use leapfrog::model::{ConnectionUrl, PointProof};
 use leapfrog::restore::{Means, Name, Order, Point, RestoreError, Setting, Snapshots, Way, bring_back, lacks, save};
 use tempfile::TempDir;
@@ -215,6 +215,45 @@ fn on_mariadb_a_missing_privilege_is_said_beforehand_with_what_mends_it() {
     // One that a dead leapfrog left is dropped.
     database.run(&[&format!("CREATE DATABASE {scratch}"), &format!("CREATE TABLE {scratch}.leapfrog_scratch (a INT)")]);
     place.save(&allowed, PointProof::Full).unwrap_or_else(|error| panic!("{}", error.line()));
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn a_scratch_database_is_known_as_ours_until_nothing_is_left_of_it() {
+    let database = Server::find().database("halfdropped");
+    let url = database.allowed();
+    database.grant("ALL ON `leapfrog\\_scratch\\_%`.*");
+    let name = scratch_name(&url);
+    let scratch = url.clone().with_name(name.clone());
+    database.run(&[
+        &format!("CREATE DATABASE {name}"),
+        &format!("CREATE TABLE {name}.{MARKER} (made INTEGER)"),
+        &format!("CREATE TABLE {name}.a (id INTEGER PRIMARY KEY)"),
+        &format!("CREATE TABLE {name}.z (a INTEGER, FOREIGN KEY (a) REFERENCES {name}.a (id))"),
+        &format!("CREATE VIEW {name}.v AS SELECT * FROM {name}.a"),
+    ]);
+    wait(async {
+        // Whoever reads the marker holds up its removal, and nothing else's: here a server could die.
+        let mut reader = connect(&scratch, TIMEOUT).await.expect("a connection");
+        reader.rows("START TRANSACTION").await.expect("a transaction");
+        reader.rows(&format!("SELECT * FROM {MARKER}")).await.expect("the marker");
+        let released = async {
+            let query = format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{name}'");
+            let mut seen = Vec::new();
+            for _ in 0..100 {
+                seen = reader.rows(&query).await.expect("tables").into_iter().flatten().flatten().collect::<Vec<_>>();
+                if seen.len() < 2 {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            reader.close().await;
+            seen
+        };
+        let (made, seen) = tokio::join!(Scratch::make(&url, ScratchUse::Proof, TIMEOUT), released);
+        assert_eq!(seen, [MARKER]);
+        made.expect("the old one is dropped").drop().await.expect("dropped");
+    });
 }
 
 #[test]
