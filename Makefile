@@ -9,7 +9,7 @@ REAL := --test contact --test databases --test containers --test images --test l
 FUZZ_INPUTS ?= 10000000
 FUZZ_SEED ?= 514847241
 
-.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-lint bench-plan bench-resume bench-restore torture testbed testbed-down tested truth schemas deb deb-check clean
+.PHONY: all build release check format lint quick test fresh fuzz schedules real bench bench-lint bench-plan bench-resume bench-restore bench-trip torture testbed testbed-down tested truth schemas deb deb-check clean
 
 all: build
 
@@ -76,6 +76,11 @@ bench-lint: release testbed
 ## A restore point of a database of 1 GB: how long dump and proof take, the way back, and how much memory leapfrog needs.
 bench-restore: release testbed
 	tests/bench/restore $(BENCH)
+
+## How fast `leapfrog trip` touches 2,000,000 rows, against one UPDATE and a loop by hand, and what a writer notices; half an
+## hour. Servers of its own; MySQL where LEAPFROG_MYSQLD names one (tests/testbed/mysql).
+bench-trip:
+	$(CARGO) bench --locked --bench trip
 
 ## Kills leapfrog, MariaDB, the Docker daemon and containers in the middle of leaps, a hundred times, and compares the
 ## databases. Not part of `test`, which has a short form: it takes more than an hour.

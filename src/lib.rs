@@ -31,3 +31,4 @@ pub mod readers;
 pub mod report;
 pub mod restore;
 pub mod runner;
+pub mod trip;

@@ -11,10 +11,11 @@ use super::examples::{
     BUILD_EXAMPLES, CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, CONTRACT_EXAMPLES, DEMO_EXAMPLES, DETECT_EXAMPLES,
     DOCTOR_EXAMPLES, ENV_EXAMPLES, EXPAND_EXAMPLES, EXPLAIN_EXAMPLES, INIT_EXAMPLES, LINT_EXAMPLES, LOAD_EXAMPLES,
     LOGS_EXAMPLES, MIGRATE_EXAMPLES, PLAN_EXAMPLES, PRECONDITION_EXAMPLES, PULL_EXAMPLES, RESOLVE_EXAMPLES,
-    RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES, VERIFY_EXAMPLES,
+    RESTORE_EXAMPLES, SCHEMA_EXAMPLES, STATUS_EXAMPLES, SWEEP_EXAMPLES, TRIP_EXAMPLES, VERIFY_EXAMPLES,
 };
 use super::lint::LintArguments;
 use super::parts::{ContractArguments, PartArguments};
+use super::trip::TripArguments;
 use crate::model::{RunId, Service, StepId};
 
 /// What to do besides leaping.
@@ -96,6 +97,13 @@ pub enum Command {
     /// Say how a step ended that must not be run twice and whose end nobody saw
     #[command(after_help = RESOLVE_EXAMPLES)]
     Resolve(ResolveArguments),
+    /// Touch every row of tables with row triggers, in batches, so that the triggers do their work; services go on
+    #[command(after_help = TRIP_EXAMPLES)]
+    Trip(TripArguments),
+    /// Have a trip wait before its next batch
+    Pause,
+    /// Let a trip go on that was paused
+    Resume,
     /// Remove what finished steps left over; what runs or is still to be read stays
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep {
@@ -137,7 +145,7 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document: cloud, release, playbook, plan, verify, doctor, check, lint, lint-exceptions or events
+        /// Of which document: cloud, release, playbook, plan, verify, doctor, check, lint, lint-exceptions, events or trip
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
@@ -256,4 +264,6 @@ pub enum Document {
     LintExceptions,
     /// A line of `--output jsonl`.
     Events,
+    /// A line of `leapfrog trip --output jsonl`.
+    Trip,
 }

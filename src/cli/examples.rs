@@ -111,6 +111,17 @@ Examples:
 Exit codes: 0 recorded, 2 no such step, 3 the step is not in doubt or the databases do not show that it
 is done, 6 another leapfrog works on this cloud.";
 
+pub(super) const TRIP_EXAMPLES: &str = "\
+Examples:
+  leapfrog trip                                 every table that has a row trigger for updates
+  leapfrog trip --database keystone --table user --workers 2
+  leapfrog trip --replica db2.example --max-lag 3 --yes
+  leapfrog trip --remainder 'user=SELECT count(*) FROM user WHERE enabled_new IS NULL'
+  leapfrog pause                                from another terminal; `leapfrog resume` lets it go on
+
+Ctrl-C stops it after the batch, and the same command goes on. Exit codes: 0 every row is touched, 3 refused, 4 it
+could not go on, 5 the remainder query still counts rows, 6 another leapfrog works on this cloud, 7 stopped.";
+
 pub(super) const SWEEP_EXAMPLES: &str = "\
 Examples:
   leapfrog sweep --dry-run
@@ -163,6 +174,7 @@ Documents:
   lint      what `leapfrog lint --output json` prints
   lint-exceptions  what `leapfrog lint --exceptions` takes
   events    a line of `--output jsonl`
+  trip      a line of `leapfrog trip --output jsonl`
 
 Examples:
   leapfrog schema cloud > cloud.json            for the editor that leapfrog.yaml is written in

@@ -35,6 +35,7 @@ mod schema;
 mod stop;
 mod sweep;
 mod telling;
+pub mod trip;
 mod utility_images;
 mod verify;
 mod version;
@@ -130,6 +131,9 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),
         (Some(Command::Restore(arguments)), _) => restore::restore(&common, &arguments, show).await,
+        (Some(Command::Trip(arguments)), _) => trip::trip(&common, &arguments, show).await,
+        (Some(Command::Pause), _) => trip::pause(&common, show),
+        (Some(Command::Resume), _) => trip::resume(&common, show),
         (Some(Command::Resolve(arguments)), _) => resolve::resolve(&common, &arguments, show).await,
         (Some(Command::Sweep { dry_run }), _) => sweep::sweep(&common, dry_run, show).await,
         (Some(Command::Env { command }), _) => environments::environments(&common, &command, show).await,

@@ -15,6 +15,7 @@ pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
         ("check", schemars::schema_for!(super::check::Report).to_value()),
         ("lint", schemars::schema_for!(crate::lint::Report).to_value()),
         ("lint-exceptions", schemars::schema_for!(crate::catalog::Exceptions).to_value()),
+        ("trip", schemars::schema_for!(super::trip::Line).to_value()),
         ("events", crate::report::jsonl::schema().to_value()),
     ];
     documents.extend(crate::catalog::schemas());
@@ -34,6 +35,7 @@ pub(super) fn show(document: Document, show: &Show) -> Result<Exit, Stop> {
         Document::Lint => "lint",
         Document::LintExceptions => "lint-exceptions",
         Document::Events => "events",
+        Document::Trip => "trip",
     };
     let found = documents().into_iter().find(|(known, _)| *known == name);
     let (_, schema) = found.ok_or_else(|| Stop::internal(anyhow::anyhow!("no schema of {name}")))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteError};
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Row as _, raw_sql};
 
 use super::connect::Cause;
@@ -48,6 +48,13 @@ pub enum QueryError {
         #[source]
         source: Cause,
     },
+    /// Another session's locks are in the way: a deadlock that was ended, or a lock that was waited for in vain.
+    #[error("get a lock")]
+    Contended {
+        /// What the engine said.
+        #[source]
+        source: Cause,
+    },
     /// The connection broke.
     #[error("keep the connection")]
     Lost {
@@ -72,6 +79,7 @@ impl QueryError {
                 "check that the cloud file names the right database for the service"
             }
             Self::Privilege { .. } => "grant the user all privileges on the database: its service needs them as well",
+            Self::Contended { .. } => "find the session that holds rows or the table locked, then try again",
             Self::Lost { .. } => "check that the server still runs, and the network to it",
             Self::Failed { .. } => "look at the server's log for the reason",
         }
@@ -221,8 +229,9 @@ rows!(postgresql_rows, PgConnection);
 rows!(sqlite_rows, SqliteConnection);
 
 /// Error codes: MySQL 1146 and PostgreSQL 42P01 say that a table is missing, 1054 and 42703 that a column is, 1142, 1143
-/// and 42501 that it may not be read. SQLite has one code for all mistakes of a query, so its text decides.
-fn classify(error: sqlx::Error) -> QueryError {
+/// and 42501 that it may not be read; 1205, 1213, 40P01, 40001 and 55P03, and SQLite's 5 and 6 with what is above their lowest byte, that
+/// a lock was in the way. SQLite has one code for all mistakes of a query, so its text decides.
+pub(super) fn classify(error: sqlx::Error) -> QueryError {
     match error {
         sqlx::Error::Database(error) => {
             let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
@@ -230,9 +239,14 @@ fn classify(error: sqlx::Error) -> QueryError {
             let absent = number == Some(1146) || code == "42P01" || error.message().starts_with("no such table");
             let columnless = number == Some(1054) || code == "42703" || error.message().starts_with("no such column");
             let forbidden = matches!(number, Some(1142 | 1143 | 1044)) || code == "42501";
+            let busy = error.try_downcast_ref::<SqliteError>().is_some()
+                && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+            let contended =
+                busy || matches!(number, Some(1205 | 1213)) || matches!(code.as_str(), "40P01" | "40001" | "55P03");
             let source = error.into_error();
             match (absent, forbidden) {
                 (true, _) => QueryError::NoTable { source },
+                _ if contended => QueryError::Contended { source },
                 _ if columnless => QueryError::NoColumn { source },
                 (_, true) => QueryError::Privilege { source },
                 _ => QueryError::Failed { source },

@@ -10,12 +10,15 @@
 //! Nothing here knows releases, services or terminals.
 
 mod asked;
+mod changing;
 mod classify;
 mod clear;
 mod connect;
 mod connection;
 mod fingerprint;
 mod heartbeats;
+mod keys;
+mod load;
 mod lock;
 mod named;
 mod relay;
@@ -25,12 +28,15 @@ mod sessions;
 mod shape;
 mod sizes;
 mod structures;
+mod triggers;
 
 pub use asked::Right;
 pub use connect::{ConnectError, Purpose, connect, connect_for};
 pub use connection::{Connection, QueryError, Row};
 pub use fingerprint::{Depth, Fingerprint, TablePrint};
 pub use heartbeats::Heartbeat;
+pub use keys::{KeyColumn, Keyed};
+pub use load::{Lag, Load};
 pub use lock::{DatabaseLock, Holder, LockError, Loss, lock};
 pub use named::lobby;
 pub use relay::{Heard, Relay};
@@ -39,6 +45,27 @@ pub use scratch::{MARKER, Scratch, ScratchError, ScratchUse, scratch_name, trial
 pub use sessions::{Session, Sessions};
 pub use sizes::TableSize;
 pub use structures::{Definition, ForeignKey};
+pub use triggers::RowTrigger;
+
+/// A name of a table or a column as `engine` takes it for one.
+pub fn name(engine: crate::model::Engine, name: &str) -> String {
+    match engine {
+        crate::model::Engine::Mysql => fingerprint::quoted(name),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
+/// A text as a literal of `engine`, whatever the session's mode. PostgreSQL: with `standard_conforming_strings`, which is
+/// its default.
+pub fn text(engine: crate::model::Engine, text: &str) -> String {
+    match engine {
+        crate::model::Engine::Mysql => {
+            let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("_utf8mb4 x'{digits}'")
+        }
+        _ => format!("'{}'", text.replace('\'', "''")),
+    }
+}
 
 /// An error and what led to it, in one line: `log in …: Access denied for user …`.
 pub fn chain(error: &dyn std::error::Error) -> String {

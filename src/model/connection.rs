@@ -158,6 +158,19 @@ impl ConnectionUrl {
         self
     }
 
+    /// The same login and database on another server. A socket of this one is not taken along.
+    #[must_use]
+    pub fn with_server(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.host = host.into();
+        self.port = Some(port);
+        self.query = self.query.take().map(|query| {
+            let pairs = url::form_urlencoded::parse(query.expose().as_bytes());
+            let kept = pairs.filter(|(key, _)| key != "unix_socket");
+            Secret::new(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish())
+        });
+        self
+    }
+
     /// The same URL with another user, password, or both.
     #[must_use]
     pub fn with_login(mut self, user: &Option<String>, password: &Option<Secret>) -> Self {

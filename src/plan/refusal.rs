@@ -74,6 +74,8 @@ pub enum RefusalKind {
     Precondition,
     /// What a release removes may still be used (`leapfrog contract`).
     NotReady,
+    /// A table whose rows cannot be touched so that its triggers run for them.
+    Trigger,
     /// Restore points cannot be taken, or there is none to go back to.
     RestorePoint,
 }

@@ -49,7 +49,7 @@ pub use restores::saved as saved_point;
 pub use status::{Process, RunEntry, runs, status};
 pub use summary::{About, summary};
 pub use terminal::{TerminalReporter, terminal_columns};
-pub use text::{bytes, clean, columns, took};
+pub use text::{bytes, clean, columns, count as grouped, took};
 
 use crate::journal::Event;
 

@@ -178,7 +178,7 @@ pub fn took(seconds: f64) -> String {
 }
 
 /// `1,204,350`.
-pub(super) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -60,7 +60,7 @@ fn the_catalogue_is_data_for_programs_too() {
 #[test]
 fn every_schema_is_printed_as_it_is_published() {
     let lab = Lab::new();
-    for name in ["cloud", "release", "playbook", "plan", "verify", "doctor", "events"] {
+    for name in ["cloud", "release", "playbook", "plan", "verify", "doctor", "events", "trip"] {
         let published =
             std::fs::read_to_string(project().join("schemas").join(format!("{name}.json"))).expect("a schema");
         let published: serde_json::Value = serde_json::from_str(&published).expect("JSON");

@@ -22,4 +22,5 @@ mod secrets;
 mod selection;
 mod state;
 mod streams;
+mod trip;
 mod verify;

@@ -16,6 +16,7 @@ mod queries;
 mod relays;
 mod sizes;
 mod sqlite;
+mod trip;
 
 use std::future::Future;
 use std::io::Write;
