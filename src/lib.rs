@@ -31,4 +31,5 @@ pub mod readers;
 pub mod report;
 pub mod restore;
 pub mod runner;
+pub mod stages;
 pub mod trip;

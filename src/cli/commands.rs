@@ -79,6 +79,12 @@ pub enum Command {
     Status {
         /// Which run, as `leapfrog runs` lists it; default: the latest
         run: Option<RunId>,
+        /// Show how far into a release each database is, and whether its heads show that
+        #[arg(long, conflicts_with = "run")]
+        stages: bool,
+        /// Have the table of stages forget what it says of databases that show something else
+        #[arg(long, requires = "stages")]
+        accept: bool,
     },
     /// Show what a step's commands printed
     #[command(after_help = LOGS_EXAMPLES)]
@@ -145,7 +151,7 @@ pub enum Command {
     /// Print a JSON Schema, for editors and for tools
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
-        /// Of which document: cloud, release, playbook, plan, verify, doctor, check, lint, lint-exceptions, events or trip
+        /// Of which document: cloud, release, playbook, plan, verify, doctor, check, lint, lint-exceptions, events, stages or trip
         #[arg(value_enum, hide_possible_values = true)]
         document: Document,
     },
@@ -264,6 +270,8 @@ pub enum Document {
     LintExceptions,
     /// A line of `--output jsonl`.
     Events,
+    /// What `leapfrog status --stages --output json` prints.
+    Stages,
     /// A line of `leapfrog trip --output jsonl`.
     Trip,
 }

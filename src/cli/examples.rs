@@ -90,7 +90,11 @@ Exit codes: 0 proved, 4 not proved, 3 could not look at everything.";
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
   leapfrog status
-  leapfrog status 20261122-031502-7f3a";
+  leapfrog status 20261122-031502-7f3a
+  leapfrog status --stages                      how far into a release each database is
+  leapfrog status --stages --accept             after a backup was brought back by hand
+
+Exit codes of --stages: 0 the databases show what is noted, 3 one shows something else or could not be read.";
 
 pub(super) const LOGS_EXAMPLES: &str = "\
 Examples:

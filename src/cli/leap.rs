@@ -23,6 +23,7 @@ use super::look::Show;
 use super::outage::Outages;
 use super::parts::{self, Gate, Passed};
 use super::points;
+use super::stages::Keeper;
 use super::stop::Stop;
 use super::world::{Target, Wanted, World};
 use crate::journal::Store;
@@ -136,7 +137,14 @@ async fn work(
         ready = Err(stop);
     }
     match ready {
-        Ok(Some(ready)) if confirm(arguments, &ready, show)? => {
+        Ok(Some(mut ready)) if confirm(arguments, &ready, show)? => {
+            match Keeper::ready(world, &wanted.services).await {
+                Ok(keeper) => ready.stages = keeper,
+                Err(stop) => {
+                    guard.release().await;
+                    return Err(stop);
+                }
+            }
             let again = again(world, wanted);
             carry_out(world, arguments, ready, guard, store, Arc::clone(runner), show, &again).await
         }

@@ -32,6 +32,7 @@ mod records;
 mod resolve;
 mod restore;
 mod schema;
+mod stages;
 mod stop;
 mod sweep;
 mod telling;
@@ -127,7 +128,9 @@ async fn run(arguments: Arguments, show: &look::Show) -> Result<Exit, Stop> {
         (Some(Command::Pull(selection)), _) => preflight::pull(&common, &selection, show).await,
         (Some(Command::Detect { only, verbose }), _) => preflight::detect(&common, &only, verbose, show).await,
         (Some(Command::Verify(arguments)), _) => verify::verify(&common, &arguments, show).await,
-        (Some(Command::Status { run }), _) => records::status(&common, run, show),
+        (Some(Command::Status { accept: true, .. }), _) => stages::accept(&common, show).await,
+        (Some(Command::Status { stages: true, .. }), _) => stages::show(&common, show).await,
+        (Some(Command::Status { run, .. }), _) => records::status(&common, run, show),
         (Some(Command::Runs), _) => records::runs(&common, show),
         (Some(Command::Logs { step, run }), _) => records::logs(&common, &step, run, show),
         (Some(Command::Restore(arguments)), _) => restore::restore(&common, &arguments, show).await,

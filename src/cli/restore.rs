@@ -248,6 +248,9 @@ async fn go_back(world: &World, journey: &Journey, host: &str, show: &Show) -> R
             failure: failure.clone(),
         },
     )?;
+    if outcome == Outcome::Done {
+        super::stages::put_back(world, &journey.run, &journey.services, show).await?;
+    }
     if show.output != Output::Text {
         show.print_json(&evidence)?;
     }

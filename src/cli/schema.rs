@@ -15,6 +15,7 @@ pub fn documents() -> Vec<(&'static str, serde_json::Value)> {
         ("check", schemars::schema_for!(super::check::Report).to_value()),
         ("lint", schemars::schema_for!(crate::lint::Report).to_value()),
         ("lint-exceptions", schemars::schema_for!(crate::catalog::Exceptions).to_value()),
+        ("stages", schemars::schema_for!(super::stages::Report).to_value()),
         ("trip", schemars::schema_for!(super::trip::Line).to_value()),
         ("events", crate::report::jsonl::schema().to_value()),
     ];
@@ -35,6 +36,7 @@ pub(super) fn show(document: Document, show: &Show) -> Result<Exit, Stop> {
         Document::Lint => "lint",
         Document::LintExceptions => "lint-exceptions",
         Document::Events => "events",
+        Document::Stages => "stages",
         Document::Trip => "trip",
     };
     let found = documents().into_iter().find(|(known, _)| *known == name);

@@ -184,6 +184,11 @@ impl World {
         if all { self.options.clone() } else { format!(" --only {}{}", names.join(","), self.options) }
     }
 
+    /// How a command line continues that means the same files.
+    pub(super) fn files(&self) -> String {
+        self.options.clone()
+    }
+
     /// The databases that take part.
     pub(super) fn databases(&self, services: &BTreeSet<Service>) -> BTreeMap<DatabaseId, ConnectionUrl> {
         let all = self.cloud.databases.iter();

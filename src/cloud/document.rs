@@ -46,6 +46,18 @@ pub(super) struct Contents {
     /// of each key below.
     #[serde(default)]
     pub(super) restore_points: RestorePointsSection,
+    /// A table of how far each database is, in a database of leapfrog's own on the same server; absent: none is kept.
+    pub(super) stages: Option<StagesSection>,
+}
+
+/// The table `leapfrog_state`. Every key has a default.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StagesSection {
+    /// The database's name on the server of each service's databases, made where it is not there; for SQLite the file's
+    /// beside the service's, without `.sqlite`. Absent: `leapfrog`.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_]{0,47}$"))]
+    pub(super) database: Option<String>,
 }
 
 /// What runs the commands: exactly one of `containers` and `local`.

@@ -24,6 +24,7 @@ mod points;
 mod resolve;
 mod services;
 mod settings;
+mod stages;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +64,8 @@ pub struct Cloud {
     pub limits: Limits,
     /// The way back.
     pub restore_points: RestorePoints,
+    /// The name of the database that stages are kept in; absent: they are not.
+    pub stages: Option<String>,
     /// What the operator should look at and what stops nothing.
     pub warnings: Vec<Mistake>,
     images: Images,

@@ -78,6 +78,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
         mapped.extend(resolver.mapped(service, section).map(|wanted| (service.clone(), wanted)));
     }
     resolver.twins(&databases);
+    let stages = contents.stages.map(|section| resolver.stages(section, &databases));
     let trusted = contents.services.iter().filter(|(_, section)| section.stored_urls == StoredUrlPolicy::Trust);
     let trusted = trusted.map(|(service, _)| service.clone()).collect();
     let cloud = Cloud {
@@ -88,6 +89,7 @@ pub(super) fn resolve(contents: Contents, surroundings: &Surroundings<'_>) -> Re
         mapped,
         limits,
         restore_points,
+        stages,
         warnings: Vec::new(),
         images,
         services: contents.services.into_keys().collect(),

@@ -76,6 +76,8 @@ pub enum RefusalKind {
     NotReady,
     /// A table whose rows cannot be touched so that its triggers run for them.
     Trigger,
+    /// The stages that are kept say something else than the database shows, or cannot be kept.
+    Stages,
     /// Restore points cannot be taken, or there is none to go back to.
     RestorePoint,
 }

@@ -38,10 +38,11 @@ const TABLE: &[Row] = &[
     Row { module: "database", imports: &["model"], forbidden: &["std::process"] },
     Row { module: "observe", imports: &["model", "catalog", "cloud", "database"], forbidden: &["std::process"] },
     Row { module: "restore", imports: &["model", "database", "observe"], forbidden: &[] },
+    Row { module: "stages", imports: &["model", "catalog", "journal", "plan", "database"], forbidden: &["std::net", "std::env", "std::process"] },
     Row { module: "trip", imports: &["model", "database"], forbidden: &["std::net", "std::env", "std::process"] },
     Row { module: "conduct", imports: &["model", "catalog", "journal", "plan", "runner", "readers"], forbidden: &["std::net", "std::process"] },
     Row { module: "report", imports: &["model", "journal", "plan"], forbidden: &["tokio", "std::net", "std::process"] },
-    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "oslo", "contact", "demo", "migrations", "lint", "plan", "journal", "runner", "database", "observe", "restore", "conduct", "readers", "report", "trip"], forbidden: &[] },
+    Row { module: "cli", imports: &["model", "document", "catalog", "cloud", "oslo", "contact", "demo", "migrations", "lint", "plan", "journal", "runner", "database", "observe", "restore", "conduct", "readers", "report", "stages", "trip"], forbidden: &[] },
     Row { module: "main", imports: &[], forbidden: &[] },
 ];
 

@@ -18,7 +18,9 @@ use serde::Serialize;
 
 use super::arguments::{CheckArguments, Common, Output};
 use super::exit::Exit;
+use super::leap;
 use super::look::Show;
+use super::stages;
 use super::stop::Stop;
 use super::world::{COUNTING, Wanted, World};
 use crate::model::{DatabaseId, Observation, Series, Service};
@@ -99,6 +101,9 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
         checks.extend(builtin::look(&world, &wanted.services, &observation, None, &Default::default()).await);
     }
     checks.extend(triggers::left(&world, &wanted.services).await.iter().map(triggers::Left::checked));
+    let latest = leap::latest(&world.store())?;
+    let stages = stages::refusals(&world, &wanted.services, &observation, latest.as_ref()).await;
+    checks.extend(stages.iter().map(builtin::refused));
     checks.extend(asked);
     let (from, to) = way.unzip();
     let report = Report::new(&world.cloud.name, from, to, checks);

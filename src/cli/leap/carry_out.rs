@@ -41,9 +41,16 @@ pub(super) async fn carry_out(
     show: &Show,
     again: &str,
 ) -> Result<Ending, Stop> {
-    let Ready { run, mut plan, history, state, images, opening, then, owed: _ } = ready;
+    let Ready { run, mut plan, history, state, images, opening, then, stages, owed: _ } = ready;
     let directory = store.directory_of(&run);
     let (events, source) = EventSink::channel();
+    let (source, keeping) = match stages {
+        Some(keeper) => {
+            let (source, keeping) = keeper.keep(world, &plan, &history, source);
+            (source, Some(keeping))
+        }
+        None => (source, None),
+    };
     let telling = tokio::spawn(tell(reporter(&plan, &history, &directory, show), source));
     let (sender, mut signals) = mpsc::unbounded_channel();
     let asked = listen(sender.clone()).map_err(Stop::internal)?;
@@ -106,6 +113,10 @@ pub(super) async fn carry_out(
         FenceMode::Off => conductor,
     };
     let conclusion = conductor.conduct(signals).await;
+    if let Some(keeping) = keeping {
+        // While nobody else may note anything.
+        let _ = keeping.await;
+    }
     let away = locks.end().await;
     telling.await.map_err(|error| Stop::internal(error.into()))?;
     let conclusion = conclusion.map_err(|error| {

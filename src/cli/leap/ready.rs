@@ -9,6 +9,7 @@ use super::again;
 use super::{FenceMode, LeapArguments};
 use crate::cli::look::Show;
 use crate::cli::parts::{self, Subject};
+use crate::cli::stages::{self, Keeper};
 use crate::cli::stop::Stop;
 use crate::cli::world::{Target, Wanted, World};
 use crate::cli::{check, images, preflight, records, restore};
@@ -41,6 +42,8 @@ pub(in crate::cli) struct Ready {
     pub owed: Vec<Owed>,
     /// What is recorded right after the opening.
     pub then: Option<RecordBody>,
+    /// Who keeps the stages, where they are kept.
+    pub stages: Option<Keeper>,
 }
 
 impl Ready {
@@ -74,7 +77,7 @@ impl Ready {
             unfenced: fence == FenceMode::Off,
         }));
         let (history, owed, then) = (Vec::new(), Vec::new(), None);
-        Ok(Self { run, plan, history, state: RunState::default(), images, opening, owed, then })
+        Ok(Self { run, plan, history, state: RunState::default(), images, opening, owed, then, stages: None })
     }
 
     /// What a gate looks at.
@@ -105,6 +108,7 @@ pub(super) async fn prepare(
         restore::nothing_half_restored(latest, arguments.fresh, &world.options(&wanted.services))?;
     }
     let observation = world.observe(&wanted.services).await;
+    stages::confront(world, &wanted.services, &observation, latest.as_ref(), show).await?;
     let latest = if arguments.fresh { nothing_runs(latest, &**runner).await? } else { latest };
     let ready = match latest {
         Some(latest) if !latest.state.is_complete() => resume(latest, world, wanted, &observation, &**runner).await?,
@@ -222,6 +226,7 @@ async fn resume(
         opening: Opening::Resume,
         owed: Vec::new(),
         then: None,
+        stages: None,
     })
 }
 
