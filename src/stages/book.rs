@@ -220,7 +220,3 @@ impl Book {
         changes
     }
 }
-
-#[cfg(test)]
-#[path = "book/tests.rs"]
-mod tests;

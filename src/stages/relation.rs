@@ -92,7 +92,3 @@ fn ranks(verdict: &Verdict) -> Option<(Rank<'_>, Rank<'_>)> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-#[path = "relation/tests.rs"]
-mod tests;

@@ -301,7 +301,9 @@ async fn mend(connection: &mut Connection, place: &Place) -> String {
             let rows = connection.rows(query).await.unwrap_or_default();
             let user = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
             let user = user.unwrap_or_else(|| "CURRENT_USER".to_owned());
-            format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; GRANT ALL ON {name}.* TO {user};")
+            // In a grant an underline stands for any character unless it is escaped.
+            let granted = name.replace('_', "\\_");
+            format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; GRANT ALL ON {granted}.* TO {user};")
         }
         Engine::Postgresql => {
             let user = database::name(Engine::Postgresql, user);

@@ -105,6 +105,7 @@ fn a_leap_until_migrated_leaves_what_goes_until_nobody_uses_it() {
 #[ignore = "needs the test bed: make test"]
 fn a_release_is_taken_part_by_part_each_refused_before_the_one_that_it_needs() {
     let cloud = cloud("rolling");
+    let stages = Stages::of(&cloud);
     let part = |command: &'static str| with(&[command, "--at", "2023.2", "--yes"], &ONLY);
     let contract = with(&part("contract"), &["--quiet-for", "1"]);
     cloud
@@ -116,9 +117,19 @@ fn a_release_is_taken_part_by_part_each_refused_before_the_one_that_it_needs() {
         .leapfrog(&with(&["expand", "--at", "2024.2", "--yes"], &ONLY))
         .ended(3)
         .said(&["does not stand where 2024.2 is entered from"]);
+    // Stages are wanted, and nobody may keep them yet.
+    cloud.leapfrog(&part("expand")).ended(3).said(&[
+        "stages cannot be kept",
+        "CREATE DATABASE IF NOT EXISTS",
+        "GRANT ALL ON",
+    ]);
+    stages.grant(&cloud);
+    assert_eq!(stages.seen(&cloud, "keystone"), ["2023.1 contracted heads"]);
     cloud.leapfrog(&part("expand")).ended(0).said(&["expanded to 2023.2"]);
     cloud.leapfrog(&part("expand")).ended(0).said(&["already expanded to 2023.2"]);
+    assert_eq!(stages.seen(&cloud, "keystone"), ["2023.2 expanded table"]);
     cloud.leapfrog(&part("migrate")).ended(0);
+    assert_eq!(stages.seen(&cloud, "keystone"), ["2023.2 migrated table"]);
     // Somebody is there, and the operator takes the responsibility, for whoever reads of it.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let reader = runtime.block_on(session(&cloud, "keystone"));
@@ -130,6 +141,65 @@ fn a_release_is_taken_part_by_part_each_refused_before_the_one_that_it_needs() {
     assert_eq!(waiver["reason"], "a report that only reads");
     assert!(waiver["by"].is_string() && waiver["host"].is_string() && waiver["until"].is_string(), "{waiver}");
     cloud.leapfrog(&with(&["verify", "--at", "2023.2"], &ONLY)).ended(0);
+
+    // Another machine, which has no journal, sees it, and does not begin over a database that was brought back.
+    let state = cloud.directory.path().join("state").display().to_string();
+    cloud.edit(&state, &format!("{state}-elsewhere"));
+    assert_eq!(stages.seen(&cloud, "keystone"), ["2023.2 contracted table"]);
+    assert_eq!(stages.seen(&cloud, "glance"), ["2023.2 contracted table"]);
+    let heads = |add: &str, remove: &str| {
+        format!("DELETE FROM alembic_version; INSERT INTO alembic_version VALUES ('{add}'), ('{remove}')")
+    };
+    cloud.sql("keystone", &heads("29e87d24a316", "e25ffa003242"));
+    let told = cloud.leapfrog(&part("expand")).ended(3);
+    told.said(&["keystone shows less than the table of stages says", "2023.2 contracted", "--stages --accept"]);
+    let shown = cloud.leapfrog(&["status", "--stages"]).ended(3);
+    assert!(shown.stdout.contains("keystone: shows less than is noted: the heads show 2023.1"), "{}", shown.stdout);
+    cloud
+        .leapfrog(&["status", "--stages", "--accept"])
+        .ended(0)
+        .said(&["keystone: forgotten that it was at 2023.2 contracted"]);
+    assert_eq!(stages.seen(&cloud, "keystone"), ["2023.1 contracted heads"]);
+    assert_eq!(stages.seen(&cloud, "glance"), ["2023.2 contracted table"], "it shows what is noted");
+}
+
+/// The database of leapfrog's own that a cloud's stages are kept in, gone with the value.
+struct Stages {
+    database: String,
+}
+
+impl Stages {
+    fn of(cloud: &Cloud) -> Self {
+        let database = format!("{}_stages", cloud.name);
+        cloud.edit("format: 1\n", &format!("format: 1\nstages: {{database: {database}}}\n"));
+        Self { database }
+    }
+
+    /// What an administrator is told to run.
+    fn grant(&self, cloud: &Cloud) {
+        let name = self.database.replace('_', "\\_");
+        cloud.sql("keystone", &format!("GRANT ALL ON `{name}`.* TO '{}'@'%'", cloud.name));
+    }
+
+    /// Release, stage and source of a service's databases.
+    fn seen(&self, cloud: &Cloud, service: &str) -> Vec<String> {
+        let told = cloud.leapfrog(&["status", "--stages", "-o", "json"]).ended(0);
+        let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
+        let lines = told["databases"].as_array().expect("a list").iter().filter(|line| line["service"] == service);
+        let words = |line: &Value| {
+            let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+            format!("{} {} {}", word(&line["series"][0]), word(&line["stage"]), word(&line["source"]))
+        };
+        lines.map(words).collect()
+    }
+}
+
+impl Drop for Stages {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            crate::bed::testbed(&["sql", "mysql"], &format!("DROP DATABASE IF EXISTS {}", self.database));
+        }
+    }
 }
 
 /// Runs a command of a release's own glance on the cloud's database, as the server's root.

@@ -11,3 +11,4 @@ mod plans;
 mod points;
 mod reconcile;
 mod refusals;
+mod stages;
