@@ -140,9 +140,13 @@ async fn work(
         Ok(Some(mut ready)) if confirm(arguments, &ready, show)? => {
             match Keeper::ready(world, &wanted.services).await {
                 Ok(keeper) => ready.stages = keeper,
-                Err(stop) => {
+                // What has begun goes on without them: the journal has them.
+                Err(refusals) if ready.resumed().is_some() => {
+                    refusals.iter().for_each(|refusal| show.caution(&format!("leapfrog: warning: {refusal}\n")));
+                }
+                Err(refusals) => {
                     guard.release().await;
-                    return Err(stop);
+                    return Err(Stop::refused(refusals));
                 }
             }
             let again = again(world, wanted);

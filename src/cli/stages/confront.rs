@@ -151,7 +151,15 @@ pub(in crate::cli) async fn confront(
     }
     let kept = read(world, services).await;
     let book = latest.map(|latest| book(world, latest));
-    let (refusals, told) = refused(world, &kept, services, observation, book.as_ref());
+    let (mut refusals, told) = refused(world, &kept, services, observation, book.as_ref());
+    // A run that goes on does so without the table.
+    if latest.is_some_and(|latest| !latest.state.is_complete()) {
+        let unread = |refusal: &Refusal| refusal.database.is_none();
+        for refusal in refusals.iter().filter(|refusal| unread(refusal)) {
+            show.caution(&format!("leapfrog: warning: {refusal}\n"));
+        }
+        refusals.retain(|refusal| !unread(refusal));
+    }
     for odd in &told {
         show.caution(&format!(
             "leapfrog: warning: {}\n  found     {}\n  expected  {} ({})\n  next      nothing: the next proof is noted in its place\n",

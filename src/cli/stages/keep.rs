@@ -40,7 +40,10 @@ impl Keeper {
     ///
     /// # Errors
     /// They cannot be made or written.
-    pub(in crate::cli) async fn ready(world: &World, services: &BTreeSet<Service>) -> Result<Option<Self>, Stop> {
+    pub(in crate::cli) async fn ready(
+        world: &World,
+        services: &BTreeSet<Service>,
+    ) -> Result<Option<Self>, Vec<Refusal>> {
         let places = places(world, services);
         if places.is_empty() {
             return Ok(None);
@@ -56,7 +59,7 @@ impl Keeper {
                 expected: None,
                 next: format!("{}; or take `stages` out of the cloud file", error.advice()),
             });
-            return Err(Stop::refused(refusals.collect()));
+            return Err(refusals.collect());
         }
         let lines = read(world, services).await.marks;
         let (cloud, pending, away) = (world.cloud.name.clone(), Changes::new(), BTreeSet::new());
