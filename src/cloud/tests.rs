@@ -119,6 +119,19 @@ fn shown(error: &CloudError) -> String {
 }
 
 #[test]
+fn stages_are_kept_only_where_that_is_said_and_in_no_database_of_a_service() {
+    let machine = Machine::new();
+    let section = EXAMPLE.split("\nstages:\n").nth(1).expect("the example has it");
+    let without = EXAMPLE.replace(&format!("\nstages:\n{section}"), "\n");
+    assert_eq!(machine.cloud(&without).stages, None);
+    assert_eq!(machine.cloud(&format!("{without}stages: {{}}\n")).stages.as_deref(), Some("leapfrog"));
+    for (name, told) in [("nova_api", "this is the database of nova.api"), ("Leap-Frog", "no name for a database")] {
+        let mistakes = machine.mistakes(&format!("{without}stages: {{database: {name}}}\n"));
+        assert!(mistakes.contains(told), "{mistakes}");
+    }
+}
+
+#[test]
 fn the_example_is_a_sound_cloud_with_every_password_in_its_place() {
     let machine = Machine::new();
     let cloud = machine.cloud(EXAMPLE);
