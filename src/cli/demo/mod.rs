@@ -180,6 +180,7 @@ impl Order {
             fresh: false,
             fence: FenceMode::On,
             fleeting: !keep,
+            look: false,
         }
     }
 

@@ -55,6 +55,10 @@ pub struct LeapArguments {
     /// Whether the databases go away with the command when it is interrupted, so that nothing goes on with it.
     #[arg(skip)]
     pub fleeting: bool,
+
+    /// Whether nothing but the answer is wanted, whether it may begin.
+    #[arg(skip)]
+    pub look: bool,
 }
 
 impl LeapArguments {

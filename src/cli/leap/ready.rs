@@ -108,7 +108,7 @@ pub(super) async fn prepare(
         restore::nothing_half_restored(latest, arguments.fresh, &world.options(&wanted.services))?;
     }
     let observation = world.observe(&wanted.services).await;
-    stages::confront(world, &wanted.services, &observation, latest.as_ref(), show).await?;
+    stages::confront(world, &wanted.services, &observation, latest.as_ref(), arguments.look, show).await?;
     let latest = if arguments.fresh { nothing_runs(latest, &**runner).await? } else { latest };
     let ready = match latest {
         Some(latest) if !latest.state.is_complete() => resume(latest, world, wanted, &observation, &**runner).await?,

@@ -92,6 +92,7 @@ async fn begin(common: &Common, part: Part, asked: &PartArguments, gate: Gate, s
         fresh: asked.fresh,
         fence: FenceMode::Off,
         fleeting: false,
+        look: gate.dry_run,
     };
     leap::carry_on(world, &arguments, wanted, Some(&gate), show).await
 }

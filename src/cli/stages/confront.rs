@@ -135,7 +135,8 @@ fn refused(
     (refusals, told)
 }
 
-/// Compares what the tables say with the databases, and writes down anew what the journal here knows better.
+/// Compares what the tables say with the databases, and, unless this is only a look, writes down anew what the journal here
+/// knows better.
 ///
 /// # Errors
 /// A database shows less than was reached, and nothing here explains it; or a table cannot be read.
@@ -144,6 +145,7 @@ pub(in crate::cli) async fn confront(
     services: &BTreeSet<Service>,
     observation: &Observation,
     latest: Option<&Latest>,
+    look: bool,
     show: &Show,
 ) -> Result<(), Stop> {
     if world.cloud.stages.is_none() {
@@ -172,7 +174,7 @@ pub(in crate::cli) async fn confront(
     if !refusals.is_empty() {
         return Err(Stop::refused(refusals));
     }
-    if let Some(book) = book {
+    if let Some(book) = book.filter(|_| !look) {
         let changes = missed(&book, &kept, services, observation);
         for place in places(world, services).iter().filter(|place| !kept.absent.iter().any(|one| one.url == place.url))
         {
