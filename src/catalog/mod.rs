@@ -26,6 +26,7 @@ mod passing;
 mod playbook;
 mod playbook_check;
 mod precondition;
+mod recorded;
 mod release;
 mod release_check;
 mod release_limits;
@@ -48,6 +49,8 @@ pub use playbook::{
 };
 pub use playbook_check::{PlaybookCheck, StoredUrls};
 pub use precondition::{Good, MovedBy, Precondition, Severity, Triggers};
+pub(crate) use recorded::numbers;
+pub use recorded::{OldestAccepted, RecordedMend, RecordedVersions};
 pub use release::{Environment, Note, Release, ReleaseService, Status, Versions};
 pub use release_check::{Allowance, Check, CheckFormat};
 pub use release_limits::{Floor, Servers, Split};

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Drain, Heartbeats, Known, PassingTriggers, PlaybookCheck, Precondition, Release, Triggers};
+use super::{
+    Check, Drain, Heartbeats, Known, PassingTriggers, PlaybookCheck, Precondition, RecordedVersions, Release, Triggers,
+};
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
 };
@@ -35,6 +37,9 @@ pub struct Playbook {
     /// Rows by which running services show that they live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heartbeats: Vec<Heartbeats>,
+    /// Versions that its services record of themselves, and which of them a release does not accept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recorded_versions: Vec<RecordedVersions>,
     /// Triggers that an expand step makes and a contract step removes: none of them may be left at the end of a release.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<PassingTriggers>,

@@ -169,6 +169,29 @@ fn a_precondition_only_looks_can_be_understood_and_relies_on_a_step_that_comes_i
 }
 
 #[test]
+fn a_recorded_version_is_one_number_a_release_and_its_question_only_looks() {
+    let nova = edited(
+        "playbooks/nova",
+        &[
+            ("version: '52', named: Victoria", "version: victoria"),
+            ("{from: xena, to: xena}, version: '54'", "{from: wallaby, to: xena}, version: '54'"),
+            ("SELECT s.binary, s.host, CAST(s.version", "DELETE s.binary, s.host, CAST(s.version"),
+        ],
+    );
+    let step = "moved_by: {step: db-sync, series: {from: rocky}}";
+    let cinder = edited("playbooks/cinder", &[(step, "moved_by: {step: bump, series: {from: rocky}}")]);
+    let told = lines(&mistakes(&[("playbooks/nova", &nova), ("playbooks/cinder", &cinder)]));
+    for expected in [
+        "\"victoria\" is no version: write numbers with dots between them, such as 1.38",
+        "this and one before it hold for the same series",
+        "the query must be one statement that begins with SELECT",
+        "the playbook has no step bump",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
 fn a_release_in_which_a_service_is_only_looked_at_is_an_oversight() {
     let only_checked = edited(
         "playbooks/placement",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::conduct::DatabaseReader;
-use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, Trigger, Unreachable};
+use crate::model::{ConnectionUrl, DatabaseId, Engine, Heads, RecordedService, Trigger, Unreachable};
 
 /// How long a count over a large table may take.
 const COUNTING: Duration = Duration::from_secs(30 * 60);
@@ -49,6 +49,10 @@ impl DatabaseReader for LiveReader {
             });
         }
         crate::observe::count(url, query, self.timeout, GLANCE).await
+    }
+
+    async fn services(&self, database: &DatabaseId, query: &str) -> Result<Vec<RecordedService>, Unreachable> {
+        crate::observe::recorded_services_of(self.url(database)?, query, self.timeout).await
     }
 }
 

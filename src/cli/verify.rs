@@ -19,7 +19,7 @@ use super::world::World;
 use crate::catalog::{Playbook, Release};
 use crate::conduct::{Asked, Connections, DatabaseReader, Questioner, StopLevel};
 use crate::journal::{Evidence, Outcome};
-use crate::model::{DatabaseId, Observation, RunId, Service, StepId};
+use crate::model::{DatabaseId, Observation, OldServices, RunId, Service, StepId};
 use crate::plan::Start;
 use crate::plan::proof::{self, Answer, CheckAnswer, Counts, Inquiry};
 
@@ -51,6 +51,7 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
     let reader: Arc<dyn DatabaseReader> =
         Arc::new(LiveReader { databases: world.cloud.databases.clone(), timeout: world.cloud.limits.connect });
     let counts = count(&*reader, inquiry.queries()).await;
+    let services = not_accepted(&*reader, &inquiry, show).await;
     let checks = if arguments.checks {
         match ask(&world, &inquiry, reader, show).await? {
             Some(checks) => checks,
@@ -62,7 +63,7 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
     } else {
         Vec::new()
     };
-    let proof = inquiry.conclude(&counts, &checks);
+    let proof = inquiry.conclude(&counts, &checks, services);
     match show.output {
         Output::Text => show.print(&proof::render(&proof)),
         Output::Json | Output::Jsonl => show.print_json(&proof)?,
@@ -101,6 +102,28 @@ async fn count(reader: &dyn DatabaseReader, queries: BTreeSet<(DatabaseId, Strin
         .buffer_unordered(AT_ONCE)
         .collect()
         .await
+}
+
+/// The services that recorded a version which the release does not accept. What cannot be read is said, and proves nothing
+/// against the databases.
+async fn not_accepted(reader: &dyn DatabaseReader, inquiry: &Inquiry, show: &Show) -> Vec<OldServices> {
+    let asked: Vec<_> = stream::iter(inquiry.services())
+        .map(|question| async move { (question, reader.services(&question.database, &question.query).await) })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let old = asked.into_iter().filter_map(|(question, answer)| match answer {
+        Ok(services) => question.judge(services),
+        Err(unreachable) => {
+            let (database, what) = (&question.database, &question.what);
+            show.caution(&format!(
+                "leapfrog: {database}: the versions of {what} could not be read: {}; {}\n",
+                unreachable.reason, unreachable.advice
+            ));
+            None
+        }
+    });
+    old.collect()
 }
 
 /// Asks the release's own checks; nothing if the operator stops it.

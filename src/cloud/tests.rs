@@ -37,6 +37,7 @@ fn playbook(service: &str, slots: &[(&str, bool)]) -> Playbook {
         configuration: Vec::new(),
         triggers: Vec::new(),
         heartbeats: Vec::new(),
+        recorded_versions: Vec::new(),
         checks: Vec::new(),
         preconditions: Vec::new(),
         options_in: Vec::new(),

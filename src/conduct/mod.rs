@@ -40,7 +40,7 @@ pub use points::RestorePoints;
 pub use sink::EventSink;
 
 use crate::journal::Failure;
-use crate::model::{DatabaseId, Heads, Trigger, Unreachable};
+use crate::model::{DatabaseId, Heads, RecordedService, Trigger, Unreachable};
 
 /// Reads from the databases what proves a step.
 #[async_trait::async_trait]
@@ -60,6 +60,9 @@ pub trait DatabaseReader: Send + Sync {
     /// The same for the progress of a command that works in the database meanwhile: given up after
     /// minutes, and refused where reading would hold the command up.
     async fn left(&self, database: &DatabaseId, query: &str) -> Result<u64, Unreachable>;
+
+    /// The services of `database` with the versions that they recorded, as `query` reads them.
+    async fn services(&self, database: &DatabaseId, query: &str) -> Result<Vec<RecordedService>, Unreachable>;
 }
 
 /// Proof that nobody else works on the databases.

@@ -27,14 +27,19 @@ impl Connection {
     /// # Errors
     /// The query cannot be answered.
     pub async fn heartbeats(&mut self, query: &str) -> Result<Vec<Heartbeat>, QueryError> {
+        let now = self.now().await?;
+        Ok(self.rows(query).await?.into_iter().map(|row| heartbeat(row, now)).collect())
+    }
+
+    /// The time by the database's clock, UTC; absent where it tells none that can be read.
+    pub(super) async fn now(&mut self) -> Result<Option<DateTime>, QueryError> {
         let clock = match self.engine() {
             Engine::Mysql => "SELECT CAST(UTC_TIMESTAMP() AS CHAR(19))",
             Engine::Postgresql => "SELECT CAST(date_trunc('second', now() AT TIME ZONE 'UTC') AS CHAR(19))",
             Engine::Sqlite => "SELECT CURRENT_TIMESTAMP",
         };
         let now = self.rows(clock).await?.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
-        let now = now.as_deref().and_then(moment);
-        Ok(self.rows(query).await?.into_iter().map(|row| heartbeat(row, now)).collect())
+        Ok(now.as_deref().and_then(moment))
     }
 }
 
@@ -43,8 +48,13 @@ fn heartbeat(row: Row, now: Option<DateTime>) -> Heartbeat {
     let mut cell = || cells.next().flatten();
     let (program, host) = (cell().unwrap_or_default(), cell().unwrap_or_default());
     let (seen, pulse) = (cell(), cell());
-    let age = now.zip(seen.as_deref().and_then(moment)).map(|(now, seen)| now.duration_since(seen));
+    let age = aged(now, seen.as_deref());
     Heartbeat { program, host, seen, pulse, age }
+}
+
+/// How long ago something was seen.
+pub(super) fn aged(now: Option<DateTime>, seen: Option<&str>) -> Option<SignedDuration> {
+    now.zip(seen.and_then(moment)).map(|(now, seen)| now.duration_since(seen))
 }
 
 /// A time as databases write it: `2026-11-22 03:15:02`, perhaps with a fraction.

@@ -21,6 +21,7 @@ mod keys;
 mod load;
 mod lock;
 mod named;
+mod recorded;
 mod relay;
 mod rights;
 mod scratch;

@@ -12,8 +12,8 @@ use super::{
     Waiver,
 };
 use crate::model::{
-    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, Slot, StepId,
-    Stream, Trigger, Verdict,
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, OldServices, PointProof, RecordedService, RunId,
+    Series, Service, Slot, StepId, Stream, Trigger, Verdict,
 };
 
 fn valid<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -127,7 +127,36 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
             }
         ),
         text().prop_map(|what| Evidence::NothingBesides { what }),
+        old_services().prop_map(|old| Evidence::OldServices(Box::new(old))),
+        (database(), text(), text()).prop_map(|(database, what, reason)| Evidence::ServicesUnread {
+            database,
+            what,
+            reason
+        }),
     ]
+}
+
+fn old_services() -> impl Strategy<Value = OldServices> {
+    let service = (text(), text(), vec(option::of(text()), 4..=4)).prop_map(|(program, host, mut more)| {
+        let mut next = || more.pop().flatten();
+        RecordedService { program, host, version: next(), named: next(), seen: next(), state: next() }
+    });
+    let texts = (text(), text(), text(), option::of(text()), text(), text());
+    (database(), series(), texts, any::<u64>(), vec(service, 0..3), vec(text(), 0..3)).prop_map(
+        |(database, release, (question, what, oldest, named, means, source), count, services, mends)| OldServices {
+            database,
+            question,
+            what,
+            release,
+            oldest,
+            named,
+            count,
+            services,
+            means,
+            mends,
+            source,
+        },
+    )
 }
 
 fn trigger() -> impl Strategy<Value = Trigger> {

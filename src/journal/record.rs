@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, PointProof, RunId, Series, Service, StepId,
-    Trigger, Verdict,
+    Branch, CheckResult, DatabaseId, Digest, Heads, ImageReference, OldServices, PointProof, RunId, Series, Service,
+    StepId, Trigger, Verdict,
 };
 
 /// One line of a journal, and one event of the JSON Lines output.
@@ -370,6 +370,18 @@ pub enum Evidence {
     /// The command left no SQLite file in its own filesystem: it wrote to no other database than the one it
     /// was told of.
     NothingElsewhere {},
+    /// Services that recorded a version that the release at the end of the leap does not accept. It supports no outcome:
+    /// the databases are right.
+    OldServices(Box<OldServices>),
+    /// The versions that services recorded could not be read.
+    ServicesUnread {
+        /// In which database.
+        database: DatabaseId,
+        /// Of which services.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
     /// Nothing was there of what a skipped command does besides its migration.
     NothingBesides {
         /// What it does.

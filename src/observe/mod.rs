@@ -20,7 +20,8 @@ use crate::catalog::{Playbook, PlaybookCheck, StoredUrls};
 use crate::cloud::Cloud;
 use crate::database::{self, ConnectError, Connection, Definition, ForeignKey, QueryError, TableSize, connect};
 use crate::model::{
-    ConnectionUrl, DatabaseId, Engine, Heads, MappedUrl, Observation, ObservedDatabase, StoredUrl, Trigger, Unreachable,
+    ConnectionUrl, DatabaseId, Engine, Heads, MappedUrl, Observation, ObservedDatabase, RecordedService, StoredUrl,
+    Trigger, Unreachable,
 };
 
 pub use heads::heads;
@@ -102,6 +103,18 @@ pub async fn hangers_of(
         Ok((connection.definitions().await?, connection.foreign_keys().await?))
     })
     .await
+}
+
+/// The services of one database with the versions that they recorded, as `query` reads them.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn recorded_services_of(
+    url: &ConnectionUrl,
+    query: &str,
+    timeout: Duration,
+) -> Result<Vec<RecordedService>, Unreachable> {
+    ask(url, timeout, timeout, AGAIN, async |connection| connection.recorded_services(query).await).await
 }
 
 /// How large each table of one database is. An SQLite file's tables are counted, which may take `patience`.

@@ -12,7 +12,7 @@ use super::refusal::Refused;
 use super::shared::{Shared, Text};
 use super::start::{self, Start};
 use super::urls::{stored_urls, unreadable_urls};
-use super::{backends, belongs, save, schema};
+use super::{backends, belongs, recorded, save, schema};
 use crate::catalog::{Exception, Note, Playbook, PlaybookStep, Release, Remainder, Residue};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Points, Series, Service, Slot, StepId,
@@ -138,6 +138,9 @@ pub fn build(brief: &Brief<'_>) -> Result<Plan, Refused> {
         let notes = before.map(|before| notes(brief, before, release)).unwrap_or_default();
         let changes = before.map(|before| changes(brief, before, release, &lanes)).unwrap_or_default();
         hops.push(Hop { series: release.series.clone(), reason: reason.to_owned(), notes, changes, lanes });
+    }
+    if matches!(brief.part, Part::Whole | Part::UntilMigrated) {
+        recorded::ask_at_the_end(brief, &mut hops);
     }
     let (format, cloud, to, stops) = (Plan::FORMAT, brief.cloud.to_owned(), brief.to.clone(), brief.stops);
     Ok(Plan { format, cloud, from, to, stops, part: brief.part, reasons, hops })
@@ -292,7 +295,7 @@ pub(super) fn lane(
             why: format!("exit codes are claims: the databases themselves must show {}'s heads", release.series).into(),
             effect: Effect::ReadOnly,
             beside: false,
-            action: Action::Verify(Verification { heads: reached }),
+            action: Action::Verify(Verification { heads: reached, services: Vec::new() }),
         });
     }
     let (image, known) = ((brief.image)(service, release), playbook.knowledge(&release.series));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::part::Part;
 use super::path::Stops;
+use super::recorded::VersionQuestion;
 use super::shared::{Shared, Text};
 use super::sorted::Sorted;
 use crate::catalog::{Allowance, CheckFormat, Exception, Knowledge, OutputFormat, Remainder, Residue};
@@ -242,6 +243,10 @@ pub struct CommonRows {
 pub struct Verification {
     /// By database.
     pub heads: BTreeMap<DatabaseId, Heads>,
+    /// At the end of a leap: which services recorded a version that its last release does not accept. No answer fails
+    /// the step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<VersionQuestion>,
 }
 
 /// A release's own checks.

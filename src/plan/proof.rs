@@ -14,10 +14,11 @@ use serde::Serialize;
 use super::build::{self, Brief};
 use super::detect::{Detection, Verdict, detect};
 use super::document::{Action, Lane, Plan, Step};
+use super::recorded::{VersionQuestion, questions};
 use super::refusal::Refusal;
 use super::urls;
 use crate::catalog::{Playbook, Release};
-use crate::model::{CheckResult, DatabaseId, Observation, Series, Service, Unreachable};
+use crate::model::{CheckResult, DatabaseId, Observation, OldServices, Series, Service, Unreachable};
 
 pub use render::render;
 
@@ -34,6 +35,9 @@ pub struct Proof {
     pub answer: Answer,
     /// What was looked at.
     pub claims: Vec<Claim>,
+    /// Services that recorded a version which the release does not accept: no proof is missing for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<OldServices>,
 }
 
 /// Whether something is so.
@@ -99,6 +103,7 @@ pub struct Inquiry {
     only: BTreeMap<Service, String>,
     lanes: Vec<Lane>,
     strays: Vec<(Service, Refusal)>,
+    services: Vec<VersionQuestion>,
     /// Databases that store URLs, and whether these could be read.
     led: BTreeMap<DatabaseId, bool>,
     detection: Detection,
@@ -166,6 +171,7 @@ impl Inquiry {
             only: brief.playbooks.iter().map(|p| (p.service.clone(), brief.only(&[&p.service]))).collect(),
             lanes: lanes.collect(),
             strays: strays.collect(),
+            services: brief.playbooks.iter().flat_map(|playbook| questions(brief, playbook, release)).collect(),
             led: led.collect(),
             detection: detect(brief.observation, &brief.playbooks, &brief.releases),
             known: brief.releases.iter().map(|release| release.series.clone()).collect(),
@@ -185,6 +191,11 @@ impl Inquiry {
             queries.extend(residues.chain(remainders).map(|query| (migration.database.clone(), query.clone())));
         }
         queries
+    }
+
+    /// What to ask of services' versions, in databases that stand at the release.
+    pub fn services(&self) -> impl Iterator<Item = &VersionQuestion> {
+        self.services.iter().filter(|question| self.stands(&question.database))
     }
 
     /// A plan of the release's own checks alone.

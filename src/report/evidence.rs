@@ -84,6 +84,8 @@ fn phrase(evidence: &Evidence) -> String {
             counted(*rows, "row", "rows"),
             counted(*tables, "table", "tables")
         ),
+        Evidence::OldServices(old) => old.told(),
+        Evidence::ServicesUnread { database, what, .. } => format!("{database}: the versions of {what} unread"),
         Evidence::NothingBesides { what } => format!("nothing there for what it does besides: {what}"),
     }
 }
@@ -205,6 +207,8 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                         format!("{} made triggers in {database}: {}", step.short(), names.join(", "))
                     }));
                 }
+                // What is to be done about services is said once, at the end of it all.
+                Evidence::OldServices(_) | Evidence::ServicesUnread { .. } => {}
                 // The heads at the end of the lane say it for all of its steps.
                 Evidence::Exit { .. }
                 | Evidence::EndUnseen { .. }

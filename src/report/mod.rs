@@ -28,6 +28,7 @@ mod plain;
 mod pulls;
 mod restores;
 mod screen;
+mod services;
 mod status;
 #[cfg(test)]
 mod stories;

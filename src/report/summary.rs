@@ -16,6 +16,7 @@ use super::evidence;
 use super::frame::outcome_mark;
 use super::look::{Ink, Mark};
 use super::restores;
+use super::services;
 use super::text::{clean, counted, left, right, took, width, wrap};
 
 /// A run to speak about.
@@ -118,6 +119,11 @@ pub(super) fn closing(account: &Account, about: &About<'_>, paper: Paper) -> Vec
             unmet.join("; ")
         );
         lines.extend(paper.field(0, "waived", &clean(&text)));
+    }
+    let mut label = "services";
+    for sentence in services::sentences(account) {
+        lines.extend(paper.field(0, label, &clean(&sentence)));
+        label = "";
     }
     lines.extend(paper.field(0, "now", &standing(account)));
     let (words, goes_on) = next(account);

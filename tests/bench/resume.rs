@@ -54,6 +54,10 @@ impl DatabaseReader for Standings {
     async fn left(&self, _: &DatabaseId, _: &str) -> Result<u64, Unreachable> {
         Ok(0)
     }
+
+    async fn services(&self, _: &DatabaseId, _: &str) -> Result<Vec<leapfrog::model::RecordedService>, Unreachable> {
+        Ok(Vec::new())
+    }
 }
 
 /// A plan for nova with so many cells.

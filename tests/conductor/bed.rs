@@ -12,8 +12,8 @@ use leapfrog::conduct::{
 };
 use leapfrog::journal::{self, Event, Failure, Journal, Outcome, Record, RecordBody, RunState};
 use leapfrog::model::{
-    ConnectionUrl, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, RunId, Secret, Series, StepId,
-    Unreachable, Verdict,
+    ConnectionUrl, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, RecordedService, RunId, Secret, Series,
+    StepId, Unreachable, Verdict,
 };
 use leapfrog::plan::{
     Action, CommandRun, DataMigration, Hop, Lane, OptionValue, Plan, Shared, Standing, Step, StepConfiguration,
@@ -95,7 +95,7 @@ fn lane(series: &str, before: Option<&str>, service: &str) -> Lane {
         takes_turns: false,
         configuration: configuration(service),
     }));
-    let verify = Action::Verify(Verification { heads: [(valid(service), heads(series))].into() });
+    let verify = Action::Verify(Verification { heads: [(valid(service), heads(series))].into(), services: Vec::new() });
     let standing = match before {
         Some(before) => Standing::Moves { from: heads(before), to: heads(series) },
         None => Standing::AtHeads { heads: heads(series) },
@@ -130,6 +130,8 @@ pub(crate) struct Databases {
     tables: Mutex<BTreeMap<DatabaseId, Vec<u64>>>,
     /// The triggers of a database, answer by answer; the last one stays.
     triggers: Mutex<BTreeMap<DatabaseId, Vec<Vec<leapfrog::model::Trigger>>>>,
+    /// The services of a database, with the versions that they recorded.
+    services: Mutex<BTreeMap<DatabaseId, Result<Vec<RecordedService>, Unreachable>>>,
     /// How long a count takes.
     counting: Mutex<Duration>,
 }
@@ -174,6 +176,10 @@ impl DatabaseReader for Databases {
         let away = Unreachable { reason: "nobody counts".into(), advice: "count".into() };
         let answers = left.get_mut(query).ok_or(away)?;
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0] })
+    }
+
+    async fn services(&self, database: &DatabaseId, _: &str) -> Result<Vec<RecordedService>, Unreachable> {
+        self.services.lock().expect("no panic").get(database).cloned().unwrap_or(Ok(Vec::new()))
     }
 }
 
@@ -242,6 +248,7 @@ impl Bed {
             left: Mutex::default(),
             triggers: Mutex::default(),
             tables: Mutex::default(),
+            services: Mutex::default(),
             counting: Mutex::default(),
         });
         Self {
@@ -320,6 +327,21 @@ impl Bed {
     pub(crate) fn cannot_count(&self, query: &str, reason: &str) {
         let error = Unreachable { reason: reason.into(), advice: "start the server".into() };
         self.databases.counts.lock().expect("no panic").insert(query.into(), vec![Err(error)]);
+    }
+
+    /// Has a lane's verification ask for versions of services, and what the database answers.
+    pub(crate) fn services(
+        &mut self,
+        step: &str,
+        question: leapfrog::plan::VersionQuestion,
+        answer: Result<Vec<RecordedService>, Unreachable>,
+    ) {
+        self.databases.services.lock().expect("no panic").insert(question.database.clone(), answer);
+        let steps = self.plan.hops.iter_mut().flat_map(|hop| &mut hop.lanes).flat_map(|lane| &mut lane.steps);
+        for step in steps.filter(|planned| planned.id.to_string() == step) {
+            let Action::Verify(verification) = &mut step.action else { panic!("{} verifies nothing", step.id) };
+            verification.services.push(question.clone());
+        }
     }
 
     /// Lets every count take so long.

@@ -2,7 +2,7 @@
 
 use leapfrog::catalog::{Allowance, CheckFormat};
 use leapfrog::journal::{Evidence, Outcome, RecordBody};
-use leapfrog::model::{CheckResult, Effect, Phase};
+use leapfrog::model::{CheckResult, Effect, Phase, Unreachable};
 use leapfrog::plan::{Action, ReleaseChecks, Step};
 use leapfrog::runner::scripted::Script;
 
@@ -189,5 +189,61 @@ async fn what_a_check_prints_of_a_password_is_kept_nowhere() {
     assert_eq!(bed.leap().await.outcome(), Outcome::Done);
     for (name, text) in bed.files() {
         assert!(!text.contains(&bed.password), "{name} holds it");
+    }
+}
+
+/// What the playbook of nova asks at the end of a leap to 2024.1.
+fn question() -> leapfrog::plan::VersionQuestion {
+    leapfrog::plan::VersionQuestion {
+        database: "nova".parse().expect("valid"),
+        release: "2024.1".parse().expect("valid"),
+        name: "compute-versions".into(),
+        what: "compute services".into(),
+        query: "SELECT".into(),
+        oldest: leapfrog::catalog::OldestAccepted {
+            series: Default::default(),
+            version: "66".into(),
+            named: Some("Antelope".into()),
+        },
+        names: Default::default(),
+        means: "They do not start.".into(),
+        mends: vec!["Set the option.".into()],
+        source: "nova 29.0.0".into(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_that_the_last_release_does_not_accept_are_told_and_the_leap_is_complete() {
+    const STEP: &str = "2023.2/nova/verify-heads";
+    let service = |host: &str, version: &str| leapfrog::model::RecordedService {
+        program: "nova-compute".into(),
+        host: host.into(),
+        version: Some(version.into()),
+        named: None,
+        seen: None,
+        state: None,
+    };
+    let away = Unreachable { reason: "it is away".into(), advice: "start it".into() };
+    for (answer, told_of) in [
+        (Ok(vec![service("cmp1", "61"), service("cmp2", "66")]), "old"),
+        (Ok(vec![service("cmp2", "66")]), "nothing"),
+        (Err(away), "unread"),
+    ] {
+        let mut bed = Bed::new(&["2023.1", "2023.2"], &["cinder", "nova"]);
+        bed.services(STEP, question(), answer);
+        let told = bed.leap().await;
+        assert_eq!((told.outcome(), told.ended(STEP)), (Outcome::Done, Some(Outcome::Done)), "{told_of}");
+        let evidence = told.records.iter().find_map(|record| match &record.body {
+            RecordBody::StepEnded { step, evidence, .. } if step.to_string() == STEP => Some(evidence.clone()),
+            _ => None,
+        });
+        let evidence = evidence.expect("it ended");
+        let found = match evidence.last() {
+            Some(Evidence::OldServices(old)) if old.count == 1 && old.services[0].host == "cmp1" => "old",
+            Some(Evidence::ServicesUnread { reason, .. }) if reason == "it is away" => "unread",
+            Some(Evidence::Heads { .. }) => "nothing",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, told_of);
     }
 }

@@ -1,8 +1,8 @@
-//! Heartbeats of services, read by the playbooks' own queries from real servers.
+//! Heartbeats of services and the versions they recorded, read by the playbooks' own queries from real servers.
 
 use leapfrog::catalog::Catalog;
 use leapfrog::database::{Heartbeat, chain, connect};
-use leapfrog::model::{ConnectionUrl, Engine};
+use leapfrog::model::{ConnectionUrl, Engine, RecordedService};
 
 use super::mariadb::Server;
 use super::postgresql::Cluster;
@@ -90,16 +90,95 @@ async fn beats(url: &ConnectionUrl) {
     }
 }
 
+/// The tables as the services make them: a service that is too old, one that is new, and those that do not count.
+async fn versions(url: &ConnectionUrl) {
+    let (time, quote) = match url.engine() {
+        Engine::Mysql => ("DATETIME", '`'),
+        Engine::Postgresql => ("TIMESTAMP", '"'),
+        Engine::Sqlite => ("DATETIME", '"'),
+    };
+    let columns = format!("host VARCHAR(255), {quote}binary{quote} VARCHAR(255), updated_at {time}, disabled BOOLEAN");
+    let catalog = Catalog::embedded().expect("a catalogue");
+    let asked = |service: &str, name: &str| {
+        let playbook = catalog.playbook(&service.parse().expect("a service")).expect("a playbook");
+        let one = playbook.recorded_versions.iter().find(|one| one.name.as_str() == name).expect("a question");
+        one.query.clone()
+    };
+    let into = format!("INSERT INTO services (host, {quote}binary{quote}, updated_at, disabled, deleted,");
+    let into_cinder = format!("{into} rpc_current_version, object_current_version)");
+    let seen = "'2026-01-01 00:00:00'";
+    run(
+        url,
+        &[
+            "DROP TABLE IF EXISTS services",
+            &format!(
+                "CREATE TABLE services ({columns}, deleted INTEGER, forced_down BOOLEAN, last_seen_up {time}, version INTEGER)"
+            ),
+            &format!("{into} forced_down, version) VALUES ('old', 'nova-compute', {seen}, TRUE, 0, FALSE, 61)"),
+            &format!("{into} forced_down, version) VALUES ('new', 'nova-compute', NULL, FALSE, 0, FALSE, 66)"),
+            &format!("{into} forced_down, version) VALUES ('down', 'nova-compute', NULL, FALSE, 0, TRUE, 61)"),
+            &format!("{into} forced_down, version) VALUES ('gone', 'nova-compute', NULL, FALSE, 7, FALSE, 61)"),
+            &format!("{into} forced_down, version) VALUES ('ctl', 'nova-conductor', NULL, FALSE, 0, FALSE, 61)"),
+        ],
+    )
+    .await;
+    let services = recorded(url, &asked("nova", "compute-versions")).await;
+    let told: Vec<_> = services.iter().map(|one| (one.host.as_str(), one.version.as_deref())).collect();
+    assert_eq!(told, [("new", Some("66")), ("old", Some("61"))], "{}", url.engine());
+    assert_eq!((services[0].state.as_deref(), services[0].seen.as_deref()), (None, None));
+    assert_eq!(services[1].seen.as_deref(), Some("2026-01-01 00:00:00"), "{}", url.engine());
+    let state = services[1].state.as_deref().expect("a state");
+    assert!(state.starts_with("disabled, down for ") && state.ends_with(" days"), "{state}");
+    run(
+        url,
+        &[
+            "DROP TABLE services",
+            &format!(
+                "CREATE TABLE services ({columns}, deleted BOOLEAN, rpc_current_version VARCHAR(36),
+                 object_current_version VARCHAR(36))"
+            ),
+            &format!("{into_cinder} VALUES ('vol1', 'cinder-volume', {seen}, FALSE, FALSE, '3.16', '1.37')"),
+            &format!("{into_cinder} VALUES ('ctl', 'cinder-scheduler', NULL, FALSE, FALSE, '3.12', NULL)"),
+            &format!("{into_cinder} VALUES ('gone', 'cinder-volume', NULL, FALSE, TRUE, '3.0', '1.0')"),
+        ],
+    )
+    .await;
+    for (name, expected) in [
+        ("object-versions", &[("ctl", None), ("vol1", Some("1.37"))][..]),
+        ("volume-rpc-versions", &[("vol1", Some("3.16"))][..]),
+        ("scheduler-rpc-versions", &[("ctl", Some("3.12"))][..]),
+        ("backup-rpc-versions", &[][..]),
+    ] {
+        let services = recorded(url, &asked("cinder", name)).await;
+        let told: Vec<_> = services.iter().map(|one| (one.host.as_str(), one.version.as_deref())).collect();
+        assert_eq!(told, expected, "{name} on {}", url.engine());
+    }
+}
+
+async fn recorded(url: &ConnectionUrl, query: &str) -> Vec<RecordedService> {
+    let mut connection = connect(url, TIMEOUT).await.expect("a connection");
+    let rows = connection.recorded_services(query).await;
+    let mut rows = rows.unwrap_or_else(|error| panic!("{query}: {}", chain(&error)));
+    connection.close().await;
+    rows.sort_by(|one, two| one.host.cmp(&two.host));
+    rows
+}
+
+async fn both(url: &ConnectionUrl) {
+    beats(url).await;
+    versions(url).await;
+}
+
 #[test]
 #[ignore = "needs the test bed's database servers"]
 fn heartbeats_are_read_from_mariadb() {
-    wait(beats(&Server::find().database("heartbeats").root()));
+    wait(both(&Server::find().database("heartbeats").root()));
 }
 
 #[test]
 #[ignore = "needs the test bed's database servers"]
 fn heartbeats_are_read_from_postgresql() {
-    wait(beats(&Cluster::shared().database("heartbeats")));
+    wait(both(&Cluster::shared().database("heartbeats")));
 }
 
 #[test]
@@ -107,5 +186,5 @@ fn heartbeats_are_read_from_sqlite() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("services.sqlite");
     std::fs::write(&path, "").expect("a file");
-    wait(beats(&url(&format!("sqlite:///{}", path.display()))));
+    wait(both(&url(&format!("sqlite:///{}", path.display()))));
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use leapfrog::catalog::Catalog;
 use serde_json::Value;
 
 use crate::bed::{Cloud, Told, docker, environment};
@@ -105,6 +106,9 @@ fn databases_at_2023_1_with_work_pending_are_taken_to_2024_2() {
         ),
     );
     cloud.edit("services:\n", &format!("limits: {{batch: {BATCH}, jobs: 3}}\nservices:\n"));
+    // A compute that was last started with Yoga: 2024.2 does not accept it.
+    cloud.sql("nova_cell2", "UPDATE services SET version = 61, forced_down = 0 WHERE `binary` = 'nova-compute'");
+    cloud.sql("nova", "UPDATE services SET forced_down = 0 WHERE `binary` = 'nova-compute'");
     let before = rows(&cloud);
 
     let done = Arc::new(AtomicBool::new(false));
@@ -125,6 +129,8 @@ fn databases_at_2023_1_with_work_pending_are_taken_to_2024_2() {
     the_journal_accounts_for_the_rows_of_every_cell(&cloud);
     the_stream_follows_its_schema_and_is_the_journal(&told, &cloud.journal());
     nothing_that_was_written_holds_the_password(&cloud, &told);
+    a_compute_that_the_release_does_not_accept_is_told(&cloud);
+    the_oldest_computes_that_are_accepted_are_those_of_the_images_own_code(&cloud);
     assert_eq!(cloud.containers(), 0, "containers are left over");
     a_second_run_does_nothing(&cloud);
 }
@@ -272,6 +278,53 @@ fn the_stream_follows_its_schema_and_is_the_journal(told: &Told, journal: &[Valu
     assert_eq!(records, journal.iter().collect::<Vec<_>>(), "the stream and the journal differ");
     assert!(lines.iter().any(|line| line.get("output").is_some()), "no output was streamed");
     assert!(lines.iter().any(|line| line["progress"] == "rows"), "no rows were reported");
+}
+
+/// The leap is complete all the same, and so says the proof.
+fn a_compute_that_the_release_does_not_accept_is_told(cloud: &Cloud) {
+    let journal = cloud.journal();
+    let verified = journal.iter().find(|one| one["event"] == "step-ended" && one["step"] == "2024.2/nova/verify-heads");
+    let evidence = verified.expect("verified")["evidence"].as_array().expect("evidence").clone();
+    let old: Vec<&Value> = evidence.iter().filter_map(|one| one.get("old-services")).collect();
+    assert_eq!(old.len(), 1, "{evidence:?}");
+    assert_eq!((&old[0]["database"], &old[0]["oldest"]), (&"nova.cells.cell2".into(), &"66".into()), "{old:?}");
+    assert_eq!(old[0]["services"][0]["version"], "61", "{old:?}");
+    let told = cloud.leapfrog(&["verify", "--at", "2024.2", "--only", "nova", "--output", "json"]).ended(0);
+    let proof: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    assert_eq!((&proof["answer"], proof["services"].as_array().map(Vec::len)), (&"yes".into(), Some(1)), "{proof}");
+    let told = cloud.leapfrog(&["status"]).ended(0);
+    let words = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("compute services older than 2024.2 accepts (66, Caracal)"), "{}", told.stdout);
+    assert!(words.contains("disable_compute_service_check_for_ffu"), "{}", told.stdout);
+}
+
+/// What the playbook says of each release is what nova's code in its image says.
+fn the_oldest_computes_that_are_accepted_are_those_of_the_images_own_code(cloud: &Cloud) {
+    let catalog = Catalog::embedded().expect("a catalogue");
+    let playbook = catalog.playbook(&"nova".parse().expect("a service")).expect("a playbook");
+    let [computes] = &playbook.recorded_versions[..] else { panic!("one question") };
+    let journal = cloud.journal();
+    for (reference, digest) in journal[0]["images"].as_object().expect("images") {
+        let (name, series) = reference.rsplit_once(':').expect("a tag");
+        let image = format!("{name}@{}", digest.as_str().expect("a digest"));
+        let code = "cat /opt/openstack/lib/python3*/site-packages/nova/objects/service.py";
+        let output = docker().args(["run", "--rm", "--network", "none", &image, "sh", "-c", code]).output();
+        let code = String::from_utf8(output.expect("docker runs").stdout).expect("UTF-8");
+        let after = |text: &str| {
+            let found =
+                code.lines().find_map(|line| line.trim().strip_prefix(text)).unwrap_or_else(|| panic!("{text}"));
+            found.trim_matches([' ', '\'', ',']).to_owned()
+        };
+        let named = after("OLDEST_SUPPORTED_SERVICE_VERSION = ");
+        let oldest = computes.oldest(&series.parse().expect("a series")).expect("a version");
+        assert_eq!(
+            (oldest.named.as_ref(), &oldest.version),
+            (Some(&named), &after(&format!("'{named}': "))),
+            "{series}"
+        );
+        let own = after("SERVICE_VERSION = ");
+        assert!(computes.names.get(&own).is_some_and(|name| name.contains(series)), "{series} records {own}");
+    }
 }
 
 fn nothing_that_was_written_holds_the_password(cloud: &Cloud, told: &Told) {

@@ -7,6 +7,7 @@ mod code;
 mod exceptions;
 mod playbook;
 mod preconditions;
+mod recorded;
 mod release;
 mod steps;
 mod together;

@@ -32,6 +32,7 @@ pub(in crate::catalog) fn playbook(name: &str, document: &Document<Playbook>, mi
     for (index, triggers) in playbook.triggers.iter().enumerate() {
         examination.passing(&format!("triggers/{index}"), triggers);
     }
+    examination.recorded_versions();
     examination.preconditions();
     examination.steps();
     examination.known();

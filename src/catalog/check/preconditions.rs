@@ -59,6 +59,17 @@ impl Examination<'_, Playbook> {
 
     /// The step that is relied on must be there, and in time.
     fn moved_by(&mut self, path: &str, one: &Precondition, moved: &MovedBy) {
+        self.step_that_moves(path, moved);
+        if let (Some(from), Some(to)) = (&moved.series.from, &one.series.to)
+            && from >= to
+        {
+            let message = format!("the first of these releases comes too late: {to} wants it done before");
+            self.report(&format!("{path}/series"), message);
+        }
+    }
+
+    /// The step that is relied on must be there.
+    pub(super) fn step_that_moves(&mut self, path: &str, moved: &MovedBy) {
         self.range(path, &moved.series);
         let steps = self.document.value.steps.iter().filter(|step| *step.name() == moved.step);
         let steps: Vec<&PlaybookStep> = steps.collect();
@@ -66,12 +77,6 @@ impl Examination<'_, Playbook> {
             self.report(&format!("{path}/step"), format!("the playbook has no step {}", moved.step));
         } else if steps.iter().all(|step| !step.series().overlaps(&moved.series)) {
             self.report(&format!("{path}/series"), format!("{} is taken in none of these series", moved.step));
-        }
-        if let (Some(from), Some(to)) = (&moved.series.from, &one.series.to)
-            && from >= to
-        {
-            let message = format!("the first of these releases comes too late: {to} wants it done before");
-            self.report(&format!("{path}/series"), message);
         }
     }
 
@@ -101,7 +106,7 @@ impl Examination<'_, Playbook> {
         }
     }
 
-    fn only_looks(&mut self, path: &str, query: &str) {
+    pub(super) fn only_looks(&mut self, path: &str, query: &str) {
         if let Some(word) = words(query).find(|word| WRITES.contains(&word.as_str())) {
             self.report(path, format!("a precondition only looks: {word} does more"));
         }

@@ -123,6 +123,12 @@ impl Examination<'_, Playbook> {
             ranges.push((format!("preconditions/{index}"), &one.series));
             ranges.extend(one.moved_by.iter().map(|by| (format!("preconditions/{index}/moved_by"), &by.series)));
         }
+        for (index, one) in playbook.recorded_versions.iter().enumerate() {
+            let path = format!("recorded_versions/{index}");
+            ranges.extend(one.oldest.iter().enumerate().map(|(n, old)| (format!("{path}/oldest/{n}"), &old.series)));
+            ranges.extend(one.mends.iter().enumerate().map(|(n, mend)| (format!("{path}/mends/{n}"), &mend.series)));
+            ranges.extend(one.moved_by.iter().map(|by| (format!("{path}/moved_by"), &by.series)));
+        }
         for (index, step) in playbook.steps.iter().enumerate() {
             ranges.push((format!("steps/{index}/*"), step.series()));
             if let PlaybookStep::Drain(drain) = step {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
     Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Precondition,
-    Remainder, Residue, Run, Severity, Taken,
+    RecordedVersions, Remainder, Residue, Run, Severity, Taken,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -67,6 +67,12 @@ pub fn playbook(playbook: &Playbook) -> String {
             text.push_str(&precondition(one));
         }
     }
+    if !playbook.recorded_versions.is_empty() {
+        text.push_str("\nASKED OF ITS SERVICES, AT THE END OF A LEAP\n");
+        for one in &playbook.recorded_versions {
+            text.push_str(&recorded(one));
+        }
+    }
     text.push_str("\nSTEPS\n");
     for (index, one) in playbook.steps.iter().enumerate() {
         text.push_str(&step(index + 1, one));
@@ -100,6 +106,23 @@ fn precondition(one: &Precondition) -> String {
     let place = format!("{}{engines}; in {}; {becomes}", series(&one.series), list(&one.databases));
     let mut text = paragraph(2, &format!("{}: ", one.name), &format!("no {} ({place})", one.what.trim()));
     text.push_str(&paragraph(4, "if not: ", &format!("{} {}", one.means.trim(), one.mend.trim())));
+    if let Some(moved) = &one.moved_by {
+        text.push_str(&paragraph(4, "seen to by: ", &format!("{} ({})", moved.step, series(&moved.series))));
+    }
+    text
+}
+
+fn recorded(one: &RecordedVersions) -> String {
+    let oldest = one.oldest.iter().map(|oldest| {
+        let named = oldest.named.as_ref().map(|named| format!(", {named}")).unwrap_or_default();
+        format!("{}{named} ({})", oldest.version, series(&oldest.series))
+    });
+    let oldest = oldest.collect::<Vec<_>>().join("; ");
+    let mut text = paragraph(2, &format!("{}: ", one.name), &format!("{}, none older than {oldest}", one.what.trim()));
+    text.push_str(&paragraph(4, "if not: ", one.means.trim()));
+    for mend in &one.mends {
+        text.push_str(&paragraph(4, "mended by: ", &mend.told()));
+    }
     if let Some(moved) = &one.moved_by {
         text.push_str(&paragraph(4, "seen to by: ", &format!("{} ({})", moved.step, series(&moved.series))));
     }

@@ -24,9 +24,9 @@ use super::stages;
 use super::stop::Stop;
 use super::world::{COUNTING, Wanted, World};
 use crate::model::{DatabaseId, Observation, Series, Service};
-use crate::observe::{Found, question};
+use crate::observe::{Found, question, recorded_services_of};
 use crate::plan::preconditions::{Answer, Checked, Condition, Question, questions};
-use crate::plan::{self, Refusal, Start};
+use crate::plan::{self, Refusal, Start, VersionQuestion};
 
 /// How many databases are asked side by side.
 const AT_ONCE: usize = 8;
@@ -88,14 +88,15 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     };
     let mut checks: Vec<Checked> = refusals.iter().map(builtin::refused).collect();
     let way = way(&world, &wanted, &observation)?;
-    let mut asked = Vec::new();
+    let (mut asked, mut versions) = (Vec::new(), Vec::new());
     if let Some((from, to)) = &way {
-        let (due, made) =
+        let (due, made, questions) =
             world.brief(&wanted.services, &observation, Start::At(from.clone()), to.clone(), |brief| {
                 brief.stops = wanted.stops;
-                (questions(brief, from), plan::preconditions::triggers(brief, from))
+                (questions(brief, from), plan::preconditions::triggers(brief, from), plan::recorded::before(brief))
             })?;
         checks.extend(builtin::look(&world, &wanted.services, &observation, way.as_ref(), &made).await);
+        versions = services(&world, questions).await;
         asked = ask(&world, due, true).await.into_iter().map(|(question, answer)| question.judge(answer)).collect();
     } else {
         checks.extend(builtin::look(&world, &wanted.services, &observation, None, &Default::default()).await);
@@ -105,6 +106,7 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     let stages = stages::refusals(&world, &wanted.services, &observation, latest.as_ref()).await;
     checks.extend(stages.iter().map(builtin::refused));
     checks.extend(asked);
+    checks.extend(versions);
     let (from, to) = way.unzip();
     let report = Report::new(&world.cloud.name, from, to, checks);
     match show.output {
@@ -139,6 +141,17 @@ async fn ask(world: &World, questions: Vec<Question>, rows: bool) -> Vec<(Questi
         Some((one, answer))
     });
     stream::iter(asking).buffered(AT_ONCE).filter_map(|answered| async { answered }).collect().await
+}
+
+/// Which services recorded a version that the last release of the leap does not accept.
+async fn services(world: &World, questions: Vec<(VersionQuestion, Option<String>)>) -> Vec<Checked> {
+    let timeout = world.cloud.limits.connect;
+    let asking = questions.into_iter().map(|(question, moved)| async move {
+        let url = world.cloud.databases.get(&question.database)?;
+        let answer = recorded_services_of(url, &question.query, timeout).await;
+        Some(question.checked(moved.as_deref(), answer))
+    });
+    stream::iter(asking).buffered(AT_ONCE).filter_map(|checked| async { checked }).collect().await
 }
 
 /// Every reason not to begin that counting alone shows: rows that a migration on the way cannot work with, and that no

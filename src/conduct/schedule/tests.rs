@@ -19,7 +19,7 @@ fn plan(lanes: &[Vec<bool>]) -> Plan {
             why: "because".into(),
             effect: Effect::Idempotent,
             beside: *beside && place > 0,
-            action: Action::Verify(Verification { heads: BTreeMap::new() }),
+            action: Action::Verify(Verification { heads: BTreeMap::new(), services: Vec::new() }),
         });
         let standing = [(service.as_str().parse().expect("valid"), Standing::AtHeads { heads: Heads::default() })];
         Lane {

@@ -1,8 +1,8 @@
-//! The heads that a lane must have reached.
+//! The heads that a lane must have reached, and at the end of a leap the services that its release does not accept.
 
 use super::{Performance, StepEnd};
 use crate::journal::{Evidence, Failure, Outcome};
-use crate::plan::Verification;
+use crate::plan::{Verification, VersionQuestion};
 
 impl Performance {
     /// Reads heads and compares them with what the release's migrations must have reached.
@@ -19,6 +19,7 @@ impl Performance {
             }
         }
         if wrong.is_empty() {
+            self.services(&verification.services, &mut evidence).await;
             return StepEnd::ended(Outcome::Done, evidence);
         }
         let failure = Failure {
@@ -39,5 +40,23 @@ impl Performance {
             ),
         };
         StepEnd { evidence, ..StepEnd::failed(Outcome::Failed, failure) }
+    }
+
+    /// Looks which services recorded a version that the release does not accept. Whatever there is to tell, the databases
+    /// are right.
+    async fn services(&self, questions: &[VersionQuestion], evidence: &mut Vec<Evidence>) {
+        for question in questions {
+            let database = &question.database;
+            match self.reader.services(database, &question.query).await {
+                Ok(services) => {
+                    evidence.extend(question.judge(services).map(|old| Evidence::OldServices(Box::new(old))));
+                }
+                Err(unreachable) => evidence.push(Evidence::ServicesUnread {
+                    database: database.clone(),
+                    what: question.what.clone(),
+                    reason: unreachable.reason,
+                }),
+            }
+        }
     }
 }

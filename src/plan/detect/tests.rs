@@ -73,6 +73,7 @@ fn playbooks() -> Vec<Playbook> {
             configuration: Vec::new(),
             triggers: Vec::new(),
             heartbeats: Vec::new(),
+            recorded_versions: Vec::new(),
             checks: Vec::new(),
             preconditions: Vec::new(),
             options_in: Vec::new(),

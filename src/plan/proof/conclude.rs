@@ -1,14 +1,15 @@
 //! From what was seen to claims.
 
 use super::{Answer, CheckAnswer, Claim, ClaimKind, Counts, Inquiry, Proof};
-use crate::model::{CheckResult, DatabaseId, Heads, Series};
+use crate::model::{CheckResult, DatabaseId, Heads, OldServices, Series};
 use crate::plan::detect::{Verdict, interval};
 use crate::plan::document::{Action, DataMigration};
 
 impl Inquiry {
     /// What was seen, judged: heads and stored URLs as they were observed, rows as `counts` has them, the
     /// release's own checks as far as they were asked.
-    pub fn conclude(&self, counts: &Counts, checks: &[CheckAnswer]) -> Proof {
+    /// `services` are those that the release does not accept.
+    pub fn conclude(&self, counts: &Counts, checks: &[CheckAnswer], services: Vec<OldServices>) -> Proof {
         let mut claims = Vec::new();
         for lane in &self.lanes {
             for (id, target) in lane
@@ -38,6 +39,7 @@ impl Inquiry {
             at: self.at.clone(),
             answer: claims.iter().map(|claim| claim.answer).max().unwrap_or(Answer::Unknown),
             claims,
+            services,
         }
     }
 

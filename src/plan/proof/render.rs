@@ -22,6 +22,12 @@ pub fn render(proof: &Proof) -> String {
             }
         }
     }
+    for old in &proof.services {
+        text.push_str(&format!("\n{}\n  {:<8}  {}\n", old.told(), "means", old.means));
+        for (index, mend) in old.mends.iter().enumerate() {
+            text.push_str(&format!("  {:<8}  {mend}\n", if index == 0 { "next" } else { "" }));
+        }
+    }
     let open = proof.claims.iter().filter(|claim| claim.answer != Answer::Yes).count();
     let all = proof.claims.len();
     text.push_str(&match proof.answer {

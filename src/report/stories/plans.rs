@@ -113,7 +113,7 @@ fn lane(series: &str, service: &str, before: Option<&str>) -> Lane {
         why: "exit codes are claims".into(),
         effect: Effect::ReadOnly,
         beside: false,
-        action: Action::Verify(Verification { heads: reached.clone() }),
+        action: Action::Verify(Verification { heads: reached.clone(), services: Vec::new() }),
     });
     let standing = reached.into_iter().map(|(id, to)| {
         let from = before.map(|before| heads(&id.to_string(), before));

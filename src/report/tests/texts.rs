@@ -1,6 +1,7 @@
 //! Summary, status and list of runs.
 
-use crate::journal::{Failure, Outcome, RecordBody};
+use crate::journal::{Evidence, Failure, Outcome, RecordBody};
+use crate::model::{OldServices, RecordedService};
 use crate::report::stories::{self, Story};
 use crate::report::{About, Look, Paper, Process, RunEntry, runs, status, summary};
 
@@ -97,6 +98,59 @@ fn the_status_of_a_failed_run_says_why_and_what_next() {
 fn the_status_of_a_finished_run_is_short() {
     let story = stories::leap();
     insta::assert_snapshot!(at(&story, story.length() + 86_400.0, Process::Gone));
+}
+
+#[test]
+fn services_that_the_release_does_not_accept_are_told_at_the_end_and_the_leap_is_complete() {
+    let (story, directory) = (stories::leap(), stories::directory());
+    let mut records = story.records();
+    let old = |database: &str| {
+        let text = |text: &str| Some(text.to_owned());
+        let service = RecordedService {
+            program: "nova-compute".into(),
+            host: "cmp1".into(),
+            version: text("61"),
+            named: text("yoga"),
+            seen: text("2026-11-22 03:10:00"),
+            state: text("disabled"),
+        };
+        Evidence::OldServices(Box::new(OldServices {
+            database: database.parse().expect("a database"),
+            question: "compute-versions".into(),
+            what: "compute services".into(),
+            release: "2024.1".parse().expect("a series"),
+            oldest: "66".into(),
+            named: text("Antelope"),
+            count: 1,
+            services: vec![service],
+            means: "They do not start.".into(),
+            mends: vec!["Set the option.".into()],
+            source: "nova 29.0.0".into(),
+        }))
+    };
+    let last = records.iter_mut().rev().find_map(|record| match &mut record.body {
+        RecordBody::StepEnded { step, evidence, .. } if step.name.as_str() == "verify-heads" => Some(evidence),
+        _ => None,
+    });
+    last.expect("a step").extend([
+        old("nova.cells.cell1"),
+        old("nova.cells.cell2"),
+        Evidence::ServicesUnread {
+            database: "cinder".parse().expect("a database"),
+            what: "services".into(),
+            reason: "it is away".into(),
+        },
+    ]);
+    let about = About { plan: &story.plan, records: &records, directory: &directory, again: Some(AGAIN) };
+    let told = summary(&about, paper(200));
+    let services: Vec<&str> = told.lines().skip_while(|line| !line.starts_with("services")).take(5).collect();
+    insta::assert_snapshot!(services.join("\n"), @r"
+    services nova.cells.cell1: 1 compute services older than 2024.1 accepts (66, Antelope): nova-compute on cmp1, 61 (yoga), last report 2026-11-22 03:10:00 UTC, disabled
+             nova.cells.cell2: 1 compute services older than 2024.1 accepts (66, Antelope): nova-compute on cmp1, 61 (yoga), last report 2026-11-22 03:10:00 UTC, disabled
+             They do not start.
+             Set the option.
+             cinder: the versions of services could not be read: it is away
+    ");
 }
 
 #[test]
