@@ -176,6 +176,12 @@ impl Inquiry {
     /// another's tables may not have the columns.
     pub fn queries(&self) -> BTreeSet<(DatabaseId, String)> {
         let mut queries = BTreeSet::new();
+        for touching in self.lanes.iter().flat_map(|lane| &lane.steps).filter_map(|step| match &step.action {
+            Action::Trip(touching) if self.stands(&touching.database) => Some(touching),
+            _ => None,
+        }) {
+            queries.extend(touching.counted().map(|(_, query)| (touching.database.clone(), query.to_owned())));
+        }
         for migration in self.lanes.iter().flat_map(|lane| &lane.steps).filter_map(|step| match &step.action {
             Action::Drain(migration) if self.stands(&migration.database) => Some(migration),
             _ => None,

@@ -20,6 +20,7 @@ use super::arguments::{CheckArguments, Common, Output};
 use super::exit::Exit;
 use super::look::Show;
 use super::stop::Stop;
+use super::trip;
 use super::world::{COUNTING, Wanted, World};
 use crate::model::{DatabaseId, Observation, Series, Service};
 use crate::observe::{Found, question};
@@ -77,10 +78,10 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     let wanted = world.wanted(&arguments.selection)?;
     world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
-    let refusals = match world.plan(&wanted, &observation) {
-        Ok(_) => Vec::new(),
+    let (plan, refusals) = match world.plan(&wanted, &observation) {
+        Ok(plan) => (Some(plan), Vec::new()),
         Err(stop) => match stop.cause {
-            super::stop::Cause::Refused(refusals) => refusals,
+            super::stop::Cause::Refused(refusals) => (None, refusals),
             _ => return Err(stop),
         },
     };
@@ -99,6 +100,9 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
         checks.extend(builtin::look(&world, &wanted.services, &observation, None, &Default::default()).await);
     }
     checks.extend(triggers::left(&world, &wanted.services).await.iter().map(triggers::Left::checked));
+    if let Some(plan) = &plan {
+        checks.extend(trip::tables(&world, plan).await);
+    }
     checks.extend(asked);
     let (from, to) = way.unzip();
     let report = Report::new(&world.cloud.name, from, to, checks);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::arguments::Pattern;
 use super::removed::{Removal, removals};
+use super::trips;
 use super::uses::uses;
 use crate::cli::arguments::Output;
 use crate::cli::check::triggers;
@@ -51,19 +52,19 @@ pub(in crate::cli) enum Passed {
 
 /// Something that has to be so before a part begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Condition {
+pub(super) struct Condition {
     /// The services it is about; none: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<Service>,
+    pub(super) service: Option<Service>,
     /// Whether it was seen to be so.
-    met: bool,
+    pub(super) met: bool,
     /// Whether an operator's word may stand for it.
-    waivable: bool,
+    pub(super) waivable: bool,
     /// What was seen.
-    what: String,
+    pub(super) what: String,
     /// What to do where it is not so.
     #[serde(skip_serializing_if = "String::is_empty")]
-    next: String,
+    pub(super) next: String,
 }
 
 /// What a contract would do, and whether it may.
@@ -110,6 +111,7 @@ impl Gate {
         let mut conditions = rows(world, owed).await;
         if plan.part == Part::Contract {
             let gone = removals(world, plan, images, runner).await?;
+            conditions.extend(trips::touched(world, plan).await);
             conditions.extend(hangers(world, plan, &gone).await);
             conditions.push(self.silent(plan, guard, show).await);
             conditions.push(self.quiet(plan, &guard.fence(), show).await);
