@@ -5,6 +5,7 @@
 //! proved, disproved, or unknown where nobody could look; nothing is proved by silence.
 
 mod conclude;
+mod leftover;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use super::urls;
 use crate::catalog::{Playbook, Release};
 use crate::model::{CheckResult, DatabaseId, Observation, Series, Service, Unreachable};
 
+pub use leftover::Triggers;
 pub use render::render;
 
 /// What `leapfrog verify` says.
@@ -85,6 +87,8 @@ pub enum ClaimKind {
     Residue,
     /// Database URLs that are stored in a database lead to those of the cloud file.
     StoredUrls,
+    /// No trigger is left that stands during a migration only.
+    Triggers,
     /// One of the release's own checks lets the databases go on.
     ReleaseCheck,
 }
@@ -101,6 +105,8 @@ pub struct Inquiry {
     strays: Vec<(Service, Refusal)>,
     /// Databases that store URLs, and whether these could be read.
     led: BTreeMap<DatabaseId, bool>,
+    /// Databases in which triggers stand during a migration.
+    passing: BTreeMap<DatabaseId, leftover::Passing>,
     detection: Detection,
     known: Vec<Series>,
 }
@@ -167,6 +173,7 @@ impl Inquiry {
             lanes: lanes.collect(),
             strays: strays.collect(),
             led: led.collect(),
+            passing: leftover::passing(brief),
             detection: detect(brief.observation, &brief.playbooks, &brief.releases),
             known: brief.releases.iter().map(|release| release.series.clone()).collect(),
         }

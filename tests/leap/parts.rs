@@ -258,6 +258,17 @@ fn a_fresh_expand_of_glance_leaves_its_two_triggers_and_the_contract_none() {
     cloud.leapfrog(&contract).ended(0);
     assert_eq!(cloud.number("glance", triggers), 0);
     assert_eq!(cloud.heads("glance"), ["2023_1_contract01"]);
+    // One that is left all the same is named with what it does and the statement that removes it.
+    let verify = ["verify", "--at", "2023.1", "--only", "glance"];
+    cloud.leapfrog(&verify).ended(0);
+    cloud.sql("glance", "CREATE TRIGGER insert_visibility BEFORE INSERT ON images FOR EACH ROW SET @seen = 1");
+    let told = cloud.leapfrog(&verify).ended(4);
+    for words in
+        ["insert_visibility (BEFORE INSERT on images)", "Writes to images fail", "DROP TRIGGER insert_visibility"]
+    {
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+    cloud.sql("glance", "DROP TRIGGER insert_visibility");
     let ended = events(&cloud, "step-ended");
     let gone: Vec<&Value> = ended
         .iter()

@@ -1,5 +1,6 @@
 //! From what was seen to claims.
 
+use super::leftover::Triggers;
 use super::{Answer, CheckAnswer, Claim, ClaimKind, Counts, Inquiry, Proof};
 use crate::model::{CheckResult, DatabaseId, Heads, Series};
 use crate::plan::detect::{Verdict, interval};
@@ -8,7 +9,7 @@ use crate::plan::document::{Action, DataMigration, Touching};
 impl Inquiry {
     /// What was seen, judged: heads and stored URLs as they were observed, rows as `counts` has them, the
     /// release's own checks as far as they were asked.
-    pub fn conclude(&self, counts: &Counts, checks: &[CheckAnswer]) -> Proof {
+    pub fn conclude(&self, counts: &Counts, triggers: &Triggers, checks: &[CheckAnswer]) -> Proof {
         let mut claims = Vec::new();
         for lane in &self.lanes {
             for (id, target) in lane
@@ -23,6 +24,7 @@ impl Inquiry {
                 claims.push(self.heads(id, target));
             }
             claims.extend(self.stored(&lane.service));
+            claims.extend(self.leftovers(&lane.service, triggers));
             for step in &lane.steps {
                 match &step.action {
                     Action::Drain(migration) => self.rows(migration, counts, &mut claims),
