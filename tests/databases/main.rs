@@ -16,6 +16,7 @@ mod queries;
 mod relays;
 mod sizes;
 mod sqlite;
+mod structures;
 mod trip;
 
 use std::future::Future;
