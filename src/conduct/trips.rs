@@ -32,9 +32,9 @@ pub enum TripNews {
     Rows {
         /// Which walk through the table it is.
         walk: u32,
-        /// How many rows were touched so far, by earlier attempts too.
+        /// How many rows this attempt has touched so far.
         moved: u64,
-        /// How many there are.
+        /// How many it will have touched in the end.
         total: u64,
         /// Rows a second.
         rate: f64,

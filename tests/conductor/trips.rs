@@ -48,7 +48,7 @@ impl Toucher for Counted {
         let _ = tell.send(TripNews::Said("t: begun".into()));
         loop {
             let moved = *self.touched.lock().expect("no panic");
-            let _ = tell.send(TripNews::Rows { walk: 1, moved, total: ROWS, rate: 100.0 });
+            let _ = tell.send(TripNews::Rows { walk: 1, moved: end.rows, total: ROWS, rate: 100.0 });
             if *stop.borrow() {
                 return Touched { outcome: Outcome::Interrupted, ..end };
             }

@@ -150,10 +150,8 @@ impl<'t> Course<'t> {
             Event::Progress { table, touched, rows, rate, .. } => {
                 let of_it = self.rows.entry(table).or_default();
                 *of_it = (of_it.0.or(Some(touched)), touched, rows);
-                let (moved, total) = self
-                    .rows
-                    .values()
-                    .fold((0, 0), |(moved, total), (_, touched, rows)| (moved + touched, total + rows.max(touched)));
+                let all = self.rows.values().map(|(first, touched, rows)| rows.max(touched) - first.unwrap_or(0));
+                let (moved, total) = (self.touched(), self.earlier + all.sum::<u64>());
                 return TripNews::Rows { walk: self.walk, moved, total, rate };
             }
             Event::Done(proof) => self.evidence.push(touched(self.database, proof)),
@@ -305,7 +303,7 @@ mod tests {
         };
         course.see(begin(400, 1));
         let told = course.see(progress(700));
-        assert_eq!(told, TripNews::Rows { walk: 1, moved: 700, total: 1_000, rate: 100.0 });
+        assert_eq!(told, TripNews::Rows { walk: 1, moved: 300, total: 600, rate: 100.0 });
         assert_eq!(course.touched(), 300);
         course.see(progress(1_000));
         course.see(begin(0, 2));

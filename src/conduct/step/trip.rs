@@ -31,7 +31,7 @@ impl Performance {
         let (halt, halted) = watch::channel(false);
         let (said, mut heard) = mpsc::unbounded_channel();
         let (mut drain, mut stop) = (self.stop.clone(), self.stop.clone());
-        let mut moved = (None, 0_u64);
+        let mut moved = 0;
         let ended = {
             let mut working = std::pin::pin!(toucher.touch(touching, settled, halted, &said));
             loop {
@@ -46,11 +46,10 @@ impl Performance {
         while let Ok(news) = heard.try_recv() {
             self.hear(news, &mut moved).await;
         }
-        let (first, last) = moved;
         match ended {
             Some(touched) => self.judge_touched(touching, settled, touched),
             // Its batch is undone; what was touched before it counts.
-            None => StepEnd { rows: Some(last.saturating_sub(first.unwrap_or(last))), ..StepEnd::interrupted() },
+            None => StepEnd { rows: Some(moved), ..StepEnd::interrupted() },
         }
     }
 
@@ -68,8 +67,8 @@ impl Performance {
         StepEnd { rows: Some(rows), failure, ..StepEnd::ended(outcome, evidence) }
     }
 
-    /// Passes on what is told. `moved`: rows touched when this attempt began, and now.
-    async fn hear(&self, news: TripNews, moved: &mut (Option<u64>, u64)) {
+    /// Passes on what is told. `moved` becomes how many rows the attempt has touched.
+    async fn hear(&self, news: TripNews, moved: &mut u64) {
         let step = self.step.id.clone();
         match news {
             TripNews::Said(text) => {
@@ -77,8 +76,7 @@ impl Performance {
                 let _ = self.tell.send(StepMessage::Line(step, Stream::Stdout, text)).await;
             }
             TripNews::Rows { walk, moved: rows, total, rate } => {
-                moved.0.get_or_insert(rows);
-                moved.1 = rows;
+                *moved = rows;
                 let course = Course { round: walk, moved: rows, total: Some(total.max(rows)), rate };
                 // Progress may be lost; it must not wait behind lines of output.
                 let _ = self.tell.try_send(StepMessage::Rows { step, course });
