@@ -6,6 +6,7 @@ use super::{Answer, Claim, ClaimKind, Inquiry};
 use crate::catalog::PassingTriggers;
 use crate::model::{ConnectionUrl, DatabaseId, Engine, Service, Trigger, Unreachable};
 use crate::plan::build::{Brief, databases_in};
+use crate::plan::detect::Verdict;
 
 /// The triggers of databases, as they were seen.
 pub type Triggers = BTreeMap<DatabaseId, Result<Vec<Trigger>, Unreachable>>;
@@ -33,9 +34,13 @@ pub(super) fn passing(brief: &Brief<'_>) -> BTreeMap<DatabaseId, Passing> {
 }
 
 impl Inquiry {
-    /// The databases whose triggers have to be looked at.
+    /// The databases whose triggers have to be looked at: those that answered before.
     pub fn with_triggers(&self) -> BTreeSet<&DatabaseId> {
-        self.passing.keys().collect()
+        let answers = |id: &&DatabaseId| {
+            let detected = self.detection.databases.get(*id);
+            !detected.is_some_and(|detected| matches!(detected.verdict, Verdict::Unreachable(_)))
+        };
+        self.passing.keys().filter(answers).collect()
     }
 
     /// What is left of a service's triggers. None may be where the release's heads are reached; elsewhere those that stand are
