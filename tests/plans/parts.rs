@@ -132,7 +132,7 @@ fn rows_are_touched_between_expand_and_contract_and_are_settled_at_the_heads_tha
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::create_dir(directory.path().join("playbooks")).expect("a directory");
     std::fs::write(directory.path().join("playbooks/glance.yaml"), text).expect("written");
-    let mut cloud = glance(&["2023_2_contract01"]);
+    let mut cloud = glance(&["2023_1_contract01"]);
     let directory = camino::Utf8Path::from_path(directory.path()).expect("UTF-8");
     cloud.catalog = leapfrog::catalog::Catalog::load(directory).unwrap_or_else(|error| panic!("{error}"));
     let plan = cloud.plan().expect("a plan");
