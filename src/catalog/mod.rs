@@ -34,6 +34,7 @@ mod schemas;
 pub mod show;
 #[cfg(test)]
 mod tests;
+mod trip_step;
 
 pub use drain::{AloneWhile, Drain, OutputFormat, Remainder, Residue};
 pub use exception::{Exception, Exceptions};
@@ -55,3 +56,4 @@ pub use release::{Environment, Note, Release, ReleaseService, Status, Versions};
 pub use release_check::{Allowance, Check, CheckFormat};
 pub use release_limits::{Floor, Servers, Split};
 pub use schemas::schemas;
+pub use trip_step::{TripStep, TripWhen, TrippedTable};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, Drain, Heartbeats, Known, PassingTriggers, PlaybookCheck, Precondition, RecordedVersions, Release, Triggers,
+    TripStep,
 };
 use crate::model::{
     Branch, Command, Effect, Engine, ExitTable, Phase, Schema, Series, SeriesRange, Service, Slot, Verdict,
@@ -221,9 +222,14 @@ pub enum PlaybookStep {
     Run(Run),
     /// A command that is run again and again until its work is done.
     Drain(Drain),
+    /// Rows that are set to themselves, so that row triggers work on them.
+    Trip(TripStep),
     /// The release's own checks, before its schema is touched.
     Check(Check),
 }
+
+/// What an exit code means where no command is run.
+static NO_EXITS: LazyLock<ExitTable> = LazyLock::new(ExitTable::default);
 
 /// What the exit codes of a release's checks mean (oslo.upgradecheck, nova-status): the gravest result;
 /// 255 is an exception.
@@ -236,6 +242,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.name,
             Self::Drain(drain) => &drain.name,
+            Self::Trip(trip) => &trip.name,
             Self::Check(check) => &check.name,
         }
     }
@@ -245,6 +252,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => run.phase,
             Self::Drain(drain) => drain.phase,
+            Self::Trip(trip) => trip.phase,
             Self::Check(_) => Phase::Check,
         }
     }
@@ -254,6 +262,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.series,
             Self::Drain(drain) => &drain.series,
+            Self::Trip(trip) => &trip.series,
             Self::Check(check) => &check.series,
         }
     }
@@ -262,6 +271,7 @@ impl PlaybookStep {
     pub fn taken(&self) -> Option<Taken> {
         match self {
             Self::Run(run) => run.taken,
+            Self::Trip(trip) => trip.taken,
             Self::Drain(_) | Self::Check(_) => None,
         }
     }
@@ -271,16 +281,18 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.engines,
             Self::Drain(drain) => &drain.engines,
+            Self::Trip(trip) => &trip.engines,
             Self::Check(check) => &check.engines,
         }
     }
 
-    /// What it runs.
-    pub fn command(&self) -> &Command {
+    /// What it runs; nothing for what leapfrog does by itself.
+    pub fn command(&self) -> Option<&Command> {
         match self {
-            Self::Run(run) => &run.command,
-            Self::Drain(drain) => &drain.command,
-            Self::Check(check) => &check.command,
+            Self::Run(run) => Some(&run.command),
+            Self::Drain(drain) => Some(&drain.command),
+            Self::Trip(_) => None,
+            Self::Check(check) => Some(&check.command),
         }
     }
 
@@ -289,6 +301,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.for_each,
             Self::Drain(drain) => &drain.for_each,
+            Self::Trip(trip) => &trip.for_each,
             Self::Check(_) => &[],
         }
     }
@@ -298,7 +311,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => run.side_by_side,
             Self::Drain(drain) => drain.side_by_side,
-            Self::Check(_) => false,
+            Self::Trip(_) | Self::Check(_) => false,
         }
     }
 
@@ -307,6 +320,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => run.effect,
             Self::Drain(drain) => drain.effect,
+            Self::Trip(_) => Effect::Idempotent,
             Self::Check(_) => Effect::ReadOnly,
         }
     }
@@ -316,6 +330,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.exits,
             Self::Drain(drain) => &drain.exits,
+            Self::Trip(_) => &NO_EXITS,
             Self::Check(_) => &CHECK_EXITS,
         }
     }
@@ -325,7 +340,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.failure_texts,
             Self::Drain(drain) => &drain.failure_texts,
-            Self::Check(_) => &[],
+            Self::Trip(_) | Self::Check(_) => &[],
         }
     }
 
@@ -334,6 +349,7 @@ impl PlaybookStep {
         match self {
             Self::Run(run) => &run.why,
             Self::Drain(drain) => &drain.why,
+            Self::Trip(trip) => &trip.why,
             Self::Check(check) => &check.why,
         }
     }

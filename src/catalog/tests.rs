@@ -2,6 +2,7 @@
 
 mod directory;
 mod robustness;
+mod trips;
 
 use super::*;
 use crate::document::Mistake;

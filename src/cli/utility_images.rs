@@ -177,7 +177,8 @@ pub(super) fn order(catalog: &Catalog, series: &Series, services: &[Service]) ->
     let steps = services.iter().filter_map(|service| catalog.playbook(service)).flat_map(|book| &book.steps);
     let programs = steps
         .filter(|step| step.series().contains(series))
-        .map(|step: &PlaybookStep| step.command().program().to_owned())
+        .filter_map(PlaybookStep::command)
+        .map(|command| command.program().to_owned())
         .collect();
     Ok(Order {
         series: series.clone(),

@@ -21,7 +21,7 @@ use crate::conduct::{Asked, Connections, DatabaseReader, Questioner, StopLevel};
 use crate::journal::{Evidence, Outcome};
 use crate::model::{DatabaseId, Observation, OldServices, RunId, Service, StepId};
 use crate::plan::Start;
-use crate::plan::proof::{self, Answer, CheckAnswer, Counts, Inquiry};
+use crate::plan::proof::{self, Answer, CheckAnswer, Counts, Inquiry, Triggers};
 
 /// How many rows are counted side by side: each question is a connection.
 const AT_ONCE: usize = 8;
@@ -52,6 +52,7 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
         Arc::new(LiveReader { databases: world.cloud.databases.clone(), timeout: world.cloud.limits.connect });
     let counts = count(&*reader, inquiry.queries()).await;
     let services = not_accepted(&*reader, &inquiry, show).await;
+    let triggers = triggers(&*reader, inquiry.with_triggers()).await;
     let checks = if arguments.checks {
         match ask(&world, &inquiry, reader, show).await? {
             Some(checks) => checks,
@@ -63,7 +64,7 @@ pub(super) async fn verify(common: &Common, arguments: &VerifyArguments, show: &
     } else {
         Vec::new()
     };
-    let proof = inquiry.conclude(&counts, &checks, services);
+    let proof = inquiry.conclude(&counts, &triggers, &checks, services);
     match show.output {
         Output::Text => show.print(&proof::render(&proof)),
         Output::Json | Output::Jsonl => show.print_json(&proof)?,
@@ -124,6 +125,12 @@ async fn not_accepted(reader: &dyn DatabaseReader, inquiry: &Inquiry, show: &Sho
         }
     });
     old.collect()
+}
+
+/// The triggers of databases.
+async fn triggers(reader: &dyn DatabaseReader, databases: BTreeSet<&DatabaseId>) -> Triggers {
+    let looks = stream::iter(databases).map(|id| async move { (id.clone(), reader.triggers(id).await) });
+    looks.buffer_unordered(AT_ONCE).collect().await
 }
 
 /// Asks the release's own checks; nothing if the operator stops it.

@@ -55,6 +55,7 @@ impl Questioner {
             runner: Arc::clone(&self.runner),
             reader: Arc::clone(&self.reader),
             points: None,
+            toucher: None,
             connections: Arc::clone(&self.connections),
             redactor: Arc::new(self.connections.redactor()),
             adopt: None,

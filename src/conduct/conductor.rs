@@ -15,7 +15,7 @@ use super::patience::{Patience, Patient};
 use super::schedule::{InHand, Next, next};
 use super::sink::EventSink;
 use super::step::{Course, Performance, Places, StepMessage, Turns};
-use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel};
+use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel, Toucher};
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Series, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
@@ -98,6 +98,8 @@ pub struct Conductor {
     pub(super) back: Backwards,
     /// Who takes restore points, where the plan has any.
     pub(super) points: Option<Arc<dyn RestorePoints>>,
+    /// Who touches rows, where the plan has any touched.
+    pub(super) toucher: Option<Arc<dyn Toucher>>,
 }
 
 /// What a download told the conductor.
@@ -146,6 +148,7 @@ impl Conductor {
             unseen: BTreeMap::new(),
             back: Backwards::default(),
             points: None,
+            toucher: None,
         }
     }
 
@@ -311,6 +314,7 @@ impl Conductor {
             runner: Arc::clone(&self.runner),
             reader: Arc::clone(&self.reader),
             points: self.points.clone(),
+            toucher: self.toucher.clone(),
             connections: Arc::clone(&self.connections),
             redactor: Arc::clone(redactor),
             turns: Arc::clone(turns),

@@ -27,6 +27,7 @@ mod sink;
 mod slowing;
 mod step;
 mod tally;
+mod trips;
 
 pub use ask::{Asked, Questioner};
 pub use cancel::{Signal, StopLevel};
@@ -38,6 +39,7 @@ pub use launch::{Connections, Redactor};
 pub use patience::patient;
 pub use points::RestorePoints;
 pub use sink::EventSink;
+pub use trips::{Touched, Toucher, TripNews};
 
 use crate::journal::Failure;
 use crate::model::{DatabaseId, Heads, RecordedService, Trigger, Unreachable};

@@ -65,7 +65,7 @@ fn usual(step: &Step, before: &[&Series], state: &RunState) -> f64 {
     let usual = match &step.action {
         Action::Drain(_) => 6.0,
         Action::Run(_) | Action::Check(_) => 3.0,
-        Action::Save(_) => 1.0,
+        Action::Save(_) | Action::Trip(_) => 1.0,
         Action::Verify(_) => return 0.0,
     };
     let its = |series: &&Series| state.steps.get(&StepId { series: (*series).clone(), ..step.id.clone() });

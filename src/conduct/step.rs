@@ -9,6 +9,7 @@ mod counting;
 mod drain;
 mod run;
 mod save;
+mod trip;
 mod turn;
 mod verify;
 
@@ -24,7 +25,7 @@ pub(super) use self::counting::Course;
 use super::back::BackEnd;
 use super::judge::Round;
 use super::launch::{Connections, Redactor};
-use super::{DatabaseReader, RestorePoints, StopLevel};
+use super::{DatabaseReader, RestorePoints, StopLevel, Toucher};
 use crate::journal::{Evidence, Failure, Outcome};
 use crate::model::{RunId, StepId, Stream, Unreachable};
 use crate::plan::{Action, Step};
@@ -125,6 +126,8 @@ pub(super) struct Performance {
     pub reader: Arc<dyn DatabaseReader>,
     /// Who takes restore points.
     pub points: Option<Arc<dyn RestorePoints>>,
+    /// Who touches rows.
+    pub toucher: Option<Arc<dyn Toucher>>,
     /// Where the databases are.
     pub connections: Arc<Connections>,
     /// What hides secrets.
@@ -159,6 +162,7 @@ impl Performance {
             Action::Save(saved) => (self.save(saved).await, None),
             Action::Run(run) => self.run_once(run).await,
             Action::Drain(migration) => self.drain(migration).await,
+            Action::Trip(touching) => (self.trip(touching).await, None),
             Action::Verify(verification) => (self.verify(verification).await, None),
             Action::Check(checks) => self.check(checks).await,
         };

@@ -115,7 +115,7 @@ fn commands(playbook: &Playbook) -> Vec<String> {
         let command = match step {
             PlaybookStep::Run(run) => &run.command,
             PlaybookStep::Drain(drain) => &drain.command,
-            PlaybookStep::Check(_) => continue,
+            PlaybookStep::Trip(_) | PlaybookStep::Check(_) => continue,
         };
         let program = command.program().to_owned();
         if !programs.contains(&program) {

@@ -26,6 +26,8 @@ pub struct Sessions {
     /// Whether all users' connections are seen: on MySQL that takes the PROCESS privilege, and without it
     /// a user sees its own alone.
     pub whole: bool,
+    /// The statement with which an administrator lets this user see all, where it does not.
+    pub grant: Option<String>,
 }
 
 impl Connection {
@@ -54,12 +56,16 @@ impl Connection {
             .await?;
         let others = rows.into_iter().filter_map(|row| session(row, |host| host.split(':').next().unwrap_or(host)));
         let others: Vec<Session> = others.collect();
-        let privilege = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'PROCESS' AND \
-                         GRANTEE = CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
-                         SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
-        let rows = self.rows(privilege).await?;
-        let whole = rows.first().and_then(|row| row.first().cloned().flatten()).is_some_and(|count| count != "0");
-        Ok(Sessions { others, whole })
+        let user = "CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), \
+                    '''')";
+        let privilege = format!(
+            "SELECT {user}, (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'PROCESS' AND \
+             GRANTEE = {user})"
+        );
+        let mut cells = self.rows(&privilege).await?.concat().into_iter();
+        let (user, count) = (cells.next().flatten().unwrap_or_default(), cells.next().flatten());
+        let whole = count.is_some_and(|count| count != "0");
+        Ok(Sessions { others, whole, grant: (!whole).then(|| format!("GRANT PROCESS ON *.* TO {user}")) })
     }
 
     async fn postgresql_sessions(&mut self) -> Result<Sessions, QueryError> {
@@ -70,7 +76,8 @@ impl Connection {
                  AND backend_type = 'client backend' AND application_name <> 'leapfrog'",
             )
             .await?;
-        Ok(Sessions { others: rows.into_iter().filter_map(|row| session(row, |host| host)).collect(), whole: true })
+        let others = rows.into_iter().filter_map(|row| session(row, |host| host)).collect();
+        Ok(Sessions { others, whole: true, grant: None })
     }
 }
 
@@ -85,7 +92,7 @@ fn session(row: Vec<Option<String>>, host: impl Fn(&str) -> &str) -> Option<Sess
 
 /// The processes that have `file` open, as far as this user may see.
 fn file_sessions(file: &str) -> Sessions {
-    let mut sessions = Sessions { others: Vec::new(), whole: true };
+    let mut sessions = Sessions { others: Vec::new(), whole: true, grant: None };
     let Ok(wanted) = std::fs::canonicalize(file) else { return sessions };
     let own = std::fs::read_link("/proc/self").ok();
     let Ok(processes) = std::fs::read_dir("/proc") else { return Sessions { whole: false, ..sessions } };

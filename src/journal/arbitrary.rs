@@ -105,6 +105,17 @@ pub(crate) fn evidence() -> impl Strategy<Value = Evidence> {
         any::<u32>().prop_map(|round| Evidence::NothingLeft { round }),
         (text(), any::<u64>(), text()).prop_map(|(migration, rows, why)| Evidence::Residue { migration, rows, why }),
         (text(), database()).prop_map(|(what, database)| Evidence::NoneRemain { what, database }),
+        (database(), text(), vec(text(), 0..3), any::<u64>(), any::<u64>(), option::of(any::<u64>())).prop_map(
+            |(database, table, triggers, rows, batches, remainder)| Evidence::Touched {
+                database,
+                table,
+                triggers,
+                rows,
+                batches,
+                remainder
+            }
+        ),
+        (database(), text()).prop_map(|(database, table)| Evidence::Untriggered { database, table }),
         (database(), heads()).prop_map(|(database, heads)| Evidence::Heads { database, heads }),
         (text(), check_result(), option::of(text()), option::of(text()))
             .prop_map(|(name, result, details, why)| Evidence::Check { name, result, details, why }),

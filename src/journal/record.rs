@@ -288,6 +288,29 @@ pub enum Evidence {
         /// In which database.
         database: DatabaseId,
     },
+    /// Every row of a table was touched since its row triggers appeared, and these were the same at the end.
+    Touched {
+        /// The database.
+        database: DatabaseId,
+        /// The table.
+        table: String,
+        /// The triggers that ran.
+        triggers: Vec<String>,
+        /// How many rows were touched, each once.
+        rows: u64,
+        /// In how many batches.
+        batches: u64,
+        /// What the playbook's query counted afterwards; absent where it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remainder: Option<u64>,
+    },
+    /// A table had no row trigger for updates, so that there was nothing to touch.
+    Untriggered {
+        /// The database.
+        database: DatabaseId,
+        /// The table.
+        table: String,
+    },
     /// A database's heads as read from it, equal to the release's.
     Heads {
         /// The database.

@@ -1,6 +1,10 @@
 //! Triggers of a database, as a look at it finds them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use super::Engine;
 
 /// A trigger of a database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -14,4 +18,20 @@ pub struct Trigger {
     pub event: String,
     /// The beginning of the SHA-256 sum of what it does: another one does something else.
     pub digest: String,
+}
+
+impl Trigger {
+    /// The statement that removes it.
+    pub fn dropped(&self, engine: Engine) -> String {
+        match engine {
+            Engine::Mysql | Engine::Sqlite => format!("DROP TRIGGER {}", self.name),
+            Engine::Postgresql => format!("DROP TRIGGER {} ON {}", self.name, self.table),
+        }
+    }
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} on {})", self.name, self.event, self.table)
+    }
 }

@@ -12,7 +12,7 @@ use super::refusal::Refused;
 use super::shared::{Shared, Text};
 use super::start::{self, Start};
 use super::urls::{stored_urls, unreadable_urls};
-use super::{backends, belongs, recorded, save, schema};
+use super::{backends, belongs, recorded, save, schema, trips};
 use crate::catalog::{Exception, Note, Playbook, PlaybookStep, Release, Remainder, Residue};
 use crate::model::{
     ConnectionUrl, DatabaseId, Effect, Heads, ImageReference, Observation, Phase, Points, Series, Service, Slot, StepId,
@@ -288,6 +288,7 @@ pub(super) fn lane(
         }
     }
     schema::prove_all_at_last(playbook, &mut steps);
+    trips::settle(&mut steps);
     if let Ok(name) = VERIFY.parse() {
         steps.push(Step {
             id: StepId { series: release.series.clone(), service: service.clone(), name, target: None },
@@ -327,14 +328,14 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
             remainders: drain.remainders.iter().filter(|r| r.series.contains(series)).cloned().collect(),
             takes_turns: !schema::common_rows(brief, release, service, drain).is_empty(),
         },
-        PlaybookStep::Run(_) | PlaybookStep::Check(_) => Rows::default(),
+        PlaybookStep::Run(_) | PlaybookStep::Trip(_) | PlaybookStep::Check(_) => Rows::default(),
     };
     let Some(template) = playbook.configuration(series).map(|file| Template::new(brief, service, file)) else { return };
     let why = Text::from(step.why());
     let failure_texts: Shared<String> = step.failure_texts().iter().cloned().collect();
     let unless = match step {
         PlaybookStep::Run(run) => schema::unless(brief, release, run),
-        PlaybookStep::Drain(_) | PlaybookStep::Check(_) => None,
+        PlaybookStep::Drain(_) | PlaybookStep::Trip(_) | PlaybookStep::Check(_) => None,
     };
     for target in targets {
         let Some(database) = target.or(own.first().copied()) else { continue };
@@ -363,6 +364,7 @@ fn expand(brief: &Brief<'_>, release: &Release, playbook: &Playbook, step: &Play
                 remainders: rows.remainders.clone(),
                 configuration,
             })),
+            PlaybookStep::Trip(trip) => Action::Trip(Box::new(trips::touching(trip, database))),
             PlaybookStep::Check(check) => Action::Check(Box::new(ReleaseChecks {
                 release: series.clone(),
                 image: (brief.image)(service, release),

@@ -9,7 +9,7 @@ use super::path::Stops;
 use super::recorded::VersionQuestion;
 use super::shared::{Shared, Text};
 use super::sorted::Sorted;
-use crate::catalog::{Allowance, CheckFormat, Exception, Knowledge, OutputFormat, Remainder, Residue};
+use crate::catalog::{Allowance, CheckFormat, Exception, Knowledge, OutputFormat, Remainder, Residue, TrippedTable};
 use crate::model::{
     Branch, Command, DatabaseId, Effect, ExitTable, Heads, ImageReference, Phase, PointProof, Series, Service, StepId,
 };
@@ -126,6 +126,8 @@ pub enum Action {
     Run(Box<CommandRun>),
     /// Runs a command until its work is done.
     Drain(Box<DataMigration>),
+    /// Touches every row of tables with row triggers; leapfrog does it by itself.
+    Trip(Box<Touching>),
     /// Reads heads and compares them; runs no command.
     Verify(Verification),
     /// Runs a release's own checks: those of the next release end a lane, and with it the hop.
@@ -227,6 +229,20 @@ pub struct DataMigration {
     pub configuration: StepConfiguration,
 }
 
+/// Tables of which every row is set to itself, so that row triggers that appeared work on them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Touching {
+    /// The database.
+    pub database: DatabaseId,
+    /// Its tables, in order.
+    #[schemars(with = "Vec<TrippedTable>")]
+    pub tables: Shared<TrippedTable>,
+    /// The release's heads, where a later step of the lane takes the database to them and the triggers away: at these heads
+    /// a table without triggers has nothing to touch any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Heads>,
+}
+
 /// Rows that data migrations of a lane move whichever database they are taken for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommonRows {
@@ -310,7 +326,7 @@ impl Action {
         match self {
             Self::Run(run) => Some(run.command.to_string()),
             Self::Drain(migration) => Some(migration.command.words(batch.or(Some(migration.count))).join(" ")),
-            Self::Verify(_) | Self::Save(_) => None,
+            Self::Trip(_) | Self::Verify(_) | Self::Save(_) => None,
             Self::Check(checks) => Some(checks.command.to_string()),
         }
     }
@@ -320,7 +336,7 @@ impl Action {
         match self {
             Self::Run(run) => Some(run.command.program()),
             Self::Drain(migration) => Some(migration.command.program()),
-            Self::Verify(_) | Self::Save(_) => None,
+            Self::Trip(_) | Self::Verify(_) | Self::Save(_) => None,
             Self::Check(checks) => Some(checks.command.program()),
         }
     }

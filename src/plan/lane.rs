@@ -10,7 +10,7 @@ impl Lane {
     pub fn image_of<'l>(&'l self, step: &'l Step) -> &'l ImageReference {
         match &step.action {
             Action::Check(checks) => &checks.image,
-            Action::Save(_) | Action::Run(_) | Action::Drain(_) | Action::Verify(_) => &self.image,
+            Action::Save(_) | Action::Run(_) | Action::Drain(_) | Action::Trip(_) | Action::Verify(_) => &self.image,
         }
     }
 
@@ -77,7 +77,7 @@ impl Step {
     pub fn may_be_skipped(&self) -> bool {
         match &self.action {
             Action::Run(run) => run.schema.as_ref().is_some_and(|schema| schema.skippable),
-            Action::Drain(_) | Action::Verify(_) | Action::Check(_) | Action::Save(_) => false,
+            Action::Drain(_) | Action::Trip(_) | Action::Verify(_) | Action::Check(_) | Action::Save(_) => false,
         }
     }
 }

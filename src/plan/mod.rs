@@ -27,12 +27,13 @@ mod shared;
 mod sorted;
 mod start;
 mod text;
+mod trips;
 mod urls;
 
 pub use build::{Brief, build};
 pub use document::{
     Action, CommandRun, CommonRows, DataMigration, Hop, Lane, OptionValue, Plan, ReleaseChecks, SavedDatabase,
-    SchemaMove, SchemaTarget, Standing, Step, StepConfiguration, Unless, Verification,
+    SchemaMove, SchemaTarget, Standing, Step, StepConfiguration, Touching, Unless, Verification,
 };
 pub use founding::founding;
 pub use mapped::Mappings;

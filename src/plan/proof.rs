@@ -5,6 +5,7 @@
 //! proved, disproved, or unknown where nobody could look; nothing is proved by silence.
 
 mod conclude;
+mod leftover;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::urls;
 use crate::catalog::{Playbook, Release};
 use crate::model::{CheckResult, DatabaseId, Observation, OldServices, Series, Service, Unreachable};
 
+pub use leftover::Triggers;
 pub use render::render;
 
 /// What `leapfrog verify` says.
@@ -89,6 +91,8 @@ pub enum ClaimKind {
     Residue,
     /// Database URLs that are stored in a database lead to those of the cloud file.
     StoredUrls,
+    /// No trigger is left that stands during a migration only.
+    Triggers,
     /// One of the release's own checks lets the databases go on.
     ReleaseCheck,
 }
@@ -106,6 +110,8 @@ pub struct Inquiry {
     services: Vec<VersionQuestion>,
     /// Databases that store URLs, and whether these could be read.
     led: BTreeMap<DatabaseId, bool>,
+    /// Databases in which triggers stand during a migration.
+    passing: BTreeMap<DatabaseId, leftover::Passing>,
     detection: Detection,
     known: Vec<Series>,
 }
@@ -173,6 +179,7 @@ impl Inquiry {
             strays: strays.collect(),
             services: brief.playbooks.iter().flat_map(|playbook| questions(brief, playbook, release)).collect(),
             led: led.collect(),
+            passing: leftover::passing(brief),
             detection: detect(brief.observation, &brief.playbooks, &brief.releases),
             known: brief.releases.iter().map(|release| release.series.clone()).collect(),
         }
@@ -182,6 +189,12 @@ impl Inquiry {
     /// another's tables may not have the columns.
     pub fn queries(&self) -> BTreeSet<(DatabaseId, String)> {
         let mut queries = BTreeSet::new();
+        for touching in self.lanes.iter().flat_map(|lane| &lane.steps).filter_map(|step| match &step.action {
+            Action::Trip(touching) if self.stands(&touching.database) => Some(touching),
+            _ => None,
+        }) {
+            queries.extend(touching.counted().map(|(_, query)| (touching.database.clone(), query.to_owned())));
+        }
         for migration in self.lanes.iter().flat_map(|lane| &lane.steps).filter_map(|step| match &step.action {
             Action::Drain(migration) if self.stands(&migration.database) => Some(migration),
             _ => None,

@@ -38,7 +38,8 @@ pub fn render_brief(plan: &Plan) -> String {
     let width = plan.hops.iter().map(|hop| hop.series.as_str().len()).max().unwrap_or(0);
     for hop in &plan.hops {
         let moves = |lane: &&Lane| lane.standing.values().any(|standing| matches!(standing, Standing::Moves { .. }));
-        let drains = |lane: &&Lane| lane.steps.iter().any(|step| matches!(step.action, Action::Drain(_)));
+        let drains =
+            |lane: &&Lane| lane.steps.iter().any(|step| matches!(step.action, Action::Drain(_) | Action::Trip(_)));
         let names = |lanes: Vec<&Lane>| lanes.iter().map(|lane| lane.service.as_str()).collect::<Vec<_>>().join(", ");
         let schema = match names(hop.lanes.iter().filter(moves).collect()) {
             names if names.is_empty() => "every schema is at its heads already".to_owned(),
@@ -115,6 +116,9 @@ fn render_lane(text: &mut String, lane: &Lane, name_image: bool, width: usize) {
             Action::Run(run) => run.command.to_string(),
             Action::Drain(migration) => {
                 format!("{}  (until done)", migration.command.words(Some(migration.count)).join(" "))
+            }
+            Action::Trip(touching) => {
+                format!("every row of {} is set to itself  (until each is touched)", touching.names())
             }
             Action::Save(saved) => match saved.proof {
                 PointProof::Off => "dumped, and not proved".to_owned(),

@@ -60,6 +60,18 @@ fn phrase(evidence: &Evidence) -> String {
             format!("{}: {}", residue(migration, *rows, None), why.trim().trim_end_matches('.'))
         }
         Evidence::NoneRemain { what, database } => format!("no {what} left in {database}"),
+        Evidence::Touched { database, table, triggers, rows, batches, remainder } => {
+            let left = remainder.map(|rows| format!(", {rows} left")).unwrap_or_default();
+            format!(
+                "every row of {table} in {database} touched since {} appeared: {} in {}{left}",
+                listed(triggers),
+                counted(*rows, "row", "rows"),
+                counted(*batches, "batch", "batches")
+            )
+        }
+        Evidence::Untriggered { database, table } => {
+            format!("no row trigger for updates on {table} in {database}, and so nothing to touch")
+        }
         Evidence::Heads { database, heads } => format!("{database} at {heads}"),
         Evidence::Check { name, result, details, why } => check(name, *result, details.as_deref(), why.as_deref()),
         Evidence::Branch { database, heads, reached, .. } if reached.is_empty() => {
@@ -161,6 +173,7 @@ pub(super) fn residues(account: &Account) -> Vec<String> {
 pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String> {
     let mut heads: BTreeMap<&Heads, BTreeSet<&DatabaseId>> = BTreeMap::new();
     let (mut drained, mut gone, mut skipped, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut touched = Vec::new();
     let (mut succeeded, mut proved, mut unproved) = (BTreeMap::<&Series, u64>::new(), 0_u64, 0_u64);
     for place in account.lane_places(hop, lane) {
         let Some(end) = account.attempts(place).last().and_then(|attempt| attempt.end.as_ref()) else { continue };
@@ -187,6 +200,7 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 }
                 Evidence::NothingLeft { round } => drained.push((step.target.as_ref(), *round)),
                 Evidence::NoneRemain { what, .. } => gone.push(what.clone()),
+                Evidence::Touched { table, .. } => touched.push(table.clone()),
                 Evidence::Residue { migration, rows, .. } => read.push(residue(migration, *rows, step.target.as_ref())),
                 Evidence::Check { result: CheckResult::Success, .. } => {}
                 Evidence::Check { name, result, details, why } => {
@@ -212,6 +226,7 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
                 // The heads at the end of the lane say it for all of its steps.
                 Evidence::Exit { .. }
                 | Evidence::EndUnseen { .. }
+                | Evidence::Untriggered { .. }
                 | Evidence::Branch { .. }
                 | Evidence::NothingElsewhere {}
                 | Evidence::NothingBesides { .. }
@@ -240,6 +255,7 @@ pub(super) fn of_lane(account: &Account, hop: usize, lane: usize) -> Vec<String>
             proof.push(format!("nothing left in {}", listed(&names)));
         }
     }
+    proof.extend((!touched.is_empty()).then(|| format!("every row of {} touched", listed(&touched))));
     if !skipped.is_empty() {
         proof.push(format!("{} skipped, with nothing to do", listed(&skipped)));
     }

@@ -227,20 +227,21 @@ impl Trip<'_> {
         tokio::pin!(working);
         let mut clock = tokio::time::interval(TELLING);
         let began = Instant::now();
+        let tell = || {
+            let done = tally.touched.load(Ordering::Relaxed) - before;
+            // Workers side by side: their times add up to more than has passed, waiting left out.
+            let busy = tally.working().as_secs_f64() / workers as f64;
+            let rate = done as f64 / busy.min(began.elapsed().as_secs_f64()).max(0.001);
+            let (table, touched, slowest) = (name(), touched + done, tally.slowest());
+            let _ = self.tell.send(Event::Progress { table, touched, rows, counted, rate, slowest });
+        };
         let ended: Vec<Result<Halt, Trouble>> = loop {
             tokio::select! {
                 ended = &mut working => break ended,
-                _ = clock.tick() => {
-                    let done = tally.touched.load(Ordering::Relaxed) - before;
-                    // Workers side by side: their times add up to more than has passed, waiting left out.
-                    let busy = tally.working().as_secs_f64() / workers as f64;
-                    let rate = done as f64 / busy.min(began.elapsed().as_secs_f64()).max(0.001);
-                    let _ = self.tell.send(Event::Progress {
-                        table: name(), touched: touched + done, rows, counted, rate, slowest: tally.slowest(),
-                    });
-                }
+                _ = clock.tick() => tell(),
             }
         };
+        tell();
         let mut halt = Halt::Finished;
         for ended in ended {
             if ended? == Halt::Stopped {

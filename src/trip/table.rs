@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::key::Column;
-use super::ledger::LEDGER;
+use super::ledger::{self, LEDGER};
 use super::statements::Sql;
 use crate::database::{Connection, Keyed, QueryError, RowTrigger};
 use crate::model::Engine;
@@ -19,6 +19,8 @@ pub struct Choice {
     pub remainders: BTreeMap<String, String>,
     /// Whether nobody inserts rows meanwhile.
     pub no_inserts: bool,
+    /// Whether a playbook's step asks, whose words the mends are in; otherwise a command line.
+    pub step: bool,
 }
 
 /// A table that can be walked through.
@@ -99,25 +101,49 @@ pub async fn survey(connection: &mut Connection, choice: &Choice) -> Result<Surv
     Ok(survey)
 }
 
-/// The table's SQL and mark, or why it cannot be walked through.
-fn judge(
-    engine: Engine,
-    table: &str,
-    triggers: &[RowTrigger],
-    keyed: Keyed,
-    choice: &Choice,
-) -> Result<(Sql, String), Flaw> {
-    let flaw = |what: &str, next: &str| Flaw { table: table.to_owned(), what: what.to_owned(), next: next.to_owned() };
-    let leave = "or name the other tables with --table";
+/// Whether named tables could be walked through, whatever triggers they have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Suited {
+    /// Those that are not there.
+    pub absent: Vec<String>,
+    /// Those that could not.
+    pub flaws: Vec<Flaw>,
+}
+
+/// Looks whether these tables could be walked through, before there are triggers.
+///
+/// # Errors
+/// The database does not tell.
+pub async fn suited(connection: &mut Connection, tables: &BTreeSet<&str>) -> Result<Suited, QueryError> {
+    let mut suited = Suited::default();
+    for table in tables {
+        let engine = connection.engine();
+        match connection.rows(&format!("SELECT 1 FROM {} WHERE 1 = 0", crate::database::name(engine, table))).await {
+            Err(QueryError::NoTable { .. }) => suited.absent.push((*table).to_owned()),
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let keyed = connection.keyed(table).await?;
+                suited.flaws.extend(walkable(engine, table, &keyed, true).err());
+            }
+        }
+    }
+    Ok(suited)
+}
+
+/// The key that the table's rows are found along, or why they cannot be.
+fn walkable(engine: Engine, table: &str, keyed: &Keyed, step: bool) -> Result<Vec<Column>, Flaw> {
+    let leave = if step { "" } else { ", or name the other tables with --table" };
+    let flaw = |what: &str, next: &str| Flaw {
+        table: table.to_owned(),
+        what: what.to_owned(),
+        next: format!("{next}{leave}"),
+    };
     if keyed.key.is_empty() {
-        return Err(flaw(
-            "it has no primary key, along which its rows could be found",
-            &format!("give it one, {leave}"),
-        ));
+        return Err(flaw("it has no primary key, along which its rows could be found", "give it one"));
     }
     if engine == Engine::Mysql && !keyed.storage.eq_ignore_ascii_case("InnoDB") {
         let what = format!("its storage engine is {}, which has no transactions", keyed.storage);
-        return Err(flaw(&what, &format!("ALTER TABLE … ENGINE=InnoDB, {leave}")));
+        return Err(flaw(&what, "ALTER TABLE … ENGINE=InnoDB"));
     }
     let mut key = Vec::new();
     for column in &keyed.key {
@@ -127,18 +153,51 @@ fn judge(
                 "the column `{}` of its primary key is {}{cut}: rows cannot be found along it without loss",
                 column.name, column.kind
             );
-            return Err(flaw(&what, &format!("touch its rows by hand, {leave}")));
+            let next = if step {
+                "touch its rows by hand, and leave it out in a copy of the playbook"
+            } else {
+                "touch its rows by hand"
+            };
+            return Err(flaw(&what, next));
         };
         key.push(carried);
     }
+    Ok(key)
+}
+
+/// Whether every row of a table was touched since its triggers appeared, as far as the ledger says.
+///
+/// # Errors
+/// The database does not tell.
+pub async fn touched(connection: &mut Connection, table: &Table) -> Result<bool, QueryError> {
+    let parts = match ledger::read(connection, &table.name).await {
+        Ok(parts) => parts.unwrap_or_default(),
+        Err(QueryError::NoTable { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(!parts.is_empty() && parts.iter().all(|part| part.finished && part.mark == table.mark))
+}
+
+/// The table's SQL and mark, or why it cannot be walked through.
+fn judge(
+    engine: Engine,
+    table: &str,
+    triggers: &[RowTrigger],
+    keyed: Keyed,
+    choice: &Choice,
+) -> Result<(Sql, String), Flaw> {
+    let key = walkable(engine, table, &keyed, choice.step)?;
     if !triggers.iter().any(|trigger| trigger.insert) && !choice.remainders.contains_key(table) && !choice.no_inserts {
-        return Err(flaw(
-            "no trigger runs for rows that are inserted meanwhile, so that some may be missed",
-            &format!(
-                "create one for inserts; or give a query that counts what is left, --remainder '{table}=SELECT …'; or \
-                 say that nobody inserts rows, --no-inserts"
-            ),
-        ));
+        let given = if choice.step {
+            "as the table's `remainder` in the playbook".to_owned()
+        } else {
+            format!("--remainder '{table}=SELECT …'; or say that nobody inserts rows, --no-inserts")
+        };
+        return Err(Flaw {
+            table: table.to_owned(),
+            what: "no trigger runs for rows that are inserted meanwhile, so that some may be missed".to_owned(),
+            next: format!("create one for inserts; or give a query that counts what is left, {given}"),
+        });
     }
     let mut set = vec![keyed.settable];
     let named = triggers.iter().filter(|trigger| trigger.update).flat_map(|trigger| &trigger.columns);

@@ -73,3 +73,47 @@ fn a_pause_is_a_file_in_the_state_directory() {
         assert!(done.code == 0 && done.err.contains(words), "{command}: {}", done.err);
     }
 }
+
+/// A catalog whose keystone has the rows of `table` touched in 2023.2.
+fn catalog(lab: &Lab, table: &str) {
+    let book = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/keystone.yaml");
+    let contract = "  - run:\n      name: db-contract\n      phase: contract\n      series: {from: zed}\n";
+    let step = format!(
+        "  - trip:\n      name: touch-rows\n      phase: migrate\n      series: {{from: '2023.2', to: '2023.2'}}\n      \
+         tables:\n        - name: {table}\n      why: Rows from before the triggers.\n"
+    );
+    let text = std::fs::read_to_string(book).expect("readable").replacen(contract, &format!("{step}{contract}"), 1);
+    assert!(text.contains("touch-rows"), "the playbook has no such step any more");
+    lab.file("catalog/playbooks/keystone.yaml", text);
+}
+
+#[test]
+fn a_step_that_touches_rows_is_planned_explained_and_asked_for_before_the_leap() {
+    let lab = lab(10);
+    catalog(&lab, "user");
+    let run = |words: &[&str]| lab.run(&[words, &["--catalog", "catalog"]].concat());
+    let plan = run(&["plan", "--from", "2023.1", "--to", "2023.2"]);
+    let words = "migrate   touch-rows";
+    assert!(plan.out.contains(words) && plan.out.contains("every row of user is set to itself"), "{}", plan.out);
+    assert_eq!(lab.run(&["catalog", "check", "catalog"]).code, 0);
+    let shown = run(&["playbooks", "show", "keystone"]);
+    assert!(shown.out.contains("goes on after the last batch"), "{}", shown.out);
+    let told = run(&["explain", "2023.2/keystone/touch-rows"]);
+    assert!(told.out.contains("every row touched since the triggers appeared"), "{}", told.out);
+    let asked = |words: &str| {
+        let found = run(&["check", "--from", "2023.1", "--to", "2023.2", "-o", "json"]).json();
+        let rows = found["checks"].as_array().expect("checks").iter().filter(|one| one["check"] == "trip");
+        let rows: Vec<&serde_json::Value> = rows.collect();
+        assert_eq!((rows.len(), rows[0]["state"].as_str()), (1, Some(words)), "{rows:#?}");
+    };
+    asked("ok");
+    catalog(&lab, "nobodys");
+    asked("later");
+    lab.sql("keystone", &["CREATE TABLE nobodys (id TEXT)".to_owned()]);
+    asked("failure");
+    let refused = run(&["--from", "2023.1", "--to", "2023.2", "--yes"]);
+    refused.fails(
+        3,
+        &["`nobodys` of keystone cannot be walked through, as 2023.2/keystone/touch-rows has to", "primary key"],
+    );
+}

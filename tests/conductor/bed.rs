@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use leapfrog::catalog::{OutputFormat, Remainder, Residue};
 use leapfrog::conduct::{
-    Conclusion, Conductor, Connections, DatabaseReader, EventSink, Fence, RestorePoints, Settings, Signal,
+    Conclusion, Conductor, Connections, DatabaseReader, EventSink, Fence, RestorePoints, Settings, Signal, Toucher,
 };
 use leapfrog::journal::{self, Event, Failure, Journal, Outcome, Record, RecordBody, RunState};
 use leapfrog::model::{
@@ -200,6 +200,8 @@ pub(crate) struct Bed {
     pub(crate) fence: Option<Arc<dyn Fence>>,
     /// Takes restore points.
     pub(crate) points: Option<Arc<dyn RestorePoints>>,
+    /// Touches rows.
+    pub(crate) toucher: Option<Arc<dyn Toucher>>,
     reactions: Vec<Reaction>,
 }
 
@@ -261,6 +263,7 @@ impl Bed {
             password: PASSWORD.into(),
             fence: None,
             points: None,
+            toucher: None,
             reactions: Vec::new(),
         }
     }
@@ -448,6 +451,10 @@ impl Bed {
         };
         let conductor = match &self.points {
             Some(points) => conductor.saving(Arc::clone(points)),
+            None => conductor,
+        };
+        let conductor = match &self.toucher {
+            Some(toucher) => conductor.touching(Arc::clone(toucher)),
             None => conductor,
         };
         let conclusion = tokio::time::timeout(Duration::from_secs(30 * 24 * 3600), conductor.conduct(signals));

@@ -26,7 +26,7 @@ fn script(bed: &Bed, step: &StepId, rounds: u32) -> Option<Script> {
         Action::Run(_) => Some(Script::ends(0).out("moved")),
         Action::Drain(_) if rounds == 0 => Some(drains()[0].clone()),
         Action::Drain(_) => Some(drains()[1].clone()),
-        Action::Verify(_) | Action::Check(_) | Action::Save(_) => None,
+        Action::Verify(_) | Action::Check(_) | Action::Save(_) | Action::Trip(_) => None,
     }
 }
 

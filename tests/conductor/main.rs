@@ -21,3 +21,4 @@ mod schemas;
 mod secrets;
 mod side_by_side;
 mod stops;
+mod trips;

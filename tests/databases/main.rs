@@ -17,6 +17,7 @@ mod relays;
 mod sizes;
 mod sqlite;
 mod stages;
+mod structures;
 mod trip;
 
 use std::future::Future;

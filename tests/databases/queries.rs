@@ -14,7 +14,7 @@ fn other_projects() -> String {
     let neutron = catalog.playbooks().find(|playbook| playbook.service.as_str() == "neutron").expect("a playbook");
     let queries = neutron.steps.iter().map(|step| match step {
         PlaybookStep::Run(run) => run.besides.as_ref().and_then(|besides| besides.query.clone()),
-        PlaybookStep::Drain(_) | PlaybookStep::Check(_) => None,
+        PlaybookStep::Drain(_) | PlaybookStep::Trip(_) | PlaybookStep::Check(_) => None,
     });
     let queries: Vec<String> = queries.map(|query| query.expect("each of its steps asks")).collect();
     assert!(queries.windows(2).all(|two| two[0] == two[1]), "{queries:?}");

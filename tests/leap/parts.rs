@@ -1,6 +1,8 @@
 //! Releases that are not left at once: expand, migrate, and contract once nobody uses what goes; on the real keystone and
 //! glance.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use leapfrog::database::{Connection, connect};
@@ -216,6 +218,81 @@ fn glance(cloud: &Cloud, words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// How many rows the table of the test's own has.
+const READINGS: u64 = 200_000;
+
+/// A table of the test's own beside glance's, whose triggers appear after its rows, and a catalog whose glance has all of
+/// them touched between expand and contract.
+fn readings(cloud: &Cloud) {
+    let rows = format!("INSERT INTO readings (value) SELECT seq FROM seq_1_to_{READINGS};");
+    cloud.sql(
+        "glance",
+        &[
+            "CREATE TABLE readings (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, value INT, doubled INT, touched INT \
+             NOT NULL DEFAULT 0);",
+            &rows,
+            "CREATE TRIGGER readings_insert BEFORE INSERT ON readings FOR EACH ROW SET NEW.doubled = 2 * NEW.value;",
+            "CREATE TRIGGER readings_update BEFORE UPDATE ON readings FOR EACH ROW SET NEW.doubled = 2 * NEW.value, \
+             NEW.touched = OLD.touched + 1;",
+        ]
+        .concat(),
+    );
+    let book = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/glance.yaml");
+    let contract = "  - run:\n      name: db-contract\n";
+    let step = "  - trip:\n      name: touch-readings\n      phase: migrate\n      tables:\n        - name: readings\n          \
+                remainder: SELECT COUNT(*) FROM readings WHERE doubled IS NULL\n      why: Rows from before the triggers \
+                lack doubled.\n";
+    let text = std::fs::read_to_string(book).expect("readable");
+    let text = text.replacen(contract, &format!("{step}{contract}"), 1);
+    assert!(text.contains("touch-readings"), "the playbook has no such step any more");
+    let directory = cloud.directory.path().join("catalog/playbooks");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    std::fs::write(directory.join("glance.yaml"), text).expect("written");
+}
+
+/// Begins a run and kills leapfrog once rows are touched.
+fn killed_while_it_touches(cloud: &Cloud, words: &[&str]) {
+    let mut command = cloud.command(words);
+    command.args(["-o", "jsonl"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("leapfrog runs");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let moved = |line: String| {
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        line["progress"] == "rows" && line["step"] == "2023.1/glance/touch-readings" && line["moved"].as_u64() > Some(0)
+    };
+    assert!(lines.map(|line| line.expect("text")).any(moved), "no rows were ever told of");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+}
+
+/// Rows of a table with triggers are touched as a step of the release's part, over a death in the middle.
+fn touches(cloud: &Cloud, migrate: &[&str]) {
+    readings(cloud);
+    let catalog = ["--catalog", "catalog"];
+    let migrate = with(migrate, &catalog);
+    let contract = ["contract", "--at", "2023.1", "--only", "glance", "--yes", "--dry-run", "--quiet-for", "1"];
+    let contract = with(&contract, &catalog);
+    let told = cloud.leapfrog(&contract).ended(3);
+    assert!(told.stdout.contains("not every row of `readings` in glance was touched"), "{}", told.stdout);
+
+    killed_while_it_touches(cloud, &migrate);
+    let touched = cloud.number("glance", "SELECT COUNT(*) FROM readings WHERE touched = 1");
+    assert!(0 < touched && touched < READINGS, "{touched}");
+    cloud.leapfrog(&migrate).ended(0);
+    assert_eq!(
+        cloud.number("glance", "SELECT COUNT(*) FROM readings WHERE touched = 1 AND doubled = 2 * value"),
+        READINGS
+    );
+    let ended = events(cloud, "step-ended");
+    let touching: Vec<&Value> = ended.iter().filter(|one| one["step"] == "2023.1/glance/touch-readings").collect();
+    let proof = &touching.last().expect("an end")["evidence"][0]["touched"];
+    assert_eq!((proof["rows"].as_u64(), proof["remainder"].as_u64()), (Some(READINGS), Some(0)), "{touching:#?}");
+    assert_eq!(proof["triggers"][0], "readings_update");
+    let told = cloud.leapfrog(&contract).ended(0);
+    assert!(told.stdout.contains("every row of `readings` in glance was touched"), "{}", told.stdout);
+    cloud.sql("glance", "DROP TABLE readings; DROP TABLE leapfrog_trip");
+}
+
 #[test]
 #[ignore = "needs the test bed: make test"]
 fn a_fresh_expand_of_glance_leaves_its_two_triggers_and_the_contract_none() {
@@ -231,7 +308,7 @@ fn a_fresh_expand_of_glance_leaves_its_two_triggers_and_the_contract_none() {
     let triggers = "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()";
     assert_eq!(cloud.number("glance", triggers), 2);
     let only = ["--at", "2023.1", "--only", "glance", "--yes"];
-    cloud.leapfrog(&with(&["migrate"], &only)).ended(0);
+    touches(&cloud, &with(&["migrate"], &only));
     let contract = with(&with(&["contract"], &only), &["--quiet-for", "2"]);
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -250,6 +327,17 @@ fn a_fresh_expand_of_glance_leaves_its_two_triggers_and_the_contract_none() {
     cloud.leapfrog(&contract).ended(0);
     assert_eq!(cloud.number("glance", triggers), 0);
     assert_eq!(cloud.heads("glance"), ["2023_1_contract01"]);
+    // One that is left all the same is named with what it does and the statement that removes it.
+    let verify = ["verify", "--at", "2023.1", "--only", "glance"];
+    cloud.leapfrog(&verify).ended(0);
+    cloud.sql("glance", "CREATE TRIGGER insert_visibility BEFORE INSERT ON images FOR EACH ROW SET @seen = 1");
+    let told = cloud.leapfrog(&verify).ended(4);
+    for words in
+        ["insert_visibility (BEFORE INSERT on images)", "Writes to images fail", "DROP TRIGGER insert_visibility"]
+    {
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+    cloud.sql("glance", "DROP TRIGGER insert_visibility");
     let ended = events(&cloud, "step-ended");
     let gone: Vec<&Value> = ended
         .iter()

@@ -204,7 +204,7 @@ fn migrate(
             number += 1;
             let home = directory.join(format!("founding/{}-{number}", book.service));
             let named = configure(book, series, &own, subject, &home);
-            let mut words = step.command().words(None);
+            let mut words = step.command().expect("a command").words(None);
             words.splice(1..1, named);
             let output = run(bin, &words, &home);
             let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

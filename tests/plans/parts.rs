@@ -121,3 +121,32 @@ fn a_service_that_removes_nothing_in_a_step_of_its_own_has_no_contract() {
     (cloud.to, cloud.only) = ("2024.1".into(), vec!["placement"]);
     assert_eq!(phase(&cloud, Part::Contract).expect("a plan").steps().count(), 0);
 }
+
+#[test]
+fn rows_are_touched_between_expand_and_contract_and_are_settled_at_the_heads_that_the_contract_reaches() {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/glance.yaml");
+    let contract = "  - run:\n      name: db-contract\n";
+    let step = "  - trip:\n      name: touch-images\n      phase: migrate\n      series: {from: '2024.1'}\n      tables: [{name: \
+                images}]\n      why: Rows from before the triggers.\n";
+    let text = std::fs::read_to_string(shipped).expect("readable").replacen(contract, &format!("{step}{contract}"), 1);
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(directory.path().join("playbooks")).expect("a directory");
+    std::fs::write(directory.path().join("playbooks/glance.yaml"), text).expect("written");
+    let mut cloud = glance(&["2023_1_contract01"]);
+    let directory = camino::Utf8Path::from_path(directory.path()).expect("UTF-8");
+    cloud.catalog = leapfrog::catalog::Catalog::load(directory).unwrap_or_else(|error| panic!("{error}"));
+    let plan = cloud.plan().expect("a plan");
+    let touches: Vec<_> = plan.touches().collect();
+    let [(step, touching)] = &touches[..] else { panic!("{touches:?}") };
+    assert_eq!(step.to_string(), "2024.1/glance/touch-images");
+    assert_eq!(touching.settled, Some(Heads::alembic(["2024_1_contract01"])));
+    assert_eq!(
+        phases(&plan, "glance")[1],
+        [Phase::Expand, Phase::Migrate, Phase::Migrate, Phase::Contract, Phase::Verify]
+    );
+    // A plan that lies beside a journal is read as it was written.
+    let json = serde_json::to_string(&plan).expect("a form in JSON");
+    assert_eq!(serde_json::from_str::<Plan>(&json).expect("readable"), plan);
+    let migrate = phase(&cloud, Part::Migrate).expect("a plan");
+    assert_eq!(migrate.touches().count(), 1);
+}

@@ -1,8 +1,8 @@
 //! A playbook's steps.
 
 use super::Examination;
-use crate::catalog::{Check, Drain, Playbook, PlaybookStep, Residue, Run};
-use crate::model::{Branch, CheckResult, Effect, Phase, Verdict};
+use crate::catalog::{Check, Drain, Playbook, PlaybookStep, Residue, Run, TripStep};
+use crate::model::{Branch, CheckResult, Command, Effect, Phase, Verdict};
 
 /// The most rows a round may move; more would defeat the purpose of rounds.
 const COUNT: u64 = 1_000_000;
@@ -17,9 +17,11 @@ impl Examination<'_, Playbook> {
             let path = format!("steps/{index}/*");
             self.range(&path, step.series());
             self.place(&path, step, &steps[..index]);
-            self.command(&path, step);
             self.slots(&format!("{path}/for_each"), step.for_each());
-            self.where_databases_are(&path, step);
+            if step.command().is_some() {
+                self.command(&path, step);
+                self.where_databases_are(&path, step);
+            }
             if step.side_by_side() && step.for_each().is_empty() {
                 let message = "`side_by_side` means nothing for a step that is taken once";
                 self.advise(
@@ -36,6 +38,7 @@ impl Examination<'_, Playbook> {
                     self.triggers(&path, run);
                 }
                 PlaybookStep::Drain(drain) => self.drain(&path, drain),
+                PlaybookStep::Trip(trip) => self.trip(&path, trip),
                 PlaybookStep::Check(check) => self.release_check(&path, step, check),
             }
         }
@@ -68,7 +71,7 @@ impl Examination<'_, Playbook> {
     }
 
     fn command(&mut self, path: &str, step: &PlaybookStep) {
-        let words: Vec<String> = step.command().clone().into();
+        let words: Vec<String> = step.command().cloned().map(Into::into).unwrap_or_default();
         for (index, word) in words.iter().enumerate() {
             if word.contains(char::is_control) {
                 self.report(&format!("{path}/command/{index}"), "a word of a command is one line of text");
@@ -118,7 +121,7 @@ impl Examination<'_, Playbook> {
     }
 
     fn run_once(&mut self, path: &str, step: &PlaybookStep) {
-        if step.command().takes_count() {
+        if step.command().is_some_and(Command::takes_count) {
             let message = "{count} is for a command that is repeated: make this a `drain` step or leave it out";
             self.report(&format!("{path}/command"), message);
         }
@@ -210,6 +213,31 @@ impl Examination<'_, Playbook> {
                     let message = "a migration is named for rows that the command does not move (`moved: false`)";
                     self.report(&format!("{path}/migration"), message);
                 }
+            }
+        }
+    }
+
+    fn trip(&mut self, path: &str, trip: &TripStep) {
+        if trip.phase != Phase::Migrate {
+            let message = "triggers stand after what a release adds and before what it removes";
+            self.advise(&format!("{path}/phase"), message, "the phase of a `trip` step is migrate");
+        }
+        let databases = &self.document.value.databases;
+        if trip.for_each.is_empty() && (databases.len() > 1 || databases.iter().any(|database| database.many)) {
+            let message = "the service has several databases, and nothing says which one has these tables";
+            self.advise(path, message, "say with `for_each` which databases the step is taken for");
+        }
+        if trip.tables.is_empty() {
+            self.report(&format!("{path}/tables"), "no table is named: the step would do nothing");
+        }
+        for (index, table) in trip.tables.iter().enumerate() {
+            let path = format!("{path}/tables/{index}");
+            self.require_text(&format!("{path}/name"), &table.name, "the table's name");
+            if trip.tables[..index].iter().any(|other| other.name == table.name) {
+                self.report(&format!("{path}/name"), format!("the table {} is named twice", table.name));
+            }
+            if let Some(query) = &table.remainder {
+                self.counting_query(&format!("{path}/remainder"), query);
             }
         }
     }

@@ -143,7 +143,7 @@ impl<'c> Explanation<'c> {
 fn about_schema(playbook: &Playbook, steps: &[&PlaybookStep], schema: &Schema) -> bool {
     let mut slots = steps.iter().filter_map(|step| match step {
         PlaybookStep::Run(run) => Some(&run.schema),
-        PlaybookStep::Drain(_) | PlaybookStep::Check(_) => None,
+        PlaybookStep::Drain(_) | PlaybookStep::Trip(_) | PlaybookStep::Check(_) => None,
     });
     let of =
         |slot: &Slot| playbook.databases.iter().any(|database| database.slot == *slot && database.schema == *schema);

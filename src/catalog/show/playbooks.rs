@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{count, list, paragraph, table};
 use crate::catalog::{
     Allowance, Catalog, ConfigurationFile, DatabaseSlot, Drain, Playbook, PlaybookCheck, PlaybookStep, Precondition,
-    RecordedVersions, Remainder, Residue, Run, Severity, Taken,
+    RecordedVersions, Remainder, Residue, Run, Severity, Taken, TripStep, TrippedTable,
 };
 use crate::model::{Effect, SeriesRange, Verdict};
 
@@ -194,10 +194,17 @@ pub(super) fn told(step: &PlaybookStep) -> String {
     if let PlaybookStep::Drain(drain) = step {
         about.push(format!("repeated until done, at most {} a round", count_of(drain)));
     }
+    if let PlaybookStep::Trip(_) = step {
+        about.push("by leapfrog itself, in batches".to_owned());
+    }
     if let PlaybookStep::Check(_) = step {
         about.push("before any schema of the release is touched, except in the first release of a leap".to_owned());
     }
-    let mut text = format!("{} ({})\n     {}\n", step.name(), about.join("; "), step.command());
+    let does = match step {
+        PlaybookStep::Trip(trip) => touches(trip),
+        _ => step.command().map(ToString::to_string).unwrap_or_default(),
+    };
+    let mut text = format!("{} ({})\n     {does}\n", step.name(), about.join("; "));
     text.push_str(&paragraph(5, "", step.why()));
     let mut line = |lead: &str, rest: &str| text.push_str(&paragraph(5, lead, rest));
     match step.taken() {
@@ -224,10 +231,15 @@ pub(super) fn told(step: &PlaybookStep) -> String {
         let counted = if drain.remainders.is_empty() { "" } else { ", and no row left of those that must be gone" };
         line("proved by: ", &format!("a round that finds nothing to move{counted}"));
     }
+    if let PlaybookStep::Trip(trip) = step {
+        line("proved by: ", "every row touched since the triggers appeared, and none left of those that are counted");
+        trip.tables.iter().for_each(|table| line("table: ", &touched(table)));
+    }
     line(
         "if its end was not seen: ",
         match step.effect() {
             Effect::ReadOnly => "run again, it changes nothing",
+            Effect::Idempotent if matches!(step, PlaybookStep::Trip(_)) => "goes on after the last batch",
             Effect::Idempotent => "run again, it ends in the same state",
             Effect::Once => "halt and ask, it must not run twice",
         },
@@ -237,7 +249,7 @@ pub(super) fn told(step: &PlaybookStep) -> String {
         for allowance in &check.allow {
             line("allowed: ", &allowed(allowance));
         }
-    } else {
+    } else if step.command().is_some() {
         line("exit codes: ", &exit_codes(step));
     }
     if !step.failure_texts().is_empty() {
@@ -256,6 +268,17 @@ pub(super) fn told(step: &PlaybookStep) -> String {
         }
     }
     text
+}
+
+/// What a `trip` step does, in the place of a command.
+fn touches(trip: &TripStep) -> String {
+    format!("every row of {} is set to itself", list(trip.tables.iter().map(|table| &table.name)))
+}
+
+fn touched(table: &TrippedTable) -> String {
+    let when = if table.when.is_always() { "" } else { ", where it has a row trigger for updates" };
+    let counted = table.remainder.as_ref().map(|query| format!("; left are: {}", query.trim())).unwrap_or_default();
+    format!("{}{when}{counted}", table.name)
 }
 
 fn proof(run: &Run) -> String {

@@ -22,6 +22,7 @@ use super::leap;
 use super::look::Show;
 use super::stages;
 use super::stop::Stop;
+use super::trip;
 use super::world::{COUNTING, Wanted, World};
 use crate::model::{DatabaseId, Observation, Series, Service};
 use crate::observe::{Found, question, recorded_services_of};
@@ -79,10 +80,10 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     let wanted = world.wanted(&arguments.selection)?;
     world.look_up_mapped(&wanted.services).await;
     let observation = world.observe(&wanted.services).await;
-    let refusals = match world.plan(&wanted, &observation) {
-        Ok(_) => Vec::new(),
+    let (plan, refusals) = match world.plan(&wanted, &observation) {
+        Ok(plan) => (Some(plan), Vec::new()),
         Err(stop) => match stop.cause {
-            super::stop::Cause::Refused(refusals) => refusals,
+            super::stop::Cause::Refused(refusals) => (None, refusals),
             _ => return Err(stop),
         },
     };
@@ -105,6 +106,9 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     let latest = leap::latest(&world.store())?;
     let stages = stages::refusals(&world, &wanted.services, &observation, latest.as_ref()).await;
     checks.extend(stages.iter().map(builtin::refused));
+    if let Some(plan) = &plan {
+        checks.extend(trip::tables(&world, plan).await);
+    }
     checks.extend(asked);
     checks.extend(versions);
     let (from, to) = way.unzip();

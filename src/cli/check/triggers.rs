@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::builtin::checked;
 use crate::cli::world::World;
-use crate::model::{DatabaseId, Service, Trigger};
+use crate::model::{DatabaseId, Engine, Service, Trigger};
 use crate::plan::preconditions::{Checked, Condition};
 use crate::plan::{Refusal, RefusalKind};
 
@@ -13,6 +13,7 @@ use crate::plan::{Refusal, RefusalKind};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct Left {
     database: DatabaseId,
+    engine: Engine,
     triggers: Vec<Trigger>,
     made: String,
     effect: String,
@@ -33,7 +34,7 @@ pub(in crate::cli) async fn left(world: &World, services: &BTreeSet<Service>) ->
                 there.iter().filter(|trigger| one.names.contains(&trigger.name)).cloned().collect();
             if !triggers.is_empty() {
                 let (made, effect) = (one.made.trim().to_owned(), one.effect.trim().to_owned());
-                found.push(Left { database: database.clone(), triggers, made, effect });
+                found.push(Left { database: database.clone(), engine: url.engine(), triggers, made, effect });
             }
         }
     }
@@ -47,8 +48,7 @@ impl Left {
     }
 
     fn names(&self) -> String {
-        let names = self.triggers.iter().map(|one| format!("{} ({} on {})", one.name, one.event, one.table));
-        names.collect::<Vec<_>>().join(", ")
+        self.triggers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 
     fn what(&self) -> String {
@@ -56,7 +56,7 @@ impl Left {
     }
 
     fn next(&self) -> String {
-        let drops: Vec<String> = self.triggers.iter().map(|one| format!("DROP TRIGGER {}", one.name)).collect();
+        let drops: Vec<String> = self.triggers.iter().map(|one| one.dropped(self.engine)).collect();
         format!(
             "finish that release first (`leapfrog contract`), or, where its contract is done already, {}; made by {}",
             drops.join("; "),

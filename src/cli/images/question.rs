@@ -138,17 +138,18 @@ impl ServiceQuestion {
             .filter(|step| {
                 matches!(step, PlaybookStep::Run(_) | PlaybookStep::Drain(_)) && step.series().contains(series)
             })
+            .filter_map(PlaybookStep::command)
             .collect();
-        let options = steps.iter().flat_map(|step| {
-            let words = step.command().words(None);
+        let options = steps.iter().flat_map(|command| {
+            let words = command.words(None);
             let options: Vec<String> = words.iter().filter_map(|word| option(word)).collect();
-            let command = step.command().to_string();
+            let command = command.to_string();
             options.into_iter().map(move |option| (option, command.clone()))
         });
         let scripts = playbook.scripts(series).into_iter();
         Some(Self {
             service: playbook.service.clone(),
-            program: steps.first()?.command().program().to_owned(),
+            program: steps.first()?.program().to_owned(),
             scripts: scripts
                 .map(|(schema, scripts)| (schema.clone(), (scripts.path.clone(), scripts.constants.clone())))
                 .collect(),

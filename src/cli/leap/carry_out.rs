@@ -20,6 +20,7 @@ use crate::cli::points::DatabasePoints;
 use crate::cli::reader::LiveReader;
 use crate::cli::stop::Stop;
 use crate::cli::telling::{listen, tell};
+use crate::cli::trip::Trips;
 use crate::cli::world::World;
 use crate::cli::{preflight, records};
 use crate::conduct::{self, ConductError, Conductor, Connections, EventSink, ImageInspector, Settings};
@@ -107,7 +108,8 @@ pub(super) async fn carry_out(
         events,
     )
     .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>))
-    .saving(Arc::new(DatabasePoints::new(world, &run)));
+    .saving(Arc::new(DatabasePoints::new(world, &run)))
+    .touching(Arc::new(Trips::new(world)));
     let conductor = match arguments.fence {
         FenceMode::On => conductor.behind(Arc::new(fence)),
         FenceMode::Off => conductor,

@@ -12,7 +12,7 @@ use crate::cli::parts::{self, Subject};
 use crate::cli::stages::{self, Keeper};
 use crate::cli::stop::Stop;
 use crate::cli::world::{Target, Wanted, World};
-use crate::cli::{check, images, preflight, records, restore};
+use crate::cli::{check, images, preflight, records, restore, trip};
 use crate::journal::{Record, RecordBody, RunState, Store};
 use crate::model::{ImageReference, Observation, RunId, Service};
 use crate::plan::part::Owed;
@@ -174,7 +174,8 @@ async fn begin(
         Ok(plan) => Arc::new(plan),
         Err(stop) => return Err(images::explain(stop, world, wanted, observation, runner).await),
     };
-    let refusals = check::refuse(world, wanted, observation, &plan.from, &plan.to).await?;
+    let mut refusals = check::refuse(world, wanted, observation, &plan.from, &plan.to).await?;
+    refusals.extend(trip::refusals(world, &plan).await);
     if !refusals.is_empty() {
         return Err(Stop::refused(refusals));
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::arguments::Pattern;
 use super::removed::{Removal, removals};
+use super::trips;
 use super::uses::uses;
 use crate::cli::arguments::Output;
 use crate::cli::check::triggers;
@@ -51,19 +52,19 @@ pub(in crate::cli) enum Passed {
 
 /// Something that has to be so before a part begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Condition {
+pub(super) struct Condition {
     /// The services it is about; none: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<Service>,
+    pub(super) service: Option<Service>,
     /// Whether it was seen to be so.
-    met: bool,
+    pub(super) met: bool,
     /// Whether an operator's word may stand for it.
-    waivable: bool,
+    pub(super) waivable: bool,
     /// What was seen.
-    what: String,
+    pub(super) what: String,
     /// What to do where it is not so.
     #[serde(skip_serializing_if = "String::is_empty")]
-    next: String,
+    pub(super) next: String,
 }
 
 /// What a contract would do, and whether it may.
@@ -110,6 +111,7 @@ impl Gate {
         let mut conditions = rows(world, owed).await;
         if plan.part == Part::Contract {
             let gone = removals(world, plan, images, runner).await?;
+            conditions.extend(trips::touched(world, plan).await);
             conditions.extend(hangers(world, plan, &gone).await);
             conditions.push(self.silent(plan, guard, show).await);
             conditions.push(self.quiet(plan, &guard.fence(), show).await);
@@ -171,10 +173,10 @@ impl Gate {
             tokio::time::sleep(EVERY).await;
         }
         let began = Instant::now();
-        let (others, blind) = loop {
-            let (others, blind) = self.foreign(&mut watch).await;
+        let (others, blind, grants) = loop {
+            let (others, blind, grants) = self.foreign(&mut watch).await;
             if !others.is_empty() || began.elapsed() >= self.quiet_for {
-                break (others, blind);
+                break (others, blind, grants);
             }
             tokio::time::sleep(EVERY.min(self.quiet_for.saturating_sub(began.elapsed()))).await;
         };
@@ -189,14 +191,14 @@ impl Gate {
         } else {
             let blind: Vec<String> = blind.into_iter().collect();
             let what = format!("who is connected cannot be seen in {}", blind.join(", "));
-            (false, what, "grant the users in the cloud file PROCESS, or give your word with --waive".to_owned())
+            (false, what, lets_see(&grants))
         };
         Condition { service: None, met, waivable: true, what, next }
     }
 
-    /// Who is connected that is not said to be new, and where that cannot be seen.
-    async fn foreign(&self, watch: &mut Watch<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
-        let (mut others, mut blind) = (BTreeSet::new(), BTreeSet::new());
+    /// Who is connected that is not said to be new, where that cannot be seen, and what would let it be seen.
+    async fn foreign(&self, watch: &mut Watch<'_>) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
+        let (mut others, mut blind, mut grants) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (id, sessions) in watch.sessions().await {
             let Some(sessions) = sessions else {
                 blind.insert(id.to_string());
@@ -204,6 +206,7 @@ impl Gate {
             };
             if !sessions.whole {
                 blind.insert(id.to_string());
+                grants.extend(sessions.grant);
             }
             let is_new = |session: &&crate::database::Session| {
                 let program = session.program.as_deref().unwrap_or_default();
@@ -213,8 +216,17 @@ impl Gate {
                 sessions.others.iter().filter(|session| !is_new(session)).map(|one| format!("{} in {id}", name(one))),
             );
         }
-        (others, blind)
+        (others, blind, grants)
     }
+}
+
+/// What to do where who is connected cannot be seen.
+fn lets_see(grants: &BTreeSet<String>) -> String {
+    if grants.is_empty() {
+        return "run leapfrog as a user who may see everybody's sessions".to_owned();
+    }
+    let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
+    format!("an administrator runs: {}", grants.join("; "))
 }
 
 /// Prints the answer.

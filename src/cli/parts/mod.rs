@@ -7,6 +7,7 @@ mod arguments;
 mod gate;
 mod removed;
 mod rights;
+mod trips;
 mod uses;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use super::look::Show;
 use super::preflight;
 use super::resolve::user;
 use super::stop::Stop;
+use super::trip;
 use super::world::{Target, Wanted, World};
 use crate::journal::Waiver;
 use crate::model::{Observation, Series, Service};
@@ -155,7 +157,10 @@ pub(super) async fn prepare(
         show.caution(&format!("nothing to do: no service that was asked for has a step of {at} that would {phase}\n"));
         return Ok(None);
     }
-    let refusals = rights::refused(world, release, &plan).await;
+    let mut refusals = rights::refused(world, release, &plan).await;
+    if wanted.part != Part::Contract {
+        refusals.extend(trip::refusals(world, &plan).await);
+    }
     if !refusals.is_empty() {
         return Err(Stop::refused(refusals));
     }

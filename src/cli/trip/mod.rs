@@ -5,6 +5,8 @@
 
 mod arguments;
 mod pause;
+mod step;
+mod suited;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,8 @@ use tokio::sync::{mpsc, watch};
 
 pub use arguments::TripArguments;
 pub(super) use pause::{pause, resume};
+pub(super) use step::Trips;
+pub(super) use suited::{refusals, tables};
 pub(super) use tell::Line;
 
 use super::arguments::{Common, Output};
@@ -171,6 +175,7 @@ async fn touch(
         tables: arguments.table.iter().cloned().collect(),
         remainders: arguments.remainders().map_err(Stop::usage)?,
         no_inserts: arguments.no_inserts,
+        step: false,
     };
     let found = look(world, databases, &choice).await?;
     if found.iter().all(|(_, tables)| tables.is_empty()) {

@@ -95,7 +95,7 @@ impl<'s> Teller<'s> {
 }
 
 /// An event in words.
-fn text(database: &DatabaseId, event: &Event) -> String {
+pub(super) fn text(database: &DatabaseId, event: &Event) -> String {
     let of = |rows: u64, counted: bool| format!("{}{}", if counted { "" } else { "about " }, grouped(rows));
     match event {
         Event::Begin { table, touched, rows, counted, walk } => {

@@ -1,15 +1,22 @@
 //! From what was seen to claims.
 
+use super::leftover::Triggers;
 use super::{Answer, CheckAnswer, Claim, ClaimKind, Counts, Inquiry, Proof};
 use crate::model::{CheckResult, DatabaseId, Heads, OldServices, Series};
 use crate::plan::detect::{Verdict, interval};
-use crate::plan::document::{Action, DataMigration};
+use crate::plan::document::{Action, DataMigration, Touching};
 
 impl Inquiry {
     /// What was seen, judged: heads and stored URLs as they were observed, rows as `counts` has them, the
     /// release's own checks as far as they were asked.
     /// `services` are those that the release does not accept.
-    pub fn conclude(&self, counts: &Counts, checks: &[CheckAnswer], services: Vec<OldServices>) -> Proof {
+    pub fn conclude(
+        &self,
+        counts: &Counts,
+        triggers: &Triggers,
+        checks: &[CheckAnswer],
+        services: Vec<OldServices>,
+    ) -> Proof {
         let mut claims = Vec::new();
         for lane in &self.lanes {
             for (id, target) in lane
@@ -24,9 +31,12 @@ impl Inquiry {
                 claims.push(self.heads(id, target));
             }
             claims.extend(self.stored(&lane.service));
+            claims.extend(self.leftovers(&lane.service, triggers));
             for step in &lane.steps {
-                if let Action::Drain(migration) = &step.action {
-                    self.rows(migration, counts, &mut claims);
+                match &step.action {
+                    Action::Drain(migration) => self.rows(migration, counts, &mut claims),
+                    Action::Trip(touching) => self.touched(touching, counts, &mut claims),
+                    _ => {}
                 }
             }
             for check in checks.iter().filter(|check| check.service == lane.service) {
@@ -177,6 +187,36 @@ impl Inquiry {
                     Some(unreachable.advice.clone()),
                 )),
             }
+        }
+    }
+
+    /// The rows that a trip should have touched.
+    fn touched(&self, touching: &Touching, counts: &Counts, claims: &mut Vec<Claim>) {
+        let database = &touching.database;
+        for (table, query) in touching.counted() {
+            let Some(rows) = counts.get(&(database.clone(), query.to_owned())) else { continue };
+            let what = table.left();
+            let (what, answer, found, next) = match rows {
+                Ok(0) => (format!("no {what}"), Answer::Yes, "0".to_owned(), None),
+                Ok(rows) => {
+                    let next = self.finish(database, None);
+                    (format!("{rows} {what}"), Answer::No, format!("{rows}, counted by: {}", query.trim()), Some(next))
+                }
+                Err(unreachable) => {
+                    let (found, next) = (unreachable.reason.clone(), unreachable.advice.clone());
+                    (format!("{what} could not be counted"), Answer::Unknown, found, Some(next))
+                }
+            };
+            claims.push(Claim {
+                service: database.service.clone(),
+                database: Some(database.clone()),
+                kind: ClaimKind::Rows,
+                what,
+                answer,
+                found: Some(found),
+                expected: None,
+                next,
+            });
         }
     }
 

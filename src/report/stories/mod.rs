@@ -278,7 +278,7 @@ impl Story {
                 }
                 evidence
             }
-            Action::Save(_) => Vec::new(),
+            Action::Save(_) | Action::Trip(_) => Vec::new(),
             Action::Verify(verification) => verification
                 .heads
                 .iter()

@@ -86,6 +86,7 @@ impl World {
                     None => lane.standing.keys().cloned().collect(),
                 },
                 Action::Drain(migration) => [migration.database.clone()].into(),
+                Action::Trip(touching) => [touching.database.clone()].into(),
                 Action::Check(_) | Action::Verify(_) | Action::Save(_) => BTreeSet::new(),
             };
             (step.id.clone(), databases)
@@ -223,7 +224,7 @@ impl World {
             Action::Run(_) => (Script::ends(0), schema(step).is_some_and(|schema| self.would_move(schema))),
             Action::Drain(migration) => self.round(task, step, migration),
             Action::Check(_) => (succeeds(), true),
-            Action::Verify(_) | Action::Save(_) => panic!("{} runs no command", step.id),
+            Action::Verify(_) | Action::Save(_) | Action::Trip(_) => panic!("{} runs no command", step.id),
         };
         let mut truth = self.truth();
         let pause = Duration::from_secs(1 + truth.random.place(20) as u64);
