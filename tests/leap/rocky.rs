@@ -81,7 +81,7 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
     let mut writer = runtime.block_on(connect(&url, Duration::from_secs(5))).expect("a session");
     let told = runtime.block_on(refusal(&mut writer, STORED));
     let texts = [
-        "error 1644",
+        "MySQL error 1644",
         "Credential migration in progress. Cannot perform writes to credential table.",
         "Identity provider migration in progress. Cannot insert new rows into the identity_provider table at this time.",
     ];
@@ -89,9 +89,11 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
     let provider = "INSERT INTO identity_provider (id, enabled, domain_id) VALUES ('i', 1, 'd')";
     let told = runtime.block_on(refusal(&mut writer, provider));
     assert!(told.contains("1644") && told.contains(texts[2]), "{told}");
+    let domain = "INSERT INTO project (id, name, enabled, domain_id, is_domain) \
+                  VALUES ('d', 'd', 1, '<<keystone.domain.root>>', 1)";
     let user = "INSERT INTO user (id, extra, enabled) VALUES ('u', '{}', 1)";
     let own = "INSERT INTO nonlocal_user (domain_id, name, user_id) VALUES ('d', 'n', 'u')";
-    for statement in [user, own] {
+    for statement in [domain, user, own] {
         runtime.block_on(writer.rows(statement)).expect("taken");
     }
     assert_eq!(cloud.sql("keystone", "SELECT domain_id FROM user WHERE id = 'u'").trim(), "d");

@@ -121,3 +121,20 @@ fn a_service_that_removes_nothing_in_a_step_of_its_own_has_no_contract() {
     (cloud.to, cloud.only) = ("2024.1".into(), vec!["placement"]);
     assert_eq!(phase(&cloud, Part::Contract).expect("a plan").steps().count(), 0);
 }
+
+#[test]
+fn keystone_of_before_alembic_has_its_three_parts_although_a_leap_takes_it_at_once() {
+    let mut cloud = Cloud::at("queens");
+    (cloud.to, cloud.only) = ("rocky".into(), vec!["keystone"]);
+    let release: &Release = cloud.catalog.release(&valid("rocky")).expect("a release");
+    assert_eq!(phases(&cloud.plan().expect("a plan"), "keystone"), [[Phase::Expand, Phase::Verify]]);
+    for (part, kept) in [
+        (Part::Expand, vec!["rocky/keystone/db-expand"]),
+        (Part::Migrate, vec!["rocky/keystone/db-migrate"]),
+        (Part::Contract, vec!["rocky/keystone/db-contract", "rocky/keystone/verify-heads"]),
+    ] {
+        let (plan, _) = cloud.brief(|brief| part::one_phase(brief, release, part)).expect("a plan");
+        let plan = narrow(&plan, &cloud.seen, "").expect("nothing of its numbers tells the parts apart");
+        assert_eq!(plan.steps().map(|(_, _, step)| step.id.to_string()).collect::<Vec<_>>(), kept);
+    }
+}
