@@ -63,7 +63,7 @@ fn certificates() -> Option<PathBuf> {
 
 fn with_tls(address: &str, directory: &Path) -> Result<Docker, bollard::errors::Error> {
     // Without a default provider the client panics. An error here means that there is one already.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let file = |name: &str| directory.join(name);
     let (key, certificate, authority) = (file("key.pem"), file("cert.pem"), file("ca.pem"));
     Docker::connect_with_ssl(address, &key, &certificate, &authority, PATIENCE.as_secs(), API_DEFAULT_VERSION)
