@@ -83,9 +83,10 @@ bench-trip:
 	$(CARGO) bench --locked --bench trip
 
 ## Kills leapfrog, MariaDB, the Docker daemon and containers in the middle of leaps, a hundred times, and compares the
-## databases. Not part of `test`, which has a short form: it takes more than an hour.
+## databases; then goes back after every one of four releases. Not part of `test`, which has a short form: it takes more than an hour.
 torture: build testbed
 	tests/torture/torture $(TORTURE)
+	LEAPFROG_BACK=all $(CARGO) test --locked --test leap -- --ignored back::
 
 ## Real images, registries and databases, on this machine. Built once, then only looked at.
 testbed:
