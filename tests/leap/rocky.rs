@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leapfrog::database::{Connection, connect};
+use leapfrog::database::{Connection, chain, connect};
 use leapfrog::model::{ConnectionUrl, Secret};
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ fn numbers(cloud: &Cloud) -> String {
 
 /// What the server says to a statement that it does not take.
 async fn refusal(session: &mut Connection, statement: &str) -> String {
-    session.rows(statement).await.expect_err("taken").to_string()
+    chain(&session.rows(statement).await.expect_err("taken"))
 }
 
 #[test]

@@ -5,6 +5,7 @@ One layer, made by mmdebstrap with nothing but the network: the packages are whe
 """
 
 import os
+import shlex
 import shutil
 
 from .common import RELEASES, SOURCE, fingerprint, run, with_retries
@@ -29,9 +30,10 @@ class OldImages(Images):
         old = OLD[series]
         tree = self.home.sub("work") / f"{series}.tar"
         add_user = f'chroot "$1" useradd --uid {UID} --user-group --no-log-init --home-dir /tmp --shell /usr/sbin/nologin {USER}'
+        install = f'{shlex.quote(str(INSTALL))} "$1" {shlex.quote(str(pins(series)))}'
         argv = [
             *("mmdebstrap", "--variant=minbase", f"--include={','.join(old['packages'])}", "--skip=output/mknod"),
-            *(f"--customize-hook={add_user}", f"--customize-hook={INSTALL} \"$1\" {pins(series)}"),
+            *(f"--customize-hook={add_user}", f"--customize-hook={install}"),
             # Without the suite's updates: their pip for Python 2.7 does not start (a CVE fix with an f-string).
             *(old["suite"], str(tree), f"deb http://deb.debian.org/debian {old['suite']} main"),
         ]
