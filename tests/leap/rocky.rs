@@ -102,10 +102,10 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
     let check =
         cloud.leapfrog(&["check", "--from", "rocky", "--to", "stein", "--only", "keystone", "-o", "json"]).ended(3);
     let check: Value = serde_json::from_str(&check.stdout).expect("JSON");
-    let left =
-        check["checks"].as_array().expect("checks").iter().find(|one| one["check"] == "triggers").expect("named");
-    assert_eq!(left["state"], "failure");
-    assert!(TRIGGERS.iter().all(|name| left["what"].as_str().expect("words").contains(name)), "{left}");
+    let left = check["checks"].as_array().expect("checks").iter();
+    let left = left.filter(|one| one["check"] == "triggers" && one["state"] == "failure");
+    let left: String = left.map(Value::to_string).collect();
+    assert!(TRIGGERS.iter().all(|name| left.contains(name)), "{check}");
     cloud.leapfrog(&part("migrate")).ended(0);
     assert_eq!(triggers(&cloud), TRIGGERS);
 
