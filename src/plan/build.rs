@@ -22,6 +22,7 @@ use crate::model::{
 const VERIFY: &str = "verify-heads";
 
 /// Everything a plan is made of.
+#[derive(Clone)]
 pub struct Brief<'a> {
     /// The cloud's name.
     pub cloud: &'a str,

@@ -147,6 +147,8 @@ fn entered_from<'r>(releases: &[&'r Release], release: &Release) -> Vec<&'r Rele
 /// Every reason not to begin that can be seen before the images are read.
 pub fn one_phase(brief: &Brief<'_>, release: &Release, part: Part) -> Result<(Plan, Vec<Owed>), Refused> {
     let Some(phase) = part.phase() else { return Err(Refused(Vec::new())) };
+    // Whatever the brief was about: a release in parts has steps of its own.
+    let brief = &Brief { part, ..brief.clone() };
     let mut refusals = urls::stored_urls(brief);
     refusals.extend(urls::unreadable_urls(brief, &[release]));
     refusals.extend(belongs::absent(brief, &[release]));

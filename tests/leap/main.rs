@@ -20,6 +20,7 @@ mod proofs;
 mod refusals;
 mod relay;
 mod restore;
+mod rocky;
 mod schemas;
 mod secrets;
 mod terminal;

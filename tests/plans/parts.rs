@@ -150,3 +150,20 @@ fn rows_are_touched_between_expand_and_contract_and_are_settled_at_the_heads_tha
     let migrate = phase(&cloud, Part::Migrate).expect("a plan");
     assert_eq!(migrate.touches().count(), 1);
 }
+
+#[test]
+fn keystone_of_before_alembic_has_its_three_parts_although_a_leap_takes_it_at_once() {
+    let mut cloud = Cloud::at("queens");
+    (cloud.to, cloud.only) = ("rocky".into(), vec!["keystone"]);
+    let release: &Release = cloud.catalog.release(&valid("rocky")).expect("a release");
+    assert_eq!(phases(&cloud.plan().expect("a plan"), "keystone"), [[Phase::Expand, Phase::Verify]]);
+    for (part, kept) in [
+        (Part::Expand, vec!["rocky/keystone/db-expand"]),
+        (Part::Migrate, vec!["rocky/keystone/db-migrate"]),
+        (Part::Contract, vec!["rocky/keystone/db-contract", "rocky/keystone/verify-heads"]),
+    ] {
+        let (plan, _) = cloud.brief(|brief| part::one_phase(brief, release, part)).expect("a plan");
+        let plan = narrow(&plan, &cloud.seen, "").expect("nothing of its numbers tells the parts apart");
+        assert_eq!(plan.steps().map(|(_, _, step)| step.id.to_string()).collect::<Vec<_>>(), kept);
+    }
+}

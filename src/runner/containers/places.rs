@@ -10,7 +10,8 @@ use super::Containers;
 use super::programs::{Probe, is_directory, is_link};
 use crate::runner::RunnerError;
 
-/// The minor versions of Python 3 that are tried where an interpreter's name does not tell.
+/// The minor versions of Python 3 that are tried where an interpreter's name does not tell; after them 2.7, which the releases
+/// up to Train run on and whose environments (virtualenv before 20) have no `pyvenv.cfg`.
 const MINORS: std::ops::RangeInclusive<u32> = 6..=16;
 
 /// Environments that were looked for, by their directory; none is kept as well.
@@ -127,11 +128,14 @@ fn versions_of(interpreter: &str) -> Vec<String> {
     let name = interpreter.rsplit('/').next().unwrap_or_default();
     match name.strip_prefix("python").and_then(short_version) {
         Some(version) => vec![version],
-        None => MINORS.rev().map(|minor| format!("3.{minor}")).collect(),
+        None => {
+            let threes = MINORS.rev().map(|minor| format!("3.{minor}")).filter(|_| name != "python2");
+            threes.chain((!name.starts_with("python3")).then(|| "2.7".to_owned())).collect()
+        }
     }
 }
 
-/// Where the system's interpreter looks for packages (Debian: dist-packages).
+/// Where the system's interpreter looks for packages (Debian: dist-packages, below the version's own directory for Python 2).
 fn system_places(interpreter: &str, version: &str) -> Vec<String> {
     let own = prefix(interpreter).unwrap_or("/usr");
     vec![
@@ -139,7 +143,11 @@ fn system_places(interpreter: &str, version: &str) -> Vec<String> {
         format!("/usr/local/lib/python{version}/site-packages"),
         format!("{own}/lib/python{version}/site-packages"),
         format!("{own}/lib64/python{version}/site-packages"),
-        "/usr/lib/python3/dist-packages".to_owned(),
+        if version.starts_with("2.") {
+            format!("/usr/lib/python{version}/dist-packages")
+        } else {
+            "/usr/lib/python3/dist-packages".to_owned()
+        },
     ]
 }
 
@@ -176,7 +184,13 @@ mod tests {
             assert_eq!(environment_version(text).as_deref(), expected, "{text}");
         }
         assert_eq!(versions_of("/usr/bin/python3.12"), ["3.12"]);
-        assert!(versions_of("/usr/bin/python3").contains(&"3.11".to_owned()));
+        let three = versions_of("/usr/bin/python3");
+        assert!(three.contains(&"3.11".to_owned()) && !three.contains(&"2.7".to_owned()));
+        assert_eq!(versions_of("/usr/bin/python2"), ["2.7"]);
+        assert!(versions_of("/var/lib/kolla/venv/bin/python").contains(&"2.7".to_owned()));
         assert_eq!(prefix("/opt/openstack/bin/nova-manage"), Some("/opt/openstack"));
+        // Debian and Ubuntu of that time: python-keystone, below the directory of Python 2.
+        assert!(system_places("python2.7", "2.7").contains(&"/usr/lib/python2.7/dist-packages".to_owned()));
+        assert!(system_places("/usr/bin/python3.11", "3.11").contains(&"/usr/lib/python3/dist-packages".to_owned()));
     }
 }

@@ -14,6 +14,7 @@ from .dumps import OLDEST, Dumps
 from .images import NOCOMMAND, Images
 from .layout import MOST_CELLS, Layout
 from .mariadb import ROOT, MariaDB
+from .old import OLD, OldImages
 from .registry import USER, Registry
 
 DESCRIPTION = """Makes what leapfrog is tested on: a registry with real images of OpenStack releases, and a real MariaDB
@@ -173,6 +174,15 @@ def scripts(home, options):
     print(f"{bed.registry.image}:scripts-{options.series}")
 
 
+def old(home, options):
+    """Makes the image of a release from before 2023.1, if it is not there; prints the image's name."""
+    bed = Bed(home)
+    bed.require()
+    with home.lock():
+        OldImages(home, engine.current(home), bed.registry).ensure_old(options.series)
+    print(f"{bed.registry.image}:{options.series}")
+
+
 def tag(home, options):
     """Gives an image of the registry one more tag."""
     bed = Bed(home)
@@ -232,6 +242,8 @@ def parser():
     command = add("scripts", scripts)
     command.add_argument("series", metavar="SERIES")
     command.add_argument("packages", metavar="PACKAGE==VERSION", nargs="+")
+    command = add("old", old)
+    command.add_argument("series", choices=list(OLD), help="the release")
     command = add("tag", tag)
     command.add_argument("series", choices=everything, help="the release whose image it is")
     command.add_argument("tag", metavar="TAG")
