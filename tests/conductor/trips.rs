@@ -110,13 +110,13 @@ async fn rows_are_touched_without_a_command_and_the_proof_is_in_the_journal() {
     let [(Outcome::Done, Some(ROWS), evidence)] = &attempts(&told)[..] else { panic!("{:?}", attempts(&told)) };
     assert!(matches!(&evidence[..], [Evidence::Touched { rows: ROWS, remainder: Some(0), .. }]), "{evidence:?}");
     assert!(bed.runner.launches().iter().all(|task| task.id.step.to_string() != STEP), "no container");
-    let rows = told.events.iter().filter_map(|event| match event {
+    let mut rows = told.events.iter().filter_map(|event| match event {
         Event::Progress(Progress::Rows { step, moved, total, .. }) if step.to_string() == STEP => {
             Some((*moved, *total))
         }
         _ => None,
     });
-    assert_eq!(rows.last(), Some((ROWS, Some(ROWS))));
+    assert_eq!(rows.next_back(), Some((ROWS, Some(ROWS))));
     let said = |event: &Event| matches!(event, Event::Output { text, .. } if text == "t: begun");
     assert!(told.events.iter().any(said));
 }
