@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leapfrog::database::{Connection, chain, connect};
+use leapfrog::database::{Connection, Purpose, chain, connect_for};
 use leapfrog::model::{ConnectionUrl, Secret};
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ fn numbers(cloud: &Cloud) -> String {
 
 /// What the server says to a statement that it does not take.
 async fn refusal(session: &mut Connection, statement: &str) -> String {
-    chain(&session.rows(statement).await.expect_err("taken"))
+    chain(&session.change(statement).await.expect_err("taken"))
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
 
     // What they do is what the playbook says of them.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let mut writer = runtime.block_on(connect(&url, Duration::from_secs(5))).expect("a session");
+    let mut writer = runtime.block_on(connect_for(&url, Purpose::Change, Duration::from_secs(5))).expect("a session");
     let told = runtime.block_on(refusal(&mut writer, STORED));
     let texts = [
         "MySQL error 1644",
@@ -94,7 +94,7 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
     let user = "INSERT INTO user (id, extra, enabled) VALUES ('u', '{}', 1)";
     let own = "INSERT INTO nonlocal_user (domain_id, name, user_id) VALUES ('d', 'n', 'u')";
     for statement in [domain, user, own] {
-        runtime.block_on(writer.rows(statement)).expect("taken");
+        runtime.block_on(writer.change(statement)).expect("taken");
     }
     assert_eq!(cloud.sql("keystone", "SELECT domain_id FROM user WHERE id = 'u'").trim(), "d");
 
@@ -116,7 +116,7 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
         .ended(3)
         .said(&[&texts[..], &["somebody is connected who may be of an older release"]].concat());
     assert_eq!(triggers(&cloud), TRIGGERS, "the database was touched");
-    runtime.block_on(writer.rows("UPDATE user SET enabled = 0 WHERE id = 'u'")).expect("taken");
+    runtime.block_on(writer.change("UPDATE user SET enabled = 0 WHERE id = 'u'")).expect("taken");
     runtime.block_on(writer.close());
     let look = cloud.leapfrog(&[&contract[..5], &["--dry-run", "--quiet-for", "1"]].concat()).ended(0);
     let told = look.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
