@@ -8,23 +8,26 @@ const FIRST: u64 = 1_000;
 const LEAST: u64 = 10;
 /// What a batch never has more of: above a thousand it is hardly any faster, and each row stays locked until its end.
 const MOST: u64 = 10_000;
+/// The same for each of two workers: a row that somebody wants to write is locked twice as often.
+const MOST_OF_TWO: u64 = 7_000;
 
 /// The size of batches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pace {
     target: Duration,
     rows: f64,
+    most: u64,
 }
 
 impl Pace {
-    /// Batches that should each take `target`.
-    pub(super) fn new(target: Duration) -> Self {
-        Self { target, rows: FIRST as f64 }
+    /// Batches that should each take `target`, by one of so many workers.
+    pub(super) fn new(target: Duration, workers: usize) -> Self {
+        Self { target, rows: FIRST as f64, most: if workers > 1 { MOST_OF_TWO } else { MOST } }
     }
 
     /// How many rows the next batch may have.
     pub(super) fn rows(&self) -> u64 {
-        (self.rows as u64).clamp(LEAST, MOST)
+        (self.rows as u64).clamp(LEAST, self.most)
     }
 
     /// A batch of `rows` took so long. The next one may be at most half as large again, and as small as it must.
@@ -34,7 +37,7 @@ impl Pace {
             return;
         }
         let fits = rows as f64 * self.target.as_secs_f64() / time.as_secs_f64().max(1e-6);
-        self.rows = fits.min(self.rows * 1.5).clamp(LEAST as f64, MOST as f64);
+        self.rows = fits.min(self.rows * 1.5).clamp(LEAST as f64, self.most as f64);
     }
 
     /// A lock was in the way: fewer rows are in fewer ways.
@@ -50,7 +53,7 @@ mod tests {
 
     #[test]
     fn batches_grow_until_they_take_their_time() {
-        let mut pace = Pace::new(Duration::from_millis(100));
+        let mut pace = Pace::new(Duration::from_millis(100), 1);
         let mut sizes = vec![pace.rows()];
         for _ in 0..8 {
             // 30,000 rows a second.
@@ -64,7 +67,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_batch_is_never_empty_nor_too_large(events in proptest::collection::vec((0u64..20_000, 0u64..10_000_000, any::<bool>()), 0..40)) {
-            let mut pace = Pace::new(Duration::from_millis(100));
+            let mut pace = Pace::new(Duration::from_millis(100), 1);
             for (rows, micros, shrink) in events {
                 let before = pace.rows();
                 if shrink { pace.shrink() } else { pace.took(rows, Duration::from_micros(micros)) }
@@ -76,7 +79,7 @@ mod tests {
 
         #[test]
         fn a_batch_that_took_too_long_is_followed_by_a_smaller_one(micros in 100_001u64..100_000_000) {
-            let mut pace = Pace::new(Duration::from_millis(100));
+            let mut pace = Pace::new(Duration::from_millis(100), 1);
             let rows = pace.rows();
             pace.took(rows, Duration::from_micros(micros));
             prop_assert!(pace.rows() <= rows);

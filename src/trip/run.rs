@@ -17,8 +17,8 @@ use super::watch::Gate;
 use crate::database::{ConnectError, Connection, QueryError, connect};
 use crate::model::{ConnectionUrl, Engine};
 
-/// Tables with more rows are not counted, which takes a second for some millions; what the server estimates must do.
-const COUNTED: u64 = 20_000_000;
+/// Tables with more rows are not counted, since nothing is touched meanwhile; what the server estimates must do.
+const COUNTED: u64 = 1_000_000;
 /// Tables with fewer rows are walked through in one part.
 const PARTED: u64 = 20_000;
 /// How often progress is told.
@@ -194,13 +194,18 @@ impl Trip<'_> {
         let counted = table.rows <= COUNTED;
         let total = if counted { number(connection, &table.sql.count()).await? } else { table.rows };
         let mut middle = None;
-        if total > PARTED && connection.engine() != Engine::Sqlite {
+        if total > PARTED && self.workers() > 1 {
             let found = connection.rows(&table.sql.middle(total)).await;
             let found = found.map_err(Trouble::asking("find the middle of the table"))?.into_iter().next();
             middle = found.and_then(Position::read);
         }
         let written = ledger::begin(connection, table, walk, middle.as_ref(), (total, counted)).await;
         written.map_err(Trouble::asking("begin in the ledger"))
+    }
+
+    /// How many parts are worked on at once.
+    fn workers(&self) -> usize {
+        if self.order.url.engine() == Engine::Sqlite { 1 } else { self.order.workers }
     }
 
     /// Walks through the parts that are not finished.
@@ -213,7 +218,7 @@ impl Trip<'_> {
         let before = tally.touched.load(Ordering::Relaxed);
         let waiting: Mutex<Vec<Part>> = Mutex::new(parts.iter().rev().filter(|part| !part.finished).cloned().collect());
         let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let workers = if self.order.url.engine() == Engine::Sqlite { 1 } else { self.order.workers };
+        let workers = self.workers();
         let working = (0..workers).map(|_| async {
             while let Some(part) = next() {
                 match walk(self.order, table, part, self.gate, tally, self.tell).await? {

