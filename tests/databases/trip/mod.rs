@@ -100,7 +100,7 @@ impl Site {
                     connection.close().await;
                     return found;
                 }
-                assert!(began.elapsed() < Duration::from_secs(120), "{query} never found {wanted}: {found:?}");
+                assert!(began.elapsed() < Duration::from_secs(600), "{query} never found {wanted}: {found:?}");
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         })
