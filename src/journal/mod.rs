@@ -8,6 +8,7 @@
 pub(crate) mod arbitrary;
 mod crashing;
 mod event;
+mod evidence;
 mod file;
 mod log;
 mod record;
@@ -19,9 +20,10 @@ mod tests;
 
 pub use crashing::{CrashPoint, CrashingJournal, JournalDisk};
 pub use event::{Event, Progress};
+pub use evidence::{Evidence, SavedPoint};
 pub use file::{Contents, FILE_NAME, Journal, JournalError, parse, read};
 pub use log::RecordLog;
-pub use record::{Evidence, FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody, SavedPoint, Waiver};
+pub use record::{FailedMigration, Failure, MigrationCount, Outcome, Record, RecordBody, Waiver};
 pub use restore::Restoring;
 pub use state::{HopState, IllegalRecord, RunState, Start, StepState};
 pub use store::{Lock, Store, StoreError};

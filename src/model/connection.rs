@@ -6,35 +6,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
 
 use self::parts::Parts;
-use super::Secret;
+use super::{Engine, Secret};
 
 /// What has to be escaped in the user and password of a URL: all but the unreserved characters.
 const USERINFO: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A family of database engines that leapfrog can read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// MariaDB, MySQL, Percona, Galera. DDL is not transactional.
-    Mysql,
-    /// PostgreSQL. DDL is transactional.
-    Postgresql,
-    /// An SQLite file. DDL is transactional.
-    Sqlite,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Mysql => "mysql",
-            Self::Postgresql => "postgresql",
-            Self::Sqlite => "sqlite",
-        })
-    }
-}
 
 /// Where a database is and how to get in.
 ///

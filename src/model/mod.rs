@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod connection;
 mod database;
+mod engine;
 mod exit;
 mod heads;
 mod identifier;
@@ -24,8 +25,9 @@ mod trigger;
 
 pub use check::{CheckResult, ReleaseCheck};
 pub use command::{Command, CommandError};
-pub use connection::{ConnectionUrl, ConnectionUrlError, Engine};
+pub use connection::{ConnectionUrl, ConnectionUrlError};
 pub use database::{DatabaseId, DatabaseIdError};
+pub use engine::Engine;
 pub use exit::{ExitTable, Verdict};
 pub use heads::Heads;
 pub use identifier::{IdentifierError, Schema, Service, Slot};
