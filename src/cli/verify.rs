@@ -1,6 +1,6 @@
 //! `leapfrog verify`: the proofs of a release, without changing anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -113,18 +113,22 @@ async fn not_accepted(reader: &dyn DatabaseReader, inquiry: &Inquiry, show: &Sho
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let old = asked.into_iter().filter_map(|(question, answer)| match answer {
-        Ok(services) => question.judge(services),
-        Err(unreachable) => {
-            let (database, what) = (&question.database, &question.what);
-            show.caution(&format!(
-                "leapfrog: {database}: the versions of {what} could not be read: {}; {}\n",
-                unreachable.reason, unreachable.advice
-            ));
-            None
+    let (mut old, mut unread) = (Vec::new(), BTreeMap::<_, Vec<&str>>::new());
+    for (question, answer) in asked {
+        match answer {
+            Ok(services) => old.extend(question.judge(services)),
+            // One reason keeps all of a database's from being read, as a rule.
+            Err(unreachable) => unread
+                .entry((&question.database, unreachable.reason, unreachable.advice))
+                .or_default()
+                .push(&question.what),
         }
-    });
-    old.collect()
+    }
+    for ((database, reason, advice), what) in unread {
+        let what = what.join(", ");
+        show.caution(&format!("leapfrog: {database}: the versions of {what} could not be read: {reason}; {advice}\n"));
+    }
+    old
 }
 
 /// The triggers of databases.
