@@ -48,9 +48,16 @@ impl Connection {
                     }
                 }
                 let number = |name: &str| found.get(name).copied().flatten();
+                let mut lock_waits = number("innodb_row_lock_current_waits").unwrap_or_default();
+                if lock_waits > 0 {
+                    // That counter may stay where it is on a server that does nothing (MySQL's bug 94775). Whoever waits is a
+                    // transaction, which a user without PROCESS does not see.
+                    let waiting = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
+                    lock_waits = self.number(waiting).await.map_or(lock_waits, |waiting| waiting as u64);
+                }
                 Ok(Load {
                     running: number("threads_running").unwrap_or_default().saturating_sub(1),
-                    lock_waits: number("innodb_row_lock_current_waits").unwrap_or_default(),
+                    lock_waits,
                     held_back: number("wsrep_flow_control_paused_ns"),
                     standby_lag: None,
                 })
@@ -77,17 +84,23 @@ impl Connection {
         match self.engine() {
             Engine::Sqlite => Ok(Lag::None),
             Engine::Mysql => {
-                let mariadb = self.version().await?.to_ascii_lowercase().contains("mariadb");
-                let query = if mariadb { "SHOW ALL SLAVES STATUS" } else { "SHOW REPLICA STATUS" };
+                let query = if self.is_mariadb().await? { "SHOW ALL SLAVES STATUS" } else { "SHOW REPLICA STATUS" };
                 let sources = self.named_rows(query).await?;
                 Ok(sources.iter().map(behind).fold(Lag::None, slower))
             }
             Engine::Postgresql => {
+                // Without its receiver a standby has replayed all that it got, and gets nothing more. One that was never sent
+                // anything takes its log from an archive.
                 let query = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN NULL \
-                             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
+                             WHEN pg_last_wal_receive_lsn() IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver) \
+                             THEN -1 WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
                              ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END";
                 let seconds = self.rows(query).await?.concat().into_iter().flatten().next();
-                Ok(seconds.and_then(|text| text.parse().ok()).map_or(Lag::None, Lag::Seconds))
+                Ok(match seconds.and_then(|text| text.parse::<f64>().ok()) {
+                    None => Lag::None,
+                    Some(seconds) if seconds < 0.0 => Lag::Stopped("it is not connected to its primary".to_owned()),
+                    Some(seconds) => Lag::Seconds(seconds),
+                })
             }
         }
     }

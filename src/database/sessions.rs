@@ -54,7 +54,7 @@ impl Connection {
                  ID <> CONNECTION_ID() AND COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')",
             )
             .await?;
-        let others = rows.into_iter().filter_map(|row| session(row, |host| host.split(':').next().unwrap_or(host)));
+        let others = rows.into_iter().filter_map(|row| session(row, without_port));
         let others: Vec<Session> = others.collect();
         let user = "CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), \
                     '''')";
@@ -71,14 +71,25 @@ impl Connection {
     async fn postgresql_sessions(&mut self) -> Result<Sessions, QueryError> {
         let rows = self
             .rows(
-                "SELECT pid, usename, coalesce(host(client_addr), 'local'), nullif(application_name, '') \
+                // Of roles that this one may not look into, the server tells neither the kind nor the address, but that they
+                // are there. Workers of its own have no user.
+                "SELECT pid, usename, CASE WHEN backend_type IS NULL THEN 'a host that this user may not see' \
+                 ELSE coalesce(host(client_addr), 'local') END, nullif(application_name, '') \
                  FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
-                 AND backend_type = 'client backend' AND application_name <> 'leapfrog'",
+                 AND (backend_type = 'client backend' OR backend_type IS NULL AND usesysid IS NOT NULL) \
+                 AND coalesce(application_name, '') <> 'leapfrog'",
             )
             .await?;
         let others = rows.into_iter().filter_map(|row| session(row, |host| host)).collect();
         Ok(Sessions { others, whole: true, grant: None })
     }
+}
+
+/// MySQL's and MariaDB's `host:port`, without the port. Addresses of version 6 have colons of their own.
+fn without_port(host: &str) -> &str {
+    let whole =
+        host.rsplit_once(':').filter(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    whole.map_or(host, |(host, _)| host)
 }
 
 /// A row of number, user, host and perhaps program.
@@ -121,8 +132,7 @@ mod tests {
     #[test]
     fn a_row_without_a_number_is_no_session() {
         let text = |text: &str| Some(text.to_owned());
-        let cut = |host: &str| host.split(':').next().map(str::len).unwrap_or_default();
-        assert_eq!(cut("db1:4711"), 3);
+        assert_eq!(["db1:4711", "fd00::5:53212", "localhost"].map(without_port), ["db1", "fd00::5", "localhost"]);
         assert_eq!(session(vec![text("x"), text("nova"), text("db1")], |host| host), None);
         assert_eq!(session(vec![None], |host| host), None);
         let found = session(vec![text("7"), text("nova"), text("api1")], |host| host);

@@ -57,7 +57,10 @@ fn triggers(engine: Engine) -> &'static str {
 fn views(engine: Engine) -> &'static str {
     match engine {
         Engine::Mysql => {
-            "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()"
+            // Those of other databases on the server too, where they name this one.
+            "SELECT IF(TABLE_SCHEMA = DATABASE(), TABLE_NAME, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME)), VIEW_DEFINITION \
+             FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE() \
+             OR LOCATE(CONCAT('`', DATABASE(), '`.'), VIEW_DEFINITION) > 0"
         }
         Engine::Postgresql => {
             "SELECT viewname, definition FROM pg_views WHERE schemaname <> 'information_schema' AND schemaname NOT LIKE \
@@ -70,8 +73,9 @@ fn views(engine: Engine) -> &'static str {
 fn foreign_keys(engine: Engine) -> &'static str {
     match engine {
         Engine::Mysql => {
-            "SELECT CONSTRAINT_NAME, TABLE_NAME, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME FROM \
-             information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL"
+            "SELECT CONSTRAINT_NAME, IF(TABLE_SCHEMA = DATABASE(), TABLE_NAME, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME)), \
+             REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE REFERENCED_TABLE_SCHEMA = DATABASE()"
         }
         Engine::Postgresql => {
             "SELECT k.conname, c.relname, r.relname, a.attname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
@@ -122,23 +126,33 @@ impl Connection {
         Ok(found)
     }
 
-    /// The views and triggers of this connection's database, with their texts.
+    /// The views and triggers of this connection's database, with their texts; on MySQL and MariaDB also the views of others
+    /// that name it.
     ///
     /// # Errors
-    /// The server does not tell.
+    /// The server does not tell; or not all of it: MySQL and MariaDB keep to themselves what views and triggers do from a user
+    /// without the privileges SHOW VIEW and TRIGGER.
     pub async fn definitions(&mut self) -> Result<Vec<Definition>, QueryError> {
         let engine = self.engine();
         let mut found = Vec::new();
         for (kind, query, text) in [("view", views(engine), 1), ("trigger", triggers(engine), 3)] {
             for row in self.rows(query).await? {
                 let cell = |place: usize| row.get(place).cloned().flatten().unwrap_or_default();
+                if engine == Engine::Mysql && cell(text).is_empty() {
+                    let right = if kind == "view" { "SHOW VIEW" } else { "TRIGGER" };
+                    let why = format!(
+                        "what the {kind} {} does is not shown to a user without the privilege {right}",
+                        cell(0)
+                    );
+                    return Err(QueryError::Privilege { source: why.into() });
+                }
                 found.push(Definition { kind, name: cell(0), text: format!("{} {}", cell(1), cell(text)) });
             }
         }
         Ok(found)
     }
 
-    /// The foreign keys of this connection's database, a column each.
+    /// The foreign keys to tables of this connection's database, a column each.
     ///
     /// # Errors
     /// The server does not tell.

@@ -1,5 +1,6 @@
 //! Row triggers of a database: which table, which events, and what tells one from another that is made in its place.
 
+use super::asked::Right;
 use super::connection::{Connection, QueryError};
 use crate::model::Engine;
 
@@ -25,13 +26,18 @@ impl Connection {
     /// tables that are found without naming their schema.
     ///
     /// # Errors
-    /// The connection broke.
+    /// The connection broke; or none is seen, and this user would see none (MySQL without the privilege TRIGGER; MariaDB 10.11
+    /// shows them all the same, without what they do).
     pub async fn row_triggers(&mut self) -> Result<Vec<RowTrigger>, QueryError> {
         let mut triggers = match self.engine() {
             Engine::Mysql => self.mysql_triggers().await?,
             Engine::Postgresql => self.postgresql_triggers().await?,
             Engine::Sqlite => self.sqlite_triggers().await?,
         };
+        if triggers.is_empty() && self.may_trigger().await? == Right::Lacking && !self.is_mariadb().await? {
+            let why = "this user has no privilege TRIGGER there, without which the server shows no triggers";
+            return Err(QueryError::Privilege { source: why.into() });
+        }
         triggers.sort_by(|one, two| (&one.table, &one.name).cmp(&(&two.table, &two.name)));
         Ok(triggers)
     }

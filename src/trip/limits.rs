@@ -19,6 +19,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What is usual.
+    pub const USUAL: Self = Self { lag: 5.0, running: 64, lock_waits: 8 };
+
     /// Why to wait for a server that is so busy; nothing if it is not. `before`: what it was like so long ago.
     pub(super) fn server(&self, load: &Load, before: Option<(&Load, Duration)>) -> Option<String> {
         if load.running > self.running {

@@ -9,7 +9,7 @@ const LEAST: u64 = 10;
 /// What a batch never has more of: above a thousand it is hardly any faster, and each row stays locked until its end.
 const MOST: u64 = 10_000;
 /// The same for each of two workers: a row that somebody wants to write is locked twice as often.
-const MOST_OF_TWO: u64 = 7_000;
+const MOST_OF_TWO: u64 = 4_000;
 
 /// The size of batches.
 #[derive(Debug, Clone, Copy, PartialEq)]

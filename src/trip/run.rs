@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::event::{Event, Proof, Verdict};
@@ -35,6 +35,11 @@ pub struct Order {
     pub workers: usize,
     /// How long a batch should take.
     pub batch: Duration,
+}
+
+impl Order {
+    /// How long a batch takes where nothing else is said.
+    pub const BATCH: Duration = Duration::from_millis(100);
 }
 
 /// Why it cannot go on.
@@ -100,10 +105,7 @@ pub async fn trip(
     gate: &Gate,
     tell: &UnboundedSender<Event>,
 ) -> Result<Verdict, Trouble> {
-    let mut connection = open(order).await?;
-    let outcome = Trip { order, gate, tell, began: Instant::now() }.whole(&mut connection, table.clone()).await;
-    connection.close().await;
-    outcome
+    Trip { order, gate, tell, began: Instant::now() }.whole(table.clone()).await
 }
 
 struct Trip<'t> {
@@ -114,31 +116,36 @@ struct Trip<'t> {
 }
 
 impl Trip<'_> {
-    async fn whole(&self, connection: &mut Connection, mut table: Table) -> Result<Verdict, Trouble> {
-        ledger::create(connection).await.map_err(Trouble::asking("make the ledger"))?;
+    async fn whole(&self, mut table: Table) -> Result<Verdict, Trouble> {
+        let mut connection = open(self.order).await?;
+        ledger::create(&mut connection).await.map_err(Trouble::asking("make the ledger"))?;
         if let Some(query) = table.sql.keyless()
-            && number(connection, &query).await? > 0
+            && number(&mut connection, &query).await? > 0
         {
             return Err(Trouble::NoKey { table: table.name });
         }
         // Making the ledger is a change of the schema, after which SQLite's triggers look new.
-        table = self.look(connection, &table).await?;
+        table = self.look(&mut connection, &table).await?;
         let mut left_before = None;
         let tally = Tally::default();
         loop {
-            let parts = self.parts(connection, &table).await?;
+            let parts = self.parts(&mut connection, &table).await?;
+            // A walk may take longer than servers and what is between let a session be silent.
+            connection.close().await;
             let fresh = parts.iter().any(|part| !part.finished);
             if self.walk(&table, &parts, &tally).await? == Halt::Stopped {
                 return Ok(Verdict::Stopped);
             }
-            let now = self.look(connection, &table).await?;
+            connection = open(self.order).await?;
+            let now = self.look(&mut connection, &table).await?;
             if now.mark != table.mark {
                 table = now;
                 continue;
             }
             let left = self.left(&table).await?;
             let Some(left) = left.filter(|left| *left > 0) else {
-                let parts = self.parts(connection, &table).await?;
+                let parts = self.parts(&mut connection, &table).await?;
+                connection.close().await;
                 return Ok(Verdict::Green(Proof {
                     table: table.name,
                     triggers: table.triggers,
@@ -157,7 +164,7 @@ impl Trip<'_> {
             let why = format!("the remainder query counts {left} rows");
             let _ = self.tell.send(Event::Again { table: table.name.clone(), why });
             let walk = parts.iter().map(|part| part.walk).max().unwrap_or_default() + 1;
-            self.begin(connection, &table, walk).await?;
+            self.begin(&mut connection, &table, walk).await?;
         }
     }
 
@@ -218,17 +225,19 @@ impl Trip<'_> {
         let before = tally.touched.load(Ordering::Relaxed);
         let waiting: Mutex<Vec<Part>> = Mutex::new(parts.iter().rev().filter(|part| !part.finished).cloned().collect());
         let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let workers = self.workers();
+        let left = parts.iter().filter(|part| !part.finished).count();
+        let workers = self.workers().min(left).max(1);
         let working = (0..workers).map(|_| async {
             while let Some(part) = next() {
-                match walk(self.order, table, part, self.gate, tally, self.tell).await? {
+                match walk(self.order, workers, table, part, self.gate, tally, self.tell).await? {
                     Halt::Finished => {}
                     Halt::Stopped => return Ok(Halt::Stopped),
                 }
             }
-            Ok(Halt::Finished)
+            Ok::<Halt, Trouble>(Halt::Finished)
         });
-        let working = join_all(working);
+        // The first that cannot go on ends the others: their batches are undone.
+        let working = try_join_all(working);
         tokio::pin!(working);
         let mut clock = tokio::time::interval(TELLING);
         let began = Instant::now();
@@ -240,20 +249,14 @@ impl Trip<'_> {
             let (table, touched, slowest) = (name(), touched + done, tally.slowest());
             let _ = self.tell.send(Event::Progress { table, touched, rows, counted, rate, slowest });
         };
-        let ended: Vec<Result<Halt, Trouble>> = loop {
+        let ended: Vec<Halt> = loop {
             tokio::select! {
-                ended = &mut working => break ended,
+                ended = &mut working => break ended?,
                 _ = clock.tick() => tell(),
             }
         };
         tell();
-        let mut halt = Halt::Finished;
-        for ended in ended {
-            if ended? == Halt::Stopped {
-                halt = Halt::Stopped;
-            }
-        }
-        Ok(halt)
+        Ok(if ended.contains(&Halt::Stopped) { Halt::Stopped } else { Halt::Finished })
     }
 
     /// What the remainder query counts, in a session that refuses changes.

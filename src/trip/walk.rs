@@ -18,6 +18,8 @@ use crate::model::Engine;
 
 /// How long rows that somebody else holds locked are tried for.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a session may be silent before another takes its place: servers, and what is between, end silent ones.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The longest pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -85,9 +87,10 @@ pub(super) async fn open(order: &Order) -> Result<Connection, Trouble> {
     Ok(connection)
 }
 
-/// Walks through a part until its end.
+/// Walks through a part until its end, as one of so many workers.
 pub(super) async fn walk(
     order: &Order,
+    workers: usize,
     table: &Table,
     mut part: Part,
     gate: &Gate,
@@ -95,12 +98,17 @@ pub(super) async fn walk(
     tell: &UnboundedSender<Event>,
 ) -> Result<Halt, Trouble> {
     let mut worker = Worker::new(order, &table.sql).await?;
-    let mut pace = Pace::new(order.batch, order.workers);
+    let mut pace = Pace::new(order.batch, workers);
     let mut held: Option<(Instant, u32)> = None;
     while !part.finished {
+        let waiting = Instant::now();
         if !gate.open().await {
             worker.close().await;
             return Ok(Halt::Stopped);
+        }
+        if waiting.elapsed() > SILENCE {
+            worker.close().await;
+            worker = Worker::new(order, &table.sql).await?;
         }
         let began = Instant::now();
         match worker.batch(&part, pace.rows()).await {

@@ -1,5 +1,6 @@
 //! Looks at servers and files, and says when batches have to wait.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,13 +135,19 @@ impl Asked {
     }
 }
 
+/// What a reason says besides how much.
+fn without_numbers(why: &str) -> String {
+    why.replace(|byte: char| byte.is_ascii_digit(), "")
+}
+
 /// Looks until it is dropped, and says in `wait` why to wait.
-pub async fn watch(watch: Watch, wait: Sender<Option<String>>, tell: UnboundedSender<Event>) {
+pub async fn watch(watch: Watch, wait: Sender<Option<String>>, tell: UnboundedSender<Event>) -> Infallible {
     let mut database = Asked::new(&watch.url);
     let mut replicas: Vec<Asked> = watch.replicas.iter().map(Asked::new).collect();
     let mut servers: Option<String> = None;
     let mut asked: Option<Instant> = None;
     let mut since: Option<Instant> = None;
+    let mut said = String::new();
     loop {
         if asked.is_none_or(|at| at.elapsed() >= SERVERS) {
             let asking = replicas.iter_mut().map(|replica| replica.why(&watch, true));
@@ -150,8 +157,10 @@ pub async fn watch(watch: Watch, wait: Sender<Option<String>>, tell: UnboundedSe
         }
         let why = watch.pause.why().or_else(|| servers.clone());
         match (&why, since) {
-            (Some(why), None) => {
-                since = Some(Instant::now());
+            // Another reason is told as well; how far behind a replica is at each moment is none.
+            (Some(why), _) if since.is_none() || without_numbers(why) != said => {
+                since = since.or_else(|| Some(Instant::now()));
+                said = without_numbers(why);
                 let _ = tell.send(Event::Waits { why: why.clone() });
             }
             (None, Some(began)) => {
@@ -180,6 +189,36 @@ mod tests {
         wait.send_replace(Some("lag".to_owned()));
         stop.send_replace(true);
         assert!(!gate.open().await);
+    }
+
+    #[tokio::test]
+    async fn every_reason_is_told_and_none_twice() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("trip.pause");
+        std::fs::write(&file, "").expect("a file");
+        let pause = Pause { files: vec![file.clone()], ..Pause::default() };
+        let url = format!("sqlite:///{}", directory.path().join("none.db").display()).parse().expect("a URL");
+        let limits = Limits::USUAL;
+        let watched = Watch { url, replicas: Vec::new(), timeout: ANSWER, limits, pause };
+        let (wait, _waiting) = tokio::sync::watch::channel(None);
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let looking = async {
+            tokio::time::sleep(3 * FILES).await;
+            // The file goes, and the server, which cannot be asked, is what is left to wait for.
+            std::fs::remove_file(&file).expect("removed");
+            tokio::time::sleep(4 * FILES).await;
+        };
+        tokio::select! {
+            () = looking => {}
+            never = watch(watched, wait, tell) => match never {},
+        }
+        let mut reasons = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            let Event::Waits { why } = event else { panic!("{event:?}") };
+            reasons.push(why);
+        }
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert!(reasons[0].contains("trip.pause") && reasons[1].contains("cannot be asked"), "{reasons:?}");
     }
 
     #[test]

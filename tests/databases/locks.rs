@@ -133,6 +133,31 @@ fn sessions_of_others_are_seen_and_our_own_are_not() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL's programs"]
+fn sessions_of_users_that_may_not_be_looked_into_are_seen() {
+    let server = super::trip::postgresql();
+    let url = server.database("strangers");
+    let told =
+        |user: &str| -> ConnectionUrl { url.to_string().replace("trip@", &format!("{user}@")).parse().expect("a URL") };
+    let others = wait(async {
+        let mut owner = leapfrog::database::connect_for(&url, leapfrog::database::Purpose::Change, TIMEOUT)
+            .await
+            .expect("a connection");
+        owner.change("CREATE ROLE one LOGIN; CREATE ROLE two LOGIN").await.expect("roles");
+        owner.close().await;
+        let mut looking = connect(&told("one"), TIMEOUT).await.expect("a connection");
+        let stranger = lock_free_session(&told("two")).await;
+        let found = looking.sessions(&BTreeSet::new(), url.name()).await.expect("an answer");
+        stranger.close().await;
+        looking.close().await;
+        assert!(found.whole);
+        found.others
+    });
+    let users: Vec<&str> = others.iter().map(|session| session.user.as_str()).collect();
+    assert_eq!(users, ["two"], "{others:?}");
+}
+
+#[test]
 #[ignore = "needs the test bed's database servers"]
 fn a_user_that_sees_only_its_own_sessions_is_told_apart() {
     let database = Server::find().database("sight");

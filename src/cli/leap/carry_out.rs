@@ -109,7 +109,7 @@ pub(super) async fn carry_out(
     )
     .inspecting(images_reader.map(|reader| reader as Arc<dyn ImageInspector>))
     .saving(Arc::new(DatabasePoints::new(world, &run)))
-    .touching(Arc::new(Trips::new(world)));
+    .touching(Arc::new(Trips::new(world).map_err(Stop::internal)?));
     let conductor = match arguments.fence {
         FenceMode::On => conductor.behind(Arc::new(fence)),
         FenceMode::Off => conductor,

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::cli::arguments::path;
 use crate::model::{ConnectionUrl, DatabaseId, Service};
+use crate::trip::{Limits, Order};
 
 /// Which rows to touch, and how.
 #[derive(Debug, Clone, Args)]
@@ -29,7 +30,8 @@ pub struct TripArguments {
     pub workers: u8,
 
     /// How long a batch should take, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=5000))]
+    #[arg(long, value_name = "MS", default_value_t = Order::BATCH.as_millis() as u64,
+          value_parser = clap::value_parser!(u64).range(10..=5000))]
     pub batch_time: u64,
 
     /// A replica to wait for, reached with the login of the cloud file: HOST or HOST:PORT; may be repeated
@@ -37,15 +39,15 @@ pub struct TripArguments {
     pub replica: Vec<String>,
 
     /// How many seconds a replica may be behind
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::USUAL.lag as u32)]
     pub max_lag: u32,
 
     /// How many sessions may work at once on the server
-    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::USUAL.running)]
     pub max_running: u64,
 
     /// How many sessions may wait for locks
-    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::USUAL.lock_waits)]
     pub max_lock_waits: u64,
 
     /// A file that pauses as long as it is there, besides the one of `leapfrog pause`

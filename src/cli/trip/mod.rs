@@ -11,13 +11,11 @@ mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 pub use arguments::TripArguments;
@@ -180,6 +178,9 @@ async fn touch(
     let found = look(world, databases, &choice).await?;
     if found.iter().all(|(_, tables)| tables.is_empty()) {
         show.complain("no table has a row trigger for updates: there is nothing to do\n");
+        if show.output == Output::Json {
+            show.print_json(&Vec::<Line>::new())?;
+        }
         return Ok(Exit::Done);
     }
     if !confirm(world, &found, arguments.yes, show)? {
@@ -198,9 +199,9 @@ async fn touch(
     });
     let pause = Pause {
         files: [Some(pause::file(world)), arguments.pause_file.clone()].into_iter().flatten().map(Into::into).collect(),
-        signal: listen_for_pause().map_err(Stop::internal)?,
+        signal: pause::listen().map_err(Stop::internal)?,
     };
-    let mut exit = Exit::Done;
+    let mut exit = Ok(Exit::Done);
     let mut kept = Vec::new();
     for (id, tables) in found.iter().filter(|(_, tables)| !tables.is_empty()) {
         let url = &databases[id];
@@ -236,32 +237,36 @@ async fn touch(
         }
         kept.append(&mut teller.kept);
         if let Some(text) = lost.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(Stop {
-                exit: Exit::Failed,
-                ..Stop::internal(anyhow!("{text}. Next: run the same command again"))
-            });
+            exit = Err(failed(format!("{text}. Next: run the same command again")));
+            break;
         }
         match ended {
             Ok(Exit::Done) => {}
             Ok(Exit::Interrupted) => {
-                exit = Exit::Interrupted;
+                exit = Ok(Exit::Interrupted);
                 break;
             }
-            Ok(other) => exit = other,
+            Ok(other) => exit = Ok(other),
             Err(trouble) => {
                 let text = format!("failed to {} ({id}). Next: {}", database::chain(&trouble), trouble.advice());
-                return Err(Stop { exit: Exit::Failed, ..Stop::internal(anyhow!(text)) });
+                exit = Err(failed(text));
+                break;
             }
         }
     }
     if show.output == Output::Json {
         show.print_json(&kept)?;
     }
-    if exit == Exit::Interrupted {
+    if matches!(exit, Ok(Exit::Interrupted)) {
         show.complain("stopped after the last batch; the same command goes on from there\n");
     }
     show.stdout().drain();
-    Ok(exit)
+    exit
+}
+
+/// That it cannot go on.
+fn failed(text: String) -> Stop {
+    Stop { exit: Exit::Failed, ..Stop::internal(anyhow!(text)) }
 }
 
 /// The tables of one database, one after the other.
@@ -274,46 +279,25 @@ async fn work(
 ) -> Result<Exit, trip::Trouble> {
     let (wait, waiting) = watch::channel(Some("the server was not asked yet how busy it is".to_owned()));
     let gate = Gate { stop, wait: waiting };
-    let looking = tokio::spawn(trip::watch(watched, wait, tell.clone()));
-    let mut exit = Ok(Exit::Done);
-    for table in tables {
-        match trip::trip(order, table, &gate, &tell).await {
-            Ok(Verdict::Green(proof)) => drop(tell.send(Event::Done(proof))),
-            Ok(Verdict::Left(left)) => {
-                let _ = tell.send(Event::Stuck { table: table.name.clone(), left });
-                exit = Ok(Exit::Stuck);
-            }
-            Ok(Verdict::Stopped) => {
-                exit = Ok(Exit::Interrupted);
-                break;
-            }
-            Err(trouble) => {
-                exit = Err(trouble);
-                break;
+    let walking = async {
+        let mut exit = Exit::Done;
+        for table in tables {
+            match trip::trip(order, table, &gate, &tell).await? {
+                Verdict::Green(proof) => drop(tell.send(Event::Done(proof))),
+                Verdict::Left(left) => {
+                    let _ = tell.send(Event::Stuck { table: table.name.clone(), left });
+                    exit = Exit::Stuck;
+                }
+                Verdict::Stopped => return Ok(Exit::Interrupted),
             }
         }
+        Ok(exit)
+    };
+    // Whoever lets go of this lets go of both, and of their sessions.
+    tokio::select! {
+        ended = walking => ended,
+        never = trip::watch(watched, wait, tell.clone()) => match never {},
     }
-    looking.abort();
-    exit
-}
-
-/// SIGUSR1 pauses, SIGUSR2 lets go on.
-fn listen_for_pause() -> anyhow::Result<Arc<AtomicBool>> {
-    let mut pause = signal(SignalKind::user_defined1()).context("failed to listen for SIGUSR1")?;
-    let mut resume = signal(SignalKind::user_defined2()).context("failed to listen for SIGUSR2")?;
-    let paused = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&paused);
-    tokio::spawn(async move {
-        loop {
-            let now = tokio::select! {
-                Some(()) = pause.recv() => true,
-                Some(()) = resume.recv() => false,
-                else => return,
-            };
-            flag.store(now, Ordering::Relaxed);
-        }
-    });
-    Ok(paused)
 }
 
 /// Removes the ledgers.

@@ -1,8 +1,12 @@
 //! `leapfrog pause` and `leapfrog resume`: a file in the state directory, which a trip looks for between its batches.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Context;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::arguments::Common;
 use crate::cli::exit::Exit;
@@ -14,6 +18,25 @@ use crate::cli::world::World;
 /// The file that pauses the trips of a cloud.
 pub(super) fn file(world: &World) -> Utf8PathBuf {
     world.cloud.state_dir.join("trip.pause")
+}
+
+/// SIGUSR1 pauses this process's trips, SIGUSR2 lets them go on.
+pub(super) fn listen() -> anyhow::Result<Arc<AtomicBool>> {
+    let mut pause = signal(SignalKind::user_defined1()).context("failed to listen for SIGUSR1")?;
+    let mut resume = signal(SignalKind::user_defined2()).context("failed to listen for SIGUSR2")?;
+    let paused = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&paused);
+    tokio::spawn(async move {
+        loop {
+            let now = tokio::select! {
+                Some(()) = pause.recv() => true,
+                Some(()) = resume.recv() => false,
+                else => return,
+            };
+            flag.store(now, Ordering::Relaxed);
+        }
+    });
+    Ok(paused)
 }
 
 /// Has trips on this cloud wait before their next batch.

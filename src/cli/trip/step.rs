@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, watch};
 
 use super::{pause, tell, work};
@@ -18,15 +17,11 @@ use crate::model::{ConnectionUrl, DatabaseId};
 use crate::plan::Touching;
 use crate::trip::{self, Choice, Event, Flaw, Limits, Order, Pause, Proof, Survey, Table, Watch};
 
-/// What is not waited for, and how long a batch takes, as the command has it unless it is told otherwise.
-const LIMITS: Limits = Limits { lag: 5.0, running: 64, lock_waits: 8 };
-const BATCH: Duration = Duration::from_millis(100);
-
 /// Touches rows in a cloud's databases.
 pub(in crate::cli) struct Trips {
     urls: BTreeMap<DatabaseId, ConnectionUrl>,
     timeout: Duration,
-    pause: Utf8PathBuf,
+    pause: Pause,
 }
 
 /// What is to be done in a database: tables to walk through, and those of which nothing is to be touched.
@@ -37,9 +32,13 @@ struct Found {
 
 impl Trips {
     /// Those of `world`'s cloud.
-    pub(in crate::cli) fn new(world: &World) -> Self {
+    ///
+    /// # Errors
+    /// Signals cannot be listened for.
+    pub(in crate::cli) fn new(world: &World) -> anyhow::Result<Self> {
         let (urls, timeout) = (world.cloud.databases.clone(), world.cloud.limits.connect);
-        Self { urls, timeout, pause: pause::file(world) }
+        let pause = Pause { files: vec![pause::file(world).into()], signal: pause::listen()? };
+        Ok(Self { urls, timeout, pause })
     }
 
     fn url(&self, database: &DatabaseId) -> Result<&ConnectionUrl, Box<Failure>> {
@@ -199,9 +198,9 @@ impl Toucher for Trips {
             Ok(url) => url.clone(),
             Err(failure) => return failed(*failure),
         };
-        let order = Order { url: url.clone(), timeout: self.timeout, workers: 1, batch: BATCH };
-        let pause = Pause { files: vec![self.pause.clone().into()], ..Pause::default() };
-        let watched = Watch { url, replicas: Vec::new(), timeout: self.timeout, limits: LIMITS, pause };
+        let order = Order { url: url.clone(), timeout: self.timeout, workers: 1, batch: Order::BATCH };
+        let pause = self.pause.clone();
+        let watched = Watch { url, replicas: Vec::new(), timeout: self.timeout, limits: Limits::USUAL, pause };
         let (sender, mut events) = mpsc::unbounded_channel();
         let mut course = Course::new(database, &tables);
         let ended = {

@@ -1,15 +1,18 @@
 //! What a trip gives way to: a replica that is behind, a pause, rows that somebody holds.
 
-use std::process::Command;
+use std::os::unix::fs::chown;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use leapfrog::database::{Lag, Purpose, connect_for};
 use leapfrog::model::ConnectionUrl;
+use tempfile::TempDir;
 
+use super::super::programs::{output, postgres, program};
 use super::super::{TIMEOUT, wait};
-use super::server::Server;
+use super::server::{Server, free_port};
 use super::{Site, say};
 
 /// A table of `rows` rows with triggers.
@@ -128,6 +131,72 @@ fn a_replica_that_falls_behind_is_waited_for_within_two_seconds() {
     let why = running.next("waits").expect("it waits")["why"].clone();
     assert!(why.as_str().expect("a reason").contains("does not replicate"), "{why}");
     running.kill();
+}
+
+/// A standby of PostgreSQL, gone afterwards.
+struct Standby {
+    _directory: TempDir,
+    url: ConnectionUrl,
+    process: Child,
+}
+
+impl Standby {
+    fn of(primary: &Server) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        if let Some((user, group)) = postgres() {
+            chown(directory.path(), Some(user), Some(group)).expect("the directory given away");
+        }
+        let data = directory.path().join("data").display().to_string();
+        let (from, port) = (primary.port.to_string(), free_port());
+        let copy = ["--host=127.0.0.1", "--username=trip", "--write-recovery-conf", "--checkpoint=fast", "--pgdata"];
+        let made = output(program("pg_basebackup").args(["--port", &from]).args(copy).arg(&data));
+        assert!(made.status.success(), "pg_basebackup failed: {}", String::from_utf8_lossy(&made.stderr));
+        let mut command = program("postgres");
+        command.args(["-D", &data, "-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-k"]);
+        command.arg(directory.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().expect("the server starts");
+        let url = format!("postgresql://trip@127.0.0.1:{port}/postgres").parse().expect("a URL");
+        Self { _directory: directory, url, process }
+    }
+
+    /// How far it is behind, once it answers.
+    fn lag(&self) -> Option<Lag> {
+        wait(async {
+            let mut connection = connect_for(&self.url, Purpose::Read, TIMEOUT).await.ok()?;
+            let lag = connection.lag().await.expect("an answer");
+            connection.close().await;
+            Some(lag)
+        })
+    }
+
+    fn comes_to(&self, what: impl Fn(&Lag) -> bool) {
+        let began = Instant::now();
+        loop {
+            let lag = self.lag();
+            if lag.as_ref().is_some_and(&what) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{lag:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's programs"]
+fn a_standby_without_its_primary_does_not_count_as_one_that_has_caught_up() {
+    let primary = Server::postgresql();
+    let standby = Standby::of(&primary);
+    standby.comes_to(|lag| matches!(lag, Lag::Seconds(seconds) if *seconds < 5.0));
+    drop(primary);
+    standby.comes_to(|lag| matches!(lag, Lag::Stopped(why) if why.contains("primary")));
 }
 
 #[test]

@@ -24,6 +24,11 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// A server of PostgreSQL without passwords.
+pub(super) fn postgresql() -> server::Server {
+    server::Server::postgresql()
+}
+
 /// A cloud with one database, and leapfrog to be tried on it.
 pub(crate) struct Site {
     directory: TempDir,

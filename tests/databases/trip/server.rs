@@ -30,7 +30,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A free port, until somebody takes it.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }

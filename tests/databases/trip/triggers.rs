@@ -1,9 +1,11 @@
 //! Green only for the triggers that are there, and never where rows may be missed.
 
+use leapfrog::database::{chain, connect};
 use leapfrog::model::Engine;
 use serde_json::Value;
 
 use super::super::postgresql::Cluster;
+use super::super::{TIMEOUT, wait};
 use super::server::Server;
 use super::{Site, follow, say};
 
@@ -109,6 +111,53 @@ fn story(site: &Site) {
 fn a_green_light_of_mariadb_is_for_the_triggers_that_are_there() {
     let server = Server::mariadb(&[]);
     story(&Site::new(&server.database("triggers")));
+}
+
+/// A user without the privilege TRIGGER, to whom MariaDB shows triggers without what they do, and MySQL none.
+fn blind(server: &Server, shown: bool) {
+    let site = Site::new(&server.database("unseen"));
+    prepare(&site, 100);
+    site.run(&["CREATE VIEW v AS SELECT n FROM t", "CREATE USER blind@'%'"]);
+    site.run(&["GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON unseen.* TO blind@'%'"]);
+    let blind = Site::new(&site.url.to_string().replace("trip@", "blind@").parse().expect("a URL"));
+    let definitions = || {
+        wait(async {
+            let mut connection = connect(&blind.url, TIMEOUT).await.expect("a connection");
+            let found = connection.definitions().await;
+            connection.close().await;
+            found.map(|found| found.len()).map_err(|error| chain(&error))
+        })
+    };
+    let unseen = definitions().expect_err("what uses a table is not known then");
+    assert!(unseen.contains("the view v") && unseen.contains("SHOW VIEW"), "{unseen}");
+    site.run(&["GRANT SHOW VIEW ON unseen.* TO blind@'%'"]);
+    let (code, _, told) = blind.trip(&["--no-inserts"]);
+    if shown {
+        assert_eq!(code, 0, "{told}");
+        assert!(definitions().expect_err("nor this").contains("TRIGGER"));
+    } else {
+        assert!(code == 3 && told.contains("no privilege TRIGGER"), "{code} {told}");
+        assert_eq!(site.number("SELECT max(touched) FROM t"), 0);
+        site.run(&["GRANT TRIGGER ON unseen.* TO blind@'%'"]);
+        assert_eq!(blind.trip(&["--no-inserts"]).0, 0);
+        assert_eq!(definitions(), Ok(2));
+    }
+    assert_eq!(site.number("SELECT count(*) FROM t WHERE touched <> 1"), 0);
+}
+
+#[test]
+#[ignore = "needs MariaDB's programs"]
+fn a_user_of_mariadb_that_sees_half_of_a_trigger_is_told() {
+    blind(&Server::mariadb(&[]), true);
+}
+
+#[test]
+#[ignore = "needs MySQL, named by LEAPFROG_MYSQLD"]
+fn a_user_of_mysql_that_is_shown_no_triggers_gets_no_green_light() {
+    match Server::mysql() {
+        Some(server) => blind(&server, false),
+        None => say("LEAPFROG_MYSQLD names no MySQL: not tried"),
+    }
 }
 
 #[test]
