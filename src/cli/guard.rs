@@ -173,6 +173,11 @@ impl Guard {
         self.heartbeats.moving(true, &told).await
     }
 
+    /// Where it was not seen whose heartbeats move, and why not.
+    pub(super) fn unread(&self) -> BTreeMap<DatabaseId, String> {
+        self.heartbeats.unread()
+    }
+
     /// That every database is locked, once every one of them was seen to be readable.
     ///
     /// # Errors

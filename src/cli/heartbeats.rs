@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::world::World;
-use crate::database::{Heartbeat, connect};
+use crate::database::{self, Heartbeat, QueryError, connect};
 use crate::model::{ConnectionUrl, DatabaseId};
 
 /// What a late heartbeat may be late by.
@@ -48,6 +48,8 @@ pub(super) struct Moving {
 struct Look {
     at: Instant,
     rows: BTreeMap<Key, Heartbeat>,
+    /// What could not be asked, and why.
+    unread: BTreeMap<DatabaseId, String>,
 }
 
 /// The heartbeats of a cloud's services.
@@ -87,16 +89,26 @@ impl Heartbeats {
         let at = Instant::now();
         let asking = self.questions.iter().map(|question| async move {
             let asking = async {
-                let mut connection = connect(&question.url, self.timeout).await.ok()?;
-                let rows = connection.heartbeats(&question.query).await.ok();
+                let connected = connect(&question.url, self.timeout).await;
+                let mut connection = connected.map_err(|error| database::chain(&error))?;
+                let rows = connection.heartbeats(&question.query).await;
                 connection.close().await;
-                rows
+                match rows {
+                    // A release that does not know it yet writes nothing there.
+                    Err(QueryError::NoTable { .. } | QueryError::NoColumn { .. }) => Ok(Vec::new()),
+                    rows => rows.map_err(|error| database::chain(&error)),
+                }
             };
-            // What cannot be asked now fails the step that needs it, with its own words.
-            tokio::time::timeout(self.timeout, asking).await.ok().flatten().unwrap_or_default()
+            let seconds = self.timeout.as_secs_f64();
+            let late = |_| Err(format!("the database does not answer within {seconds} s"));
+            tokio::time::timeout(self.timeout, asking).await.unwrap_or_else(late)
         });
-        let mut rows = BTreeMap::new();
+        let (mut rows, mut unread) = (BTreeMap::new(), BTreeMap::new());
         for (place, found) in join_all(asking).await.into_iter().enumerate() {
+            let found = found.unwrap_or_else(|why| {
+                unread.insert(self.questions[place].database.clone(), why);
+                Vec::new()
+            });
             for heartbeat in found {
                 let mut key = (place, heartbeat.program.clone(), heartbeat.host.clone(), 0);
                 while rows.contains_key(&key) {
@@ -105,7 +117,13 @@ impl Heartbeats {
                 rows.insert(key, heartbeat);
             }
         }
-        Look { at, rows }
+        Look { at, rows, unread }
+    }
+
+    /// Where the last look did not see who reports, and why not. A step that needs the database fails with its own words.
+    pub(super) fn unread(&self) -> BTreeMap<DatabaseId, String> {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        before.as_ref().map(|look| look.unread.clone()).unwrap_or_default()
     }
 
     /// Services whose heartbeats moved since the look before.
@@ -187,7 +205,7 @@ mod tests {
             };
             ((0, row.program.clone(), row.host.clone(), 0), row)
         });
-        Look { at: Instant::now(), rows: rows.collect() }
+        Look { at: Instant::now(), rows: rows.collect(), unread: BTreeMap::new() }
     }
 
     #[test]
@@ -205,6 +223,16 @@ mod tests {
         assert_eq!(appeared.len(), 1, "a service that has just registered");
         assert!(beats.moved(&look(&[]), &look(&[("cmp1", "7", 0)])).is_empty(), "a database that could not be read");
         assert!(beats.moved(&look(&[("cmp1", "7", 0)]), &look(&[])).is_empty(), "a service that was deleted");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_does_not_tell_is_not_one_in_which_nobody_reports() {
+        let mut beats = heartbeats();
+        beats.questions[0].url = "mysql://nova@127.0.0.1:1/nova".parse().expect("valid");
+        assert!(beats.unread().is_empty(), "nothing was asked yet");
+        beats.begin().await;
+        let unread = beats.unread();
+        assert_eq!(unread.keys().map(ToString::to_string).collect::<Vec<_>>(), ["nova.cells.cell1"]);
     }
 
     #[test]

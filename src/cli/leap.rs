@@ -6,7 +6,7 @@ mod ready;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -29,6 +29,9 @@ use super::world::{Target, Wanted, World};
 use crate::journal::Store;
 use crate::plan::{self, Part, Start};
 use crate::runner::Runner;
+
+/// How long somebody may think over whether to begin before what was seen is looked at again.
+const THOUGHT: Duration = Duration::from_secs(30);
 
 /// How long a command that is stopped may take to end by itself.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -136,8 +139,20 @@ async fn work(
     {
         ready = Err(stop);
     }
+    let looked = Instant::now();
     match ready {
         Ok(Some(mut ready)) if confirm(arguments, &ready, show)? => {
+            // What was seen before somebody thought it over need not be so any more.
+            if let Some(gate) = gate.filter(|_| ready.then.is_some() && looked.elapsed() > THOUGHT) {
+                match gate.pass(&ready.subject(world), &guard, &**runner, show).await {
+                    Ok(Passed::On(record)) => ready.then = record.map(|record| *record),
+                    Ok(Passed::Shown(_)) => {}
+                    Err(stop) => {
+                        guard.release().await;
+                        return Err(stop);
+                    }
+                }
+            }
             match Keeper::ready(world, &wanted.services).await {
                 Ok(keeper) => ready.stages = keeper,
                 // What has begun goes on without them: the journal has them.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::build::Brief;
 use super::path;
 use super::refusal::{Refusal, RefusalKind};
-use crate::catalog::{Playbook, Precondition, Release, Severity, Taken};
+use crate::catalog::{Playbook, Precondition, Release, Severity};
 use crate::model::{DatabaseId, Engine, Series, Unreachable};
 
 /// How something stands.
@@ -157,7 +157,9 @@ pub fn triggers(brief: &Brief<'_>, from: &Series) -> BTreeMap<DatabaseId, Vec<(S
     for (id, url) in brief.databases.iter().filter(|(_, url)| url.engine() == Engine::Mysql) {
         let Some(playbook) = brief.playbooks.iter().find(|playbook| playbook.service == id.service) else { continue };
         for release in entered(brief, from) {
-            for (step, made) in playbook.triggers(&release.series, url.engine(), Taken::AtOnce) {
+            for (step, made) in
+                playbook.triggers(&release.series, url.engine(), brief.part.takes(&release.series, &brief.to))
+            {
                 let step = format!("{}/{}/{step}", release.series, id.service);
                 found.entry(id.clone()).or_default().push((release.series.clone(), step, made.what.trim().to_owned()));
             }

@@ -20,6 +20,7 @@ use super::arguments::{CheckArguments, Common, Output};
 use super::exit::Exit;
 use super::leap;
 use super::look::Show;
+use super::parts;
 use super::stages;
 use super::stop::Stop;
 use super::trip;
@@ -93,7 +94,7 @@ pub(super) async fn check(common: &Common, arguments: &CheckArguments, show: &Sh
     if let Some((from, to)) = &way {
         let (due, made, questions) =
             world.brief(&wanted.services, &observation, Start::At(from.clone()), to.clone(), |brief| {
-                brief.stops = wanted.stops;
+                (brief.stops, brief.part) = (wanted.stops, wanted.part);
                 (questions(brief, from), plan::preconditions::triggers(brief, from), plan::recorded::before(brief))
             })?;
         checks.extend(builtin::look(&world, &wanted.services, &observation, way.as_ref(), &made).await);
@@ -168,17 +169,20 @@ pub(super) async fn refuse(
     to: &Series,
 ) -> Result<Vec<Refusal>, Stop> {
     let options = format!(" --from {from} --to {to}{}{}", wanted.stops.option(), world.options(&wanted.services));
-    let due = world.brief(&wanted.services, observation, Start::At(from.clone()), to.clone(), |brief| {
-        brief.stops = wanted.stops;
-        questions(brief, from)
+    let (due, made) = world.brief(&wanted.services, observation, Start::At(from.clone()), to.clone(), |brief| {
+        (brief.stops, brief.part) = (wanted.stops, wanted.part);
+        (questions(brief, from), plan::preconditions::triggers(brief, from))
     })?;
+    let words = |made: Vec<_>| made.into_iter().map(|(_, step, what)| format!("{step} makes {what}")).collect();
+    let made = made.into_iter().map(|(id, made)| (id, words(made))).collect();
     let due = due.into_iter().filter(Question::refuses).collect();
     let found = ask(world, due, false).await.into_iter().filter_map(|(question, answer)| match answer {
         Answer::Rows(rows, _) if rows > 0 => Some(question.refusal(rows, &options)),
         _ => None,
     });
     let left = triggers::left(world, &wanted.services).await;
-    Ok(found.chain(left.iter().map(triggers::Left::refusal)).collect())
+    let forbidden = parts::rights::refused(world, &made).await;
+    Ok(found.chain(left.iter().map(triggers::Left::refusal)).chain(forbidden).collect())
 }
 
 /// Databases in words.

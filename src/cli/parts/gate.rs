@@ -144,22 +144,18 @@ impl Gate {
             services.contains(&one.database.service) && !self.new.iter().any(|new| new.fits(&one.program, &one.host))
         });
         let moving: Vec<String> = moving.map(|one| one.told).collect();
-        let met = moving.is_empty();
-        Condition {
-            service: None,
-            met,
-            waivable: true,
-            what: if met {
-                "no service of an older release reports".to_owned()
-            } else {
-                format!("services report, and their rows do not tell of which release: {}", moving.join("; "))
-            },
-            next: if met {
-                String::new()
-            } else {
-                "stop those of older releases; for those of the new one say `--new PROGRAM@HOST`".to_owned()
-            },
-        }
+        let unread = guard.unread().into_iter().filter(|(id, _)| services.contains(&id.service));
+        let unread: Vec<String> = unread.map(|(id, why)| format!("{id}: failed to {why}")).collect();
+        let (met, what, next) = if !moving.is_empty() {
+            let what = format!("services report, and their rows do not tell of which release: {}", moving.join("; "));
+            (false, what, "stop those of older releases; for those of the new one say `--new PROGRAM@HOST`")
+        } else if !unread.is_empty() {
+            let what = format!("whether services report cannot be seen: {}", unread.join("; "));
+            (false, what, "see why the database does not tell, then run the same command again")
+        } else {
+            (true, "no service of an older release reports".to_owned(), "")
+        };
+        Condition { service: None, met, waivable: true, what, next: next.to_owned() }
     }
 
     /// That nobody but the new release is connected for as long as was asked for.

@@ -6,7 +6,7 @@
 mod arguments;
 mod gate;
 mod removed;
-mod rights;
+pub(super) mod rights;
 mod trips;
 mod uses;
 
@@ -157,7 +157,7 @@ pub(super) async fn prepare(
         show.caution(&format!("nothing to do: no service that was asked for has a step of {at} that would {phase}\n"));
         return Ok(None);
     }
-    let mut refusals = rights::refused(world, release, &plan).await;
+    let mut refusals = rights::refused(world, &rights::made(world, release, &plan)).await;
     if wanted.part != Part::Contract {
         refusals.extend(trip::refusals(world, &plan).await);
     }
