@@ -54,7 +54,7 @@ pub(super) fn prove(schema: &SchemaMove, before: Option<&Sight>, after: &Sight) 
             Ok(piece) => evidence.push(piece),
             Err(what) => wrong.push(what),
         }
-        evidence.extend(triggers(database, then, now));
+        evidence.extend(triggers(database, then.map(|then| &then.triggers[..]), &now.triggers));
         let left: Vec<&str> = left_over(target, now).map(|trigger| trigger.name.as_str()).collect();
         if !left.is_empty() {
             wrong.push(format!(
@@ -148,19 +148,23 @@ fn left_over<'s>(target: &'s SchemaTarget, seen: &'s Seen) -> impl Iterator<Item
 }
 
 /// The triggers before and after a command, where there are any.
-fn triggers(database: &DatabaseId, then: Option<&Seen>, now: &Seen) -> Option<Evidence> {
-    let none = Vec::new();
-    let before = then.map(|then| &then.triggers);
+pub(super) fn triggers(database: &DatabaseId, before: Option<&[Trigger]>, now: &[Trigger]) -> Option<Evidence> {
     let missing = |from: &[Trigger], those: &[Trigger]| -> Vec<Trigger> {
         those.iter().filter(|trigger| !from.contains(trigger)).cloned().collect()
     };
-    let any = !now.triggers.is_empty() || before.is_some_and(|before| !before.is_empty());
+    let any = !now.is_empty() || before.is_some_and(|before| !before.is_empty());
     any.then(|| Evidence::Triggers {
         database: database.clone(),
-        after: now.triggers.clone(),
-        made: missing(before.unwrap_or(&now.triggers), &now.triggers),
-        gone: missing(&now.triggers, before.unwrap_or(&none)),
+        after: now.to_vec(),
+        made: missing(before.unwrap_or(now), now),
+        gone: missing(now, before.unwrap_or_default()),
     })
+}
+
+/// The triggers around a command whose databases prove nothing, or not what it says.
+pub(super) fn triggers_around(before: Option<&Sight>, after: &Sight) -> Vec<Evidence> {
+    let then = |database| Some(&before?.get(database)?.triggers[..]);
+    after.iter().filter_map(|(database, now)| triggers(database, then(database), &now.triggers)).collect()
 }
 
 fn list(heads: &BTreeSet<String>) -> String {

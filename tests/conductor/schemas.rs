@@ -1,7 +1,7 @@
 //! Schema migrations: proved by the databases, skipped with nothing to do, and never believed alone.
 
 use leapfrog::journal::{Evidence, Outcome, RecordBody};
-use leapfrog::model::{Branch, Heads};
+use leapfrog::model::{Branch, Heads, Trigger};
 use leapfrog::plan::{Action, SchemaMove, SchemaTarget, Unless};
 use leapfrog::runner::scripted::Script;
 
@@ -40,6 +40,19 @@ fn evidence<'t>(told: &'t Told, step: &str) -> &'t [Evidence] {
     ends.into_iter().next().unwrap_or_else(|| panic!("{step} did not end"))
 }
 
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The triggers that a step's evidence names: there after it, come, gone.
+fn triggers(told: &Told, step: &str) -> Option<(Vec<String>, Vec<String>, Vec<String>)> {
+    let names = |triggers: &[Trigger]| triggers.iter().map(|one| one.name.clone()).collect();
+    evidence(told, step).iter().find_map(|piece| match piece {
+        Evidence::Triggers { after, made, gone, .. } => Some((names(after), names(made), names(gone))),
+        _ => None,
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_schema_that_stands_at_its_heads_is_not_migrated_and_the_journal_shows_the_heads_instead() {
     let mut bed = Bed::two_by_three().with_schemas();
@@ -72,6 +85,7 @@ async fn a_hop_ends_only_without_the_triggers_that_its_release_removes_and_tells
     assert_eq!(told.ended(step), Some(Outcome::Failed));
     let failure = told.failure(step);
     assert!(failure.what.contains("still has triggers that should be gone now: read_only;"), "{}", failure.what);
+    assert_eq!(triggers(&told, step), Some((names(&["audit", "read_only"]), names(&[]), names(&[]))));
 
     let mut bed = Bed::two_by_three().with_schemas();
     bed.schema(step, |schema| {
@@ -80,12 +94,23 @@ async fn a_hop_ends_only_without_the_triggers_that_its_release_removes_and_tells
     bed.has_triggers("nova", &[&["audit"], &["audit", "read_only"], &["audit"]]);
     let told = bed.leap().await;
     assert_eq!(told.outcome(), Outcome::Done);
-    let names = |triggers: &[leapfrog::model::Trigger]| triggers.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
-    let seen = evidence(&told, step).iter().find_map(|piece| match piece {
-        Evidence::Triggers { after, made, gone, .. } => Some((names(after), names(made), names(gone))),
-        _ => None,
-    });
-    assert_eq!(seen, Some((vec!["audit".to_owned()], Vec::new(), vec!["read_only".to_owned()])));
+    assert_eq!(triggers(&told, step), Some((names(&["audit"]), names(&[]), names(&["read_only"]))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_triggers_that_a_command_left_which_failed_or_proves_nothing_are_told() {
+    let made = Some((names(&["audit", "read_only"]), names(&["read_only"]), names(&[])));
+    let step = "2023.2/nova/db-sync";
+    let mut bed = Bed::two_by_three().with_schemas();
+    bed.runner.on(step, [Script::ends(1)]);
+    bed.has_triggers("nova", &[&["audit"], &["audit"], &["audit", "read_only"]]);
+    let told = bed.leap().await;
+    assert_eq!((told.ended(step), triggers(&told, step)), (Some(Outcome::Failed), made.clone()));
+    // One that is told of a database whose schema nobody reads.
+    let mut bed = Bed::two_by_three();
+    bed.has_triggers("nova", &[&["audit"], &["audit"], &["audit"], &["audit", "read_only"]]);
+    let told = bed.leap().await;
+    assert_eq!((told.ended(step), triggers(&told, step)), (Some(Outcome::Done), made));
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,6 +108,11 @@ fn a_fresh_expand_of_rockys_keystone_leaves_its_eight_triggers_and_the_contract_
     assert!(TRIGGERS.iter().all(|name| left.contains(name)), "{check}");
     cloud.leapfrog(&part("migrate")).ended(0);
     assert_eq!(triggers(&cloud), TRIGGERS);
+    let journal = cloud.journal();
+    let migrated =
+        journal.iter().find(|one| one["event"] == "step-ended" && one["step"] == "rocky/keystone/db-migrate");
+    let seen = migrated.expect("its end")["evidence"].to_string();
+    assert!(TRIGGERS.iter().all(|name| seen.contains(name)), "{seen}");
 
     // Somebody writes, who may be of Queens.
     let contract = [&part("contract")[..], &["--quiet-for", "2"]].concat();

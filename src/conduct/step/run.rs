@@ -1,5 +1,6 @@
 //! A command that is run once: a schema migration, most of the time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::command::Finished;
@@ -7,9 +8,9 @@ use super::{Performance, StepEnd, reached};
 use crate::conduct::StopLevel;
 use crate::conduct::killed::{self, killed};
 use crate::conduct::listen::Listener;
-use crate::conduct::proof::{Seen, Sight, left_at, nothing_to_do, prove};
+use crate::conduct::proof::{Seen, Sight, left_at, nothing_to_do, prove, triggers, triggers_around};
 use crate::journal::{Evidence, Failure, Outcome};
-use crate::model::{Unreachable, Verdict};
+use crate::model::{DatabaseId, Effect, Trigger, Unreachable, Verdict};
 use crate::plan::{CommandRun, SchemaMove};
 use crate::runner::TaskHandle;
 
@@ -38,6 +39,7 @@ impl Performance {
             }
         }
         let Some(mut place) = self.place().await else { return (StepEnd::interrupted().before_it_began(), None) };
+        let had = if self.adopt.is_none() { Some(self.triggers(run).await) } else { None };
         let words = run.command.words(None);
         let listener = Listener::new(&run.failure_texts, None);
         match self.command(1, words, &run.configuration, listener).await {
@@ -50,6 +52,10 @@ impl Performance {
                 let mut end = self.judge_run(&finished, verdict);
                 if let Some(schema) = &run.schema {
                     end = self.judge_schema(run, schema, before.as_ref(), &finished, end).await;
+                }
+                for (database, now) in self.triggers(run).await {
+                    let then = had.as_ref().and_then(|had| had.get(&database)).map(Vec::as_slice);
+                    end.evidence.extend(triggers(&database, then, &now));
                 }
                 (end, Some(finished.handle))
             }
@@ -129,6 +135,7 @@ impl Performance {
             if let Ok(after) = after {
                 let left = left_at(schema, before, &after);
                 failure.what = format!("{}; {}", failure.what, left.join("; "));
+                end.evidence.extend(triggers_around(before, &after));
             }
             return end;
         }
@@ -139,6 +146,7 @@ impl Performance {
             }
             Ok(Err(wrong)) => {
                 end.evidence.extend(killed::evidence(finished.exit));
+                end.evidence.extend(after.iter().flat_map(|after| triggers_around(before, after)));
                 match killed(finished.exit) {
                     Some(trouble) => {
                         let what = format!("{}; the databases show no end: {}", trouble.what, wrong.join("; "));
@@ -177,6 +185,21 @@ impl Performance {
             evidence.push(Evidence::NothingBesides { what: unless.what.to_string() });
         }
         Ok(Some(evidence))
+    }
+
+    /// The triggers of the databases that a command is told of and that it does not migrate by name, as far as they can be read:
+    /// they support nothing.
+    async fn triggers(&self, run: &CommandRun) -> BTreeMap<DatabaseId, Vec<Trigger>> {
+        let mut found = BTreeMap::new();
+        if run.schema.is_some() || self.step.effect == Effect::ReadOnly {
+            return found;
+        }
+        for database in run.configuration.databases() {
+            if let Ok(triggers) = self.reader.triggers(database).await {
+                found.insert(database.clone(), triggers);
+            }
+        }
+        found
     }
 
     /// Looks at the databases whose schema a command migrates.
