@@ -102,11 +102,11 @@ impl Connection {
         Ok(!grants.iter().any(|grant| trusted(grant)))
     }
 
-    /// Whether the server is MariaDB.
+    /// Whether the server is MariaDB, and not MySQL, which it looks like.
     ///
     /// # Errors
     /// The connection broke.
-    pub(super) async fn is_mariadb(&mut self) -> Result<bool, QueryError> {
+    pub async fn is_mariadb(&mut self) -> Result<bool, QueryError> {
         Ok(self.version().await?.to_ascii_lowercase().contains("mariadb"))
     }
 

@@ -4,7 +4,7 @@
 //! Servers of its own with the durability that they have by default. Every round does all ways, one after the other, on
 //! the same table: the trigger is made anew before each, so that every row is rewritten at the same length. MySQL is
 //! measured where `LEAPFROG_MYSQLD` names one (`tests/testbed/mysql`). `LEAPFROG_TRIP_ROWS` and `LEAPFROG_TRIP_ROUNDS`
-//! change how much, `LEAPFROG_TRIP_ENGINES=mariadb,postgresql` on what. Fails where a target is missed.
+//! change how much, `LEAPFROG_TRIP_ENGINES=mariadb,postgresql` and `LEAPFROG_TRIP_KEYS=uuid` on what. Fails where a target is missed.
 
 #[path = "../databases/programs.rs"]
 mod programs;
@@ -312,6 +312,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let wanted = std::env::var("LEAPFROG_TRIP_ENGINES").unwrap_or_else(|_| "mariadb,mysql,postgresql".to_owned());
+    let keys = std::env::var("LEAPFROG_TRIP_KEYS").unwrap_or_else(|_| "integer,uuid".to_owned());
     let mut missed = Vec::new();
     for name in wanted.split(',') {
         let server = match name {
@@ -323,7 +324,7 @@ fn main() -> ExitCode {
             say("\nMySQL is not measured: LEAPFROG_MYSQLD names none (see tests/testbed/mysql)");
             continue;
         };
-        for uuid in [false, true] {
+        for uuid in [false, true].into_iter().filter(|uuid| keys.contains(if *uuid { "uuid" } else { "integer" })) {
             missed.extend(measure(name, &server, uuid));
         }
     }

@@ -46,7 +46,7 @@ fn script(rule: &Rule, body: &str) -> Script {
 
 #[test]
 fn each_rule_is_shown_with_its_example_and_without_what_is_like_it() {
-    for rule in RULES.iter().filter(|rule| rule.find.needs_a_script_alone()) {
+    for rule in RULES.iter().filter(|rule| rule.find.needs_scripts_alone()) {
         let mut hit = report(rule, rule.hit);
         hit.findings.retain(|found| found.rule == rule.id);
         let mut miss = report(rule, rule.near_miss);

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn each_rule_finds_its_example_and_passes_what_is_like_it() {
-        for rule in RULES.iter().filter(|rule| rule.find.needs_a_script_alone()) {
+        for rule in RULES.iter().filter(|rule| rule.find.needs_scripts_alone()) {
             assert_eq!(found(rule, rule.hit).len(), 1, "{}: {:?}", rule.id, found(rule, rule.hit));
             assert_eq!(found(rule, rule.near_miss), [""; 0], "{}", rule.id);
         }

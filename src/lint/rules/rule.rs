@@ -76,9 +76,9 @@ pub enum Find {
 }
 
 impl Find {
-    /// Whether a script is enough to find it.
-    pub fn needs_a_script_alone(self) -> bool {
-        matches!(self, Self::InOperation(_) | Self::InScript(_))
+    /// Whether scripts are enough to find it, of one release and without a run.
+    pub fn needs_scripts_alone(self) -> bool {
+        matches!(self, Self::InOperation(_) | Self::InScript(_) | Self::InChain(_))
     }
 }
 
