@@ -106,7 +106,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection broke.
-    pub async fn is_mariadb(&mut self) -> Result<bool, QueryError> {
+    pub(super) async fn is_mariadb(&mut self) -> Result<bool, QueryError> {
         Ok(self.version().await?.to_ascii_lowercase().contains("mariadb"))
     }
 

@@ -9,9 +9,6 @@ const LEAST: u64 = 10;
 /// What a batch never has more of: above a thousand it is hardly any faster, and each row stays locked until its end. The same
 /// for each of two workers: a row that somebody wants to write is locked twice as often.
 const MOST: [u64; 2] = [10_000, 4_000];
-/// The same on MariaDB: whoever writes meanwhile waits longer where batches are larger, and none is faster (measured on 10.11 with
-/// its usual log of 96 MB: 99 of 100 writes took up to 53 ms beside batches of 5,000 rows, 42 ms beside 2,000).
-const MOST_OF_MARIADB: [u64; 2] = [2_500, 1_500];
 
 /// The size of batches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,8 +20,8 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Batches that should each take `target`, by one of so many workers.
-    pub(super) fn new(target: Duration, workers: usize, mariadb: bool) -> Self {
-        let [alone, beside] = if mariadb { MOST_OF_MARIADB } else { MOST };
+    pub(super) fn new(target: Duration, workers: usize) -> Self {
+        let [alone, beside] = MOST;
         Self { target, rows: FIRST as f64, most: if workers > 1 { beside } else { alone } }
     }
 
@@ -56,7 +53,7 @@ mod tests {
 
     #[test]
     fn batches_grow_until_they_take_their_time() {
-        let mut pace = Pace::new(Duration::from_millis(100), 1, false);
+        let mut pace = Pace::new(Duration::from_millis(100), 1);
         let mut sizes = vec![pace.rows()];
         for _ in 0..8 {
             // 30,000 rows a second.
@@ -70,7 +67,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_batch_is_never_empty_nor_too_large(events in proptest::collection::vec((0u64..20_000, 0u64..10_000_000, any::<bool>()), 0..40)) {
-            let mut pace = Pace::new(Duration::from_millis(100), 1, false);
+            let mut pace = Pace::new(Duration::from_millis(100), 1);
             for (rows, micros, shrink) in events {
                 let before = pace.rows();
                 if shrink { pace.shrink() } else { pace.took(rows, Duration::from_micros(micros)) }
@@ -82,7 +79,7 @@ mod tests {
 
         #[test]
         fn a_batch_that_took_too_long_is_followed_by_a_smaller_one(micros in 100_001u64..100_000_000) {
-            let mut pace = Pace::new(Duration::from_millis(100), 1, false);
+            let mut pace = Pace::new(Duration::from_millis(100), 1);
             let rows = pace.rows();
             pace.took(rows, Duration::from_micros(micros));
             prop_assert!(pace.rows() <= rows);

@@ -98,8 +98,7 @@ pub(super) async fn walk(
     tell: &UnboundedSender<Event>,
 ) -> Result<Halt, Trouble> {
     let mut worker = Worker::new(order, &table.sql).await?;
-    let mariadb = worker.connection.is_mariadb().await.map_err(Trouble::asking("ask which server it is"))?;
-    let mut pace = Pace::new(order.batch, workers, mariadb);
+    let mut pace = Pace::new(order.batch, workers);
     let mut held: Option<(Instant, u32)> = None;
     while !part.finished {
         let waiting = Instant::now();
