@@ -3,7 +3,8 @@
 //! Clouds are made by the commands of their first release here and taken through the releases that follow by those
 //! releases' commands, while MariaDB logs what it is told. `log` reads that, `executed` takes statements apart (without the
 //! lint's reader of SQL, whose mistakes it is to show), `said` has the lint read the scripts, `compare` holds the one against
-//! the other, `page` writes it down: `tests/local/truth/lines.jsonl`, and `docs/lint-coverage.md` made of it.
+//! the other, `page` writes it down: `tests/local/truth/lines.jsonl`, and `docs/lint-coverage.md` made of it. What the lint reads of every
+//! script of the range, run or not, is in `tests/local/truth/read.txt`, so that no change of the reader passes unseen.
 //!
 //! `make test` takes seven services through the last releases, and compares with what is committed of them;
 //! `LEAPFROG_TRUTH=all` takes all fourteen through all releases (`make truth`, which also writes both files anew).
@@ -24,8 +25,8 @@ use leapfrog::model::{DatabaseId, Series, Service};
 use self::compare::{Outcome, compare};
 use self::executed::{Executed, operations};
 use self::log::{Log, Stretch};
-use self::page::{Figure, Line, committed, lines_file, page_file, render, written};
-use self::said::{Said, Stop, said};
+use self::page::{Figure, Line, committed, lines_file, page_file, read_file, render, written};
+use self::said::{Said, Stop, read_of, said};
 use crate::founding::{Founded, programs};
 use crate::ladder::{FOURTEEN, OnMariaDb};
 use crate::machine::compiler;
@@ -89,8 +90,8 @@ async fn environment(catalog: &Catalog, series: &Series) -> Utf8PathBuf {
     programs(release, &services.filter(|service| known.contains_key(service)).collect::<Vec<_>>()).await
 }
 
-/// What the services ran and what was said of it.
-async fn found(parts: &[&'static Part]) -> Vec<Line> {
+/// What the services ran and what was said of it; and everything that was read in their scripts.
+async fn found(parts: &[&'static Part]) -> (Vec<Line>, Vec<String>) {
     compiler();
     let catalog = Catalog::embedded().unwrap();
     let (first, last): (Series, Series) = (FIRST.parse().unwrap(), LAST.parse().unwrap());
@@ -126,15 +127,17 @@ async fn found(parts: &[&'static Part]) -> Vec<Line> {
     }
     clouds.iter_mut().for_each(|ran| ran.read(&log, |_| true));
     drop(log);
-    let mut lines = Vec::new();
+    let (mut lines, mut read) = (Vec::new(), Vec::new());
     for Ran { cloud, said, told, .. } in &clouds {
         let databases: Vec<_> = cloud.databases.iter().map(|(id, url)| (id.clone(), url.name().to_owned())).collect();
         for (service, said) in said {
             lines.extend(of_service(&catalog, service, &databases, told, said));
+            read.extend(said.iter().flat_map(|said| read_of(service, said)));
         }
     }
     lines.sort_by(|one, other| one.service.cmp(&other.service));
-    lines
+    read.sort_by(|one, other| one.split(' ').next().cmp(&other.split(' ').next()));
+    (lines, read)
 }
 
 /// What is said of a part's services on their way through all releases.
@@ -249,10 +252,11 @@ fn the_page_says_what_was_seen_and_that_is_enough() {
 #[ignore = "needs the test bed: make test"]
 async fn what_migrations_run_is_what_the_lint_says_they_run() {
     let whole = std::env::var("LEAPFROG_TRUTH").is_ok_and(|value| value == "all");
-    let lines = found(if whole { &[&SEVEN, &OTHERS] } else { &[SHORT] }).await;
+    let (lines, read) = found(if whole { &[&SEVEN, &OTHERS] } else { &[SHORT] }).await;
     if whole && updating() {
         std::fs::write(lines_file(), written(&lines)).unwrap();
         std::fs::write(page_file(), render(&lines)).unwrap();
+        std::fs::write(read_file(), read.concat()).unwrap();
     }
     is_owed(&lines);
     if whole {
@@ -264,4 +268,14 @@ async fn what_migrations_run_is_what_the_lint_says_they_run() {
         assert_eq!(one, other, "what was found (left) is not what is committed: run `make truth`, read the change");
     }
     assert_eq!(lines.len(), expected.len(), "run `make truth`, read the change");
+    let known = std::fs::read_to_string(read_file()).unwrap();
+    let known = known.split_inclusive('\n').filter(|line| {
+        let service = line.split(' ').next().unwrap_or_default();
+        whole || SHORT.services.contains(&service)
+    });
+    let known: Vec<&str> = known.collect();
+    for (one, other) in read.iter().zip(&known) {
+        assert_eq!(one, other, "what is read of a script (left) is not what was: run `make truth`, read the change");
+    }
+    assert_eq!(read.len(), known.len(), "run `make truth`, read the change");
 }

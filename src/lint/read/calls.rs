@@ -145,7 +145,19 @@ impl<'m> Walker<'m> {
                     }
                     _ => arguments.more = true,
                 },
-                "dictionary_splat" => arguments.more = true,
+                "dictionary_splat" => {
+                    let given = children(argument).first().map(|inner| self.value(*inner, frame));
+                    let Some(Value::Map(entries)) = given else {
+                        arguments.more = true;
+                        continue;
+                    };
+                    for (key, value) in entries {
+                        match key.text() {
+                            Some(key) => arguments.keywords.push((key.to_owned(), value, argument)),
+                            None => arguments.more = true,
+                        }
+                    }
+                }
                 _ => {
                     let value = self.value(argument, frame);
                     arguments.positional.push((value, argument));
@@ -242,14 +254,20 @@ impl<'m> Walker<'m> {
             return value;
         }
         match (object, name) {
-            (_, "execute" | "exec_driver_sql" | "scalar" | "scalars") if !arguments.positional.is_empty() => {
-                self.execute(node, arguments.first(), frame)
+            (_, "execute" | "exec_driver_sql" | "scalar" | "scalars")
+                if !arguments.positional.is_empty() || !arguments.keywords.is_empty() =>
+            {
+                self.execute(node, arguments.get("statement", 0).map(|(value, _)| value), frame)
             }
             (Value::Table(table), "insert" | "update" | "delete" | "select") => Value::Statement(verb(name), table),
             (Value::Statement(verb, table), _) => Value::Statement(verb, table),
             (Value::Session, "begin" | "") => Value::Session,
             (Value::Session, "add" | "add_all" | "merge" | "bulk_save_objects" | "bulk_insert_mappings") => {
                 self.found(node, frame, (None, Change::Rows(Verb::Insert)), Certainty::Opaque);
+                Value::None
+            }
+            (Value::Session, "bulk_update_mappings") => {
+                self.found(node, frame, (None, Change::Rows(Verb::Update)), Certainty::Opaque);
                 Value::None
             }
             (Value::Session, "delete") => {
@@ -268,6 +286,12 @@ impl<'m> Walker<'m> {
             }
             (Value::Rows(_), "scalar" | "count" | "one" | "first" | "one_or_none") => Value::Unknown,
             (Value::Rows(table), _) => Value::Rows(table),
+            (Value::Bind, name)
+                if matches!(name, "executemany" | "run_callable") || super::operations::signature(name).is_some() =>
+            {
+                self.not_understood(node, frame, &format!("`{name}` of a connection is not followed"));
+                Value::Unknown
+            }
             (Value::Bind, _) => Value::Bind,
             // An index, a type or a constraint that is made by itself, outside of alembic.
             (Value::Call(call), "create" | "drop" | "alter") => {

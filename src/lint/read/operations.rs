@@ -89,6 +89,9 @@ impl<'m> Walker<'m> {
             self.not_understood(node, frame, &format!("`{name}` is no operation of alembic that is known"));
             return Value::Unknown;
         };
+        if arguments.more {
+            self.not_understood(node, frame, &format!("not all that `{name}` is given is known"));
+        }
         let mut places = places.to_vec();
         if batch.is_some() {
             places.retain(|place| *place != "table_name");

@@ -103,6 +103,23 @@ fn functions_of_the_script_are_entered_and_those_of_others_known_or_not_understo
 }
 
 #[test]
+fn what_is_not_followed_is_never_passed_over() {
+    let opaque = |script: &str| told_of(script).into_iter().filter(|line| line.contains("(opaque)")).count();
+    for script in [
+        "class S:\n    def run(self):\n        op.drop_table('t')\ndef upgrade():\n    S().run()\n",
+        "def upgrade():\n    op.get_bind().run_callable(drop)\n",
+        "def upgrade():\n    op.get_bind().executemany('DELETE FROM t', [])\n",
+        "def upgrade():\n    op.get_context().impl.drop_table(t)\n",
+        "def upgrade():\n    op.alter_column('t', 'c', **options())\n",
+        "def upgrade():\n    session = sa.orm.Session(bind=op.get_bind())\n    session.bulk_update_mappings(t, [])\n",
+    ] {
+        assert_ne!(opaque(script), 0, "{script}\n{:?}", told_of(script));
+    }
+    assert_eq!(told("op.get_bind().execute(statement=sa.text('DROP TABLE t'))"), ["drops table t (literal)"]);
+    assert_eq!(told("op.drop_column(**{'table_name': 't', 'column_name': 'c'})"), ["drops a column of t.c (folded)"]);
+}
+
+#[test]
 fn tables_that_a_chain_of_lists_names_are_dropped_if_they_are_there() {
     let script = "A = ['a', 'b']\nT = itertools.chain(A, ['c'])\ndef upgrade():\n    known = sa.inspect(op.get_bind()).get_table_names()\n    left = list(T)\n    while left:\n        for t in (t for t in left if t in known):\n            op.drop_table(t)\n        left = []\n";
     assert_eq!(

@@ -319,6 +319,8 @@ impl<'m> Walker<'m> {
     /// Reports what was entered and not come to, though it calls alembic.
     pub(super) fn left_over(&mut self) {
         let mut open = std::mem::take(&mut self.entered);
+        // Methods are entered by nothing here.
+        open.extend(children(self.module.root()).into_iter().filter(|node| node.kind() == "class_definition"));
         let mut found = BTreeSet::new();
         while let Some(node) = open.pop() {
             let called = node.child_by_field_name("function").map_or("", |called| self.module.source(called));

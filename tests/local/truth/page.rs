@@ -103,6 +103,11 @@ pub(crate) fn lines_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/local/truth/lines.jsonl")
 }
 
+/// Where everything is that the lint reads of the range's scripts.
+pub(crate) fn read_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/local/truth/read.txt")
+}
+
 /// Where the page is.
 pub(crate) fn page_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lint-coverage.md")

@@ -34,6 +34,23 @@ pub(crate) fn said(catalog: &Catalog, service: &Service, stops: &[Stop]) -> Vec<
     schemas.into_iter().map(|schema| of_schema(catalog, service, schema.as_str(), stops)).collect()
 }
 
+/// Every operation that is read in the scripts, a line each: whose, where, how certain, what.
+pub(crate) fn read_of(service: &Service, said: &Said) -> Vec<String> {
+    let of_script = |script: &Script| {
+        let series = script.series.as_ref().map(Series::as_str).unwrap_or_default().to_owned();
+        let at = format!("{service} {} {series} {}", said.schema, script.revision.as_deref().unwrap_or_default());
+        let told = script.operations.iter().map(move |one| {
+            let marks = [(one.guarded, "guarded"), (one.for_each_row, "for each row"), (one.swallowed, "swallowed")];
+            let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+            let table = one.table.as_deref().unwrap_or("?");
+            let (line, certainty) = (one.place.line, one.certainty.word());
+            format!("{at}:{line} {certainty} {marks:?} {:?} {table} {:?}\n", one.engines, one.change)
+        });
+        told.collect::<Vec<_>>()
+    };
+    said.scripts.iter().flat_map(of_script).collect()
+}
+
 fn of_schema(catalog: &Catalog, service: &Service, schema: &str, stops: &[Stop]) -> Said {
     let book = catalog.playbook(service).unwrap();
     let (unmapped, unwritten) = (Models::default(), Texts::new());

@@ -13,7 +13,12 @@ impl Words<'_> {
         let mut found = Vec::new();
         while self.at < self.tokens.len() {
             let begin = self.at;
-            found.push((table.clone(), self.action()));
+            let change = self.action();
+            let added = matches!(change, Change::AddColumn(_));
+            found.push((table.clone(), change));
+            if added {
+                found.extend(self.declared().into_iter().map(|change| (table.clone(), change)));
+            }
             // To the comma that is in no brackets.
             let mut depth = 0_usize;
             self.at = self.at.max(begin);
@@ -90,7 +95,10 @@ impl Words<'_> {
     }
 
     fn add(&mut self) -> Change {
-        let name = if self.take("CONSTRAINT") { self.name() } else { None };
+        let kinds = ["FOREIGN", "UNIQUE", "PRIMARY", "CHECK"];
+        // A constraint may have no name, the word for it all the same.
+        let named = self.take("CONSTRAINT") && !kinds.iter().any(|kind| self.peek().eq_ignore_ascii_case(kind));
+        let name = if named { self.name() } else { None };
         let added = |kind, referent| Change::AddConstraint { name: name.clone(), kind, referent };
         if self.take("FOREIGN KEY") {
             let rest = &self.tokens[self.at.min(self.tokens.len())..];
@@ -108,7 +116,10 @@ impl Words<'_> {
         if self.take("CHECK") {
             return added(Constraint::Check, None);
         }
-        if self.take("INDEX") || self.take("KEY") || self.take("FULLTEXT INDEX") {
+        let special = ["FULLTEXT", "SPATIAL"]
+            .into_iter()
+            .any(|kind| self.take(&format!("{kind} INDEX")) || self.take(&format!("{kind} KEY")));
+        if special || self.take("INDEX") || self.take("KEY") {
             return Change::CreateIndex { name: self.name(), unique: false };
         }
         let _ = self.take("COLUMN");
@@ -124,6 +135,24 @@ impl Words<'_> {
             computed_default,
             ..Column::default()
         })
+    }
+
+    /// What a column that was just declared brings along: keys and constraints among its words, up to the next comma.
+    fn declared(&self) -> Vec<Change> {
+        let rest = &self.tokens[self.at.min(self.tokens.len())..];
+        let end = rest.iter().position(|word| word == ",").unwrap_or(rest.len());
+        let mut changes = Vec::new();
+        let mut added = |kind, referent| changes.push(Change::AddConstraint { name: None, kind, referent });
+        for (at, word) in rest[..end].iter().enumerate() {
+            match word.to_ascii_uppercase().as_str() {
+                "UNIQUE" => added(Constraint::Unique, None),
+                "PRIMARY" => added(Constraint::PrimaryKey, None),
+                "CHECK" => added(Constraint::Check, None),
+                "REFERENCES" => added(Constraint::ForeignKey, Words { tokens: rest, at: at + 1 }.name()),
+                _ => {}
+            }
+        }
+        changes
     }
 
     fn drop_of_table(&mut self) -> Change {

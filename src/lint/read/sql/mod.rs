@@ -64,15 +64,21 @@ impl Words<'_> {
                     .any(|word| word.eq_ignore_ascii_case("GLOBAL") || word.eq_ignore_ascii_case("PERSIST"));
                 one(None, Change::Variable { global })
             }
-            "COMMIT" | "BEGIN" | "LOCK" | "UNLOCK" | "COMMENT" | "USE" => one(None, Change::Nothing),
+            "COMMIT" | "BEGIN" | "UNLOCK" | "COMMENT" | "USE" => one(None, Change::Nothing),
             "ALTER" if self.take("ALTER DATABASE") || self.take("ALTER SCHEMA") => one(None, Change::Nothing),
             "ALTER" if self.take("ALTER TABLE") => self.alter(),
             "CREATE" => self.create(),
             "DROP" => self.drop(),
             "RENAME" if self.take("RENAME TABLE") => {
-                let table = self.name();
-                let to = if self.take("TO") { self.name() } else { None };
-                one(table, Change::RenameTable { to })
+                let mut found = Vec::new();
+                loop {
+                    let table = self.name();
+                    let to = if self.take("TO") { self.name() } else { None };
+                    found.push((table, Change::RenameTable { to }));
+                    if !self.take(",") {
+                        break found;
+                    }
+                }
             }
             "UPDATE" => {
                 self.at += 1;
@@ -98,7 +104,7 @@ impl Words<'_> {
         self.at += 1;
         let _ = self.take("OR REPLACE");
         let unique = self.take("UNIQUE");
-        let _ = self.take("TEMPORARY");
+        let _ = self.take("TEMPORARY") || self.take("FULLTEXT") || self.take("SPATIAL");
         if self.take("INDEX") || self.take("KEY") {
             let _ = self.take("CONCURRENTLY");
             let _ = self.take("IF NOT EXISTS");

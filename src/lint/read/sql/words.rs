@@ -27,6 +27,12 @@ pub(super) fn tokens(text: &str) -> Vec<String> {
             '/' if chars.peek() == Some(&'*') => {
                 let mut last = ' ';
                 chars.next();
+                // `/*!50000 … */` and `/*M!100100 … */` are run by the servers that they are for.
+                let _ = chars.next_if_eq(&'M');
+                if chars.next_if_eq(&'!').is_some() {
+                    while chars.next_if(char::is_ascii_digit).is_some() {}
+                    continue;
+                }
                 for next in chars.by_ref() {
                     if last == '*' && next == '/' {
                         break;
