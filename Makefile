@@ -98,7 +98,7 @@ tested:
 	LEAPFROG_UPDATE=1 $(CARGO) test --locked --test tested
 
 ## What fourteen services' migrations run on a real server from 2023.1 to 2026.2, held against what the lint says of them,
-## into tests/local/truth/lines.jsonl and docs/lint-coverage.md; minutes. Look at the changes before you commit them.
+## into tests/local/truth/lines.jsonl and docs/lint-coverage.md, and what is read of every script into tests/local/truth/read.txt; minutes. Look at the changes before you commit them.
 truth: testbed
 	LEAPFROG_TRUTH=all LEAPFROG_UPDATE=1 $(CARGO) test --locked --test local truth -- --include-ignored --test-threads 1
 
