@@ -235,7 +235,7 @@ async fn touch(
         while let Ok(event) = events.try_recv() {
             teller.see(event);
         }
-        kept.append(&mut teller.kept);
+        kept.append(&mut teller.end());
         if let Some(text) = lost.lock().unwrap_or_else(PoisonError::into_inner).take() {
             exit = Err(failed(format!("{text}. Next: run the same command again")));
             break;

@@ -39,7 +39,7 @@ pub(super) struct Teller<'s> {
     told: Option<Instant>,
     drawn: bool,
     /// For `--output json`: everything but progress.
-    pub(super) kept: Vec<Line>,
+    kept: Vec<Line>,
 }
 
 impl<'s> Teller<'s> {
@@ -65,6 +65,14 @@ impl<'s> Teller<'s> {
             Output::Json if !progress => self.kept.push(line),
             _ => {}
         }
+    }
+
+    /// Leaves the line that was drawn last, and gives what was kept.
+    pub(super) fn end(self) -> Vec<Line> {
+        if self.drawn {
+            self.show.stderr().say("\n".to_owned());
+        }
+        self.kept
     }
 
     fn due(&mut self, pause: Duration) -> bool {
