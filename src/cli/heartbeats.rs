@@ -147,6 +147,10 @@ impl Heartbeats {
             now = self.look().await;
             moved = self.moved(&before, &now);
         }
+        // What is compared with nothing is not seen either.
+        for (database, why) in before.unread {
+            now.unread.entry(database).or_insert(why);
+        }
         *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         moved
     }
@@ -233,6 +237,11 @@ mod tests {
         beats.begin().await;
         let unread = beats.unread();
         assert_eq!(unread.keys().map(ToString::to_string).collect::<Vec<_>>(), ["nova.cells.cell1"]);
+        // It tells now, and there is nothing to hold that against.
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        beats.questions[0].url = format!("sqlite:///{}", file.path().display()).parse().expect("valid");
+        beats.questions[0].query = "SELECT 'nova-compute', 'cmp1', '2026-11-22 03:15:02', '7'".to_owned();
+        assert!(beats.moving(false, &|_, _| {}).await.is_empty() && !beats.unread().is_empty());
     }
 
     #[test]

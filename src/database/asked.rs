@@ -110,19 +110,6 @@ impl Connection {
         Ok(self.version().await?.to_ascii_lowercase().contains("mariadb"))
     }
 
-    /// Whether this user may create triggers in its database, and so sees what those do that are there (MySQL, MariaDB), as far as
-    /// its grants tell. PostgreSQL and SQLite show them to everybody.
-    ///
-    /// # Errors
-    /// The server does not tell.
-    pub async fn may_trigger(&mut self) -> Result<Right, QueryError> {
-        if self.engine() != Engine::Mysql {
-            return Ok(Right::Held);
-        }
-        let name: String = self.rows("SELECT DATABASE()").await?.concat().into_iter().flatten().collect();
-        Ok(may_trigger(&self.grants().await?, &name))
-    }
-
     /// What `SHOW GRANTS` says, line by line.
     pub(super) async fn grants(&mut self) -> Result<Vec<String>, QueryError> {
         let rows = self.rows("SHOW GRANTS").await?;
@@ -163,28 +150,6 @@ fn may_make(grants: &[String], name: &str) -> Right {
         }
     }
     if roles { Right::Unclear } else { Right::Lacking }
-}
-
-fn may_trigger(grants: &[String], name: &str) -> Right {
-    let mut unclear = false;
-    for grant in grants {
-        match granted(grant, name) {
-            Granted::All => return Right::Held,
-            Granted::These(privileges) if privileges.contains(&"TRIGGER") => return Right::Held,
-            Granted::Role => unclear = true,
-            // Of one table, perhaps.
-            Granted::Elsewhere => unclear |= grant.contains(&format!("`{name}`.`")) && of_triggers(grant),
-            Granted::These(_) => {}
-        }
-    }
-    if unclear { Right::Unclear } else { Right::Lacking }
-}
-
-/// Whether a line of `SHOW GRANTS` is about triggers too.
-fn of_triggers(grant: &str) -> bool {
-    let privileges =
-        grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON ")).map_or("", |(those, _)| those);
-    privileges.starts_with("ALL PRIVILEGES") || privileges.split(", ").any(|one| one == "TRIGGER")
 }
 
 /// What a line of `SHOW GRANTS` gives in a whole database.
@@ -245,21 +210,6 @@ fn like(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn grants_tell_whether_triggers_can_be_made_and_seen() {
-        let right = |grants: &[&str]| {
-            may_trigger(&grants.iter().map(|grant| (*grant).to_owned()).collect::<Vec<_>>(), "keystone")
-        };
-        let some = "GRANT SELECT, UPDATE ON `keystone`.* TO `k`@`%`";
-        assert_eq!(right(&["GRANT ALL PRIVILEGES ON `keystone`.* TO `k`@`%`"]), Right::Held);
-        assert_eq!(right(&[some, "GRANT TRIGGER ON *.* TO `k`@`%`"]), Right::Held);
-        assert_eq!(right(&[some]), Right::Lacking);
-        assert_eq!(right(&[some, "GRANT ALL PRIVILEGES ON `glance`.* TO `k`@`%`"]), Right::Lacking);
-        assert_eq!(right(&[some, "GRANT SELECT ON `keystone`.`user` TO `k`@`%`"]), Right::Lacking);
-        assert_eq!(right(&[some, "GRANT SELECT, TRIGGER ON `keystone`.`user` TO `k`@`%`"]), Right::Unclear);
-        assert_eq!(right(&[some, "GRANT `dba` TO `k`@`%`"]), Right::Unclear);
-    }
 
     #[test]
     fn grants_tell_whether_a_scratch_database_can_be_made() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::asked::{Granted, granted};
+use super::asked::{Granted, Right, granted};
 use super::connection::{Connection, QueryError};
 use crate::model::{ConnectionUrl, Engine};
 
@@ -66,6 +66,19 @@ impl Connection {
         }
     }
 
+    /// Whether this user may create triggers in its database, and so sees what those do that are there (MySQL, MariaDB), as far as
+    /// its grants tell. PostgreSQL and SQLite show them to everybody.
+    ///
+    /// # Errors
+    /// The server does not tell.
+    pub async fn may_trigger(&mut self) -> Result<Right, QueryError> {
+        if self.engine() != Engine::Mysql {
+            return Ok(Right::Held);
+        }
+        let name: String = self.rows("SELECT DATABASE()").await?.concat().into_iter().flatten().collect();
+        Ok(may_trigger(&self.grants().await?, &name))
+    }
+
     /// The character sets of this database. SQLite has none.
     ///
     /// # Errors
@@ -117,9 +130,32 @@ fn lacking(grants: &[String], name: &str, triggers: bool) -> Lacking {
     Lacking { rights, unclear }
 }
 
+/// Whether `SHOW GRANTS` gives the right to create triggers in the whole database `name`.
+fn may_trigger(grants: &[String], name: &str) -> Right {
+    let Lacking { rights, unclear } = lacking(grants, name, true);
+    match rights.iter().any(|right| right == "TRIGGER") {
+        false => Right::Held,
+        true if unclear => Right::Unclear,
+        true => Right::Lacking,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn grants_tell_whether_triggers_can_be_made_and_seen() {
+        let right = |grants: &[&str]| {
+            may_trigger(&grants.iter().map(|grant| (*grant).to_owned()).collect::<Vec<_>>(), "keystone")
+        };
+        let some = "GRANT SELECT, UPDATE ON `keystone`.* TO `k`@`%`";
+        assert_eq!(right(&["GRANT ALL PRIVILEGES ON `keystone`.* TO `k`@`%`"]), Right::Held);
+        assert_eq!(right(&[some, "GRANT TRIGGER ON *.* TO `k`@`%`"]), Right::Held);
+        assert_eq!(right(&[some]), Right::Lacking);
+        assert_eq!(right(&[some, "GRANT ALL PRIVILEGES ON `glance`.* TO `k`@`%`"]), Right::Lacking);
+        assert_eq!(right(&[some, "GRANT `dba` TO `k`@`%`"]), Right::Unclear);
+    }
 
     #[test]
     fn grants_of_several_lines_are_added_up_and_what_is_left_out_is_named() {

@@ -6,9 +6,10 @@ use std::time::Duration;
 const FIRST: u64 = 1_000;
 /// What a batch never has fewer of, unless fewer are left.
 const LEAST: u64 = 10;
-/// What a batch never has more of: above a thousand it is hardly any faster, and each row stays locked until its end. The same
-/// for each of two workers: a row that somebody wants to write is locked twice as often.
-const MOST: [u64; 2] = [10_000, 4_000];
+/// What a batch never has more of: above a thousand it is hardly any faster, and each row stays locked until its end.
+const MOST: u64 = 10_000;
+/// The same for each of two workers: a row that somebody wants to write is locked twice as often.
+const MOST_OF_TWO: u64 = 4_000;
 
 /// The size of batches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,8 +22,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Batches that should each take `target`, by one of so many workers.
     pub(super) fn new(target: Duration, workers: usize) -> Self {
-        let [alone, beside] = MOST;
-        Self { target, rows: FIRST as f64, most: if workers > 1 { beside } else { alone } }
+        Self { target, rows: FIRST as f64, most: if workers > 1 { MOST_OF_TWO } else { MOST } }
     }
 
     /// How many rows the next batch may have.
@@ -71,7 +71,7 @@ mod tests {
             for (rows, micros, shrink) in events {
                 let before = pace.rows();
                 if shrink { pace.shrink() } else { pace.took(rows, Duration::from_micros(micros)) }
-                prop_assert!((LEAST..=MOST[0]).contains(&pace.rows()));
+                prop_assert!((LEAST..=MOST).contains(&pace.rows()));
                 prop_assert!(pace.rows() <= before + before / 2 + 1);
                 prop_assert!(!shrink || pace.rows() <= before);
             }

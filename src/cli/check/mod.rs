@@ -9,6 +9,7 @@
 
 mod builtin;
 mod render;
+pub(super) mod rights;
 pub(super) mod triggers;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,6 @@ use super::arguments::{CheckArguments, Common, Output};
 use super::exit::Exit;
 use super::leap;
 use super::look::Show;
-use super::parts;
 use super::stages;
 use super::stop::Stop;
 use super::trip;
@@ -181,7 +181,7 @@ pub(super) async fn refuse(
         _ => None,
     });
     let left = triggers::left(world, &wanted.services).await;
-    let forbidden = parts::rights::refused(world, &made).await;
+    let forbidden = rights::refused(world, &made).await;
     Ok(found.chain(left.iter().map(triggers::Left::refusal)).chain(forbidden).collect())
 }
 

@@ -6,7 +6,6 @@
 mod arguments;
 mod gate;
 mod removed;
-pub(super) mod rights;
 mod trips;
 mod uses;
 
@@ -20,6 +19,7 @@ use jiff::{Timestamp, ToSpan};
 pub(super) use self::arguments::{ContractArguments, PartArguments};
 pub(super) use self::gate::{Gate, Passed, Subject};
 use super::arguments::{Common, StopsAt, Until};
+use super::check;
 use super::exit::Exit;
 use super::images::ImageReader;
 use super::leap::{self, FenceMode, LeapArguments, Ready};
@@ -157,7 +157,7 @@ pub(super) async fn prepare(
         show.caution(&format!("nothing to do: no service that was asked for has a step of {at} that would {phase}\n"));
         return Ok(None);
     }
-    let mut refusals = rights::refused(world, &rights::made(world, release, &plan)).await;
+    let mut refusals = check::rights::refused(world, &check::rights::made(world, release, &plan)).await;
     if wanted.part != Part::Contract {
         refusals.extend(trip::refusals(world, &plan).await);
     }

@@ -9,7 +9,7 @@ use crate::model::{DatabaseId, Engine, Phase};
 use crate::plan::{Plan, Refusal, RefusalKind};
 
 /// The triggers that the plan of a part makes, in words, by database.
-pub(super) fn made(world: &World, release: &Release, plan: &Plan) -> BTreeMap<DatabaseId, Vec<String>> {
+pub(in crate::cli) fn made(world: &World, release: &Release, plan: &Plan) -> BTreeMap<DatabaseId, Vec<String>> {
     if plan.part.phase() != Some(Phase::Expand) {
         return BTreeMap::new();
     }
