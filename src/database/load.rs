@@ -76,6 +76,22 @@ impl Connection {
         }
     }
 
+    /// How many bytes MariaDB's redo log has; nothing elsewhere, where nobody was seen to wait for it.
+    ///
+    /// # Errors
+    /// The server does not tell.
+    pub async fn redo_log(&mut self) -> Result<Option<u64>, QueryError> {
+        if self.engine() != Engine::Mysql || !self.is_mariadb().await? {
+            return Ok(None);
+        }
+        // Until 10.5 it may be several files.
+        let query =
+            "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('innodb_log_file_size', 'innodb_log_files_in_group')";
+        let numbers =
+            self.rows(query).await?.into_iter().filter_map(|row| row.into_iter().nth(1)??.parse::<u64>().ok());
+        Ok(numbers.reduce(u64::saturating_mul))
+    }
+
     /// How far this server is behind the one that it replicates.
     ///
     /// # Errors

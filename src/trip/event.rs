@@ -34,6 +34,15 @@ pub enum Event {
         /// How long the slowest batch took, in milliseconds.
         slowest: u64,
     },
+    /// MariaDB's redo log has no room for the walk, so that whoever writes meanwhile waits while it is flushed.
+    SmallLog {
+        /// The table.
+        table: String,
+        /// How many bytes the log has.
+        bytes: u64,
+        /// How many it should have (`innodb_log_file_size`).
+        wanted: u64,
+    },
     /// Batches wait.
     Waits {
         /// For what.

@@ -11,6 +11,7 @@
 //! | `key.rs`, `statements.rs` | values of keys as they are carried, and the SQL of a batch; pure |
 //! | `pace.rs` | how many rows the next batch may have; pure |
 //! | `limits.rs` | when to wait; pure |
+//! | `redo.rs` | whether MariaDB's redo log has room for a walk; pure |
 //! | `ledger.rs` | how far each part of a table is |
 //! | `walk.rs` | one part of a table, batch by batch |
 //! | `run.rs` | a table: its parts, its passes, what proves it |
@@ -23,6 +24,7 @@ mod key;
 mod ledger;
 mod limits;
 mod pace;
+mod redo;
 mod run;
 mod statements;
 mod table;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::event::{Event, Proof, Verdict};
 use super::key::Position;
 use super::ledger::{self, Part};
+use super::redo;
 use super::table::{Choice, Table, survey};
 use super::walk::{Halt, Tally, open, walk};
 use super::watch::Gate;
@@ -130,9 +131,12 @@ impl Trip<'_> {
         let tally = Tally::default();
         loop {
             let parts = self.parts(&mut connection, &table).await?;
+            let fresh = parts.iter().any(|part| !part.finished);
+            if fresh {
+                self.warn(&mut connection, &table, &parts).await;
+            }
             // A walk may take longer than servers and what is between let a session be silent.
             connection.close().await;
-            let fresh = parts.iter().any(|part| !part.finished);
             if self.walk(&table, &parts, &tally).await? == Halt::Stopped {
                 return Ok(Verdict::Stopped);
             }
@@ -165,6 +169,16 @@ impl Trip<'_> {
             let _ = self.tell.send(Event::Again { table: table.name.clone(), why });
             let walk = parts.iter().map(|part| part.walk).max().unwrap_or_default() + 1;
             self.begin(&mut connection, &table, walk).await?;
+        }
+    }
+
+    /// Tells who administrates the server that its log is too small for what is left, where it says how large that is.
+    async fn warn(&self, connection: &mut Connection, table: &Table, parts: &[Part]) {
+        let touched: u64 = parts.iter().map(|part| part.touched).sum();
+        let left = parts.first().map_or(0, |part| part.total).saturating_sub(touched);
+        let Ok(Some(bytes)) = connection.redo_log().await else { return };
+        if let Some(wanted) = redo::wanted(bytes, left) {
+            let _ = self.tell.send(Event::SmallLog { table: table.name.clone(), bytes, wanted });
         }
     }
 

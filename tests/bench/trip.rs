@@ -1,10 +1,12 @@
 //! How fast `leapfrog trip` touches a table, against one statement for all of it and against the fastest loop that one
 //! writes by hand; how long its slowest batch takes, and what somebody notices who writes meanwhile: `make bench-trip`.
 //!
-//! Servers of its own with the durability that they have by default. Every round does all ways, one after the other, on
-//! the same table: the trigger is made anew before each, so that every row is rewritten at the same length. MySQL is
-//! measured where `LEAPFROG_MYSQLD` names one (`tests/testbed/mysql`). `LEAPFROG_TRIP_ROWS` and `LEAPFROG_TRIP_ROUNDS`
-//! change how much, `LEAPFROG_TRIP_ENGINES=mariadb,postgresql` and `LEAPFROG_TRIP_KEYS=uuid` on what. Fails where a target is missed.
+//! Servers of its own with the durability that they have by default, and with logs that hold a whole walk;
+//! `LEAPFROG_TRIP_ENGINES=mariadb-usual` measures one with the log that it has by default, which has to flush again and again.
+//! Every round does all ways, one after the other, on the same table: the trigger is made anew before each, so that every
+//! row is rewritten at the same length. MySQL is measured where `LEAPFROG_MYSQLD` names one (`tests/testbed/mysql`).
+//! `LEAPFROG_TRIP_ROWS` and `LEAPFROG_TRIP_ROUNDS` change how much, `LEAPFROG_TRIP_ENGINES=mariadb,postgresql` and
+//! `LEAPFROG_TRIP_KEYS=uuid` on what. Fails where a target is missed.
 
 #[path = "../databases/programs.rs"]
 mod programs;
@@ -116,9 +118,10 @@ async fn renew(url: &ConnectionUrl, round: u64) {
         change(&mut connection, &function).await;
         let trigger = "CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep()";
         change(&mut connection, &format!("DROP TRIGGER IF EXISTS keep ON t; {trigger}")).await;
-        // What the round before left is there to be used again.
-        change(&mut connection, "VACUUM t").await;
+        // What the round before left is there to be used again. VACUUM writes the whole pages to the log that are to be
+        // written once after a checkpoint: otherwise the first rows of a walk pay for it, and the last ones do not.
         change(&mut connection, "CHECKPOINT").await;
+        change(&mut connection, "VACUUM t").await;
     } else {
         for event in ["INSERT", "UPDATE"] {
             change(&mut connection, &format!("DROP TRIGGER IF EXISTS on_{event}")).await;
@@ -302,7 +305,7 @@ fn measure(name: &str, server: &Server, uuid: bool) -> Vec<String> {
         target(&format!("{workers}: writer's p99 in ms (below 50)"), writer, writer < 50.0);
     }
     let steady = median(ran[first].iter().filter_map(|one| one.steady).collect());
-    target("last tenth over first (0.9 to 1.1)", steady, (0.9..=1.1).contains(&steady));
+    target("last tenth over first (at least 0.9)", steady, steady >= 0.9);
     missed
 }
 
@@ -316,9 +319,13 @@ fn main() -> ExitCode {
     let mut missed = Vec::new();
     for name in wanted.split(',') {
         let server = match name {
-            "mariadb" => Some(Server::mariadb(&[])),
-            "mysql" => Server::mysql(),
-            _ => Some(Server::postgresql()),
+            "mariadb" => Some(Server::mariadb(&["--innodb-log-file-size=1G"])),
+            "mariadb-usual" => Some(Server::mariadb(&[])),
+            "mysql" => Server::mysql(&["--innodb-redo-log-capacity=1G"]),
+            "mysql-usual" => Server::mysql(&[]),
+            "postgresql" => Some(Server::postgresql(&["-cmax_wal_size=8GB"])),
+            "postgresql-usual" => Some(Server::postgresql(&[])),
+            other => panic!("{other} is none of mariadb, mysql and postgresql, nor one of them with -usual"),
         };
         let Some(server) = server else {
             say("\nMySQL is not measured: LEAPFROG_MYSQLD names none (see tests/testbed/mysql)");

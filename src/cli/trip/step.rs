@@ -155,7 +155,11 @@ impl<'t> Course<'t> {
             }
             Event::Done(proof) => self.evidence.push(touched(self.database, proof)),
             Event::Stuck { table, left } => self.stuck.push((table, left)),
-            Event::Waits { .. } | Event::GoesOn { .. } | Event::Retry { .. } | Event::Again { .. } => {}
+            Event::SmallLog { .. }
+            | Event::Waits { .. }
+            | Event::GoesOn { .. }
+            | Event::Retry { .. }
+            | Event::Again { .. } => {}
         }
         told
     }

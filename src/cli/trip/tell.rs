@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::arguments::Output;
 use crate::cli::look::Show;
 use crate::model::DatabaseId;
-use crate::report::{clean, grouped, took};
+use crate::report::{bytes, clean, grouped, took};
 use crate::trip::Event;
 
 /// How often progress is told where lines cannot be drawn over.
@@ -122,6 +122,12 @@ pub(super) fn text(database: &DatabaseId, event: &Event) -> String {
             };
             format!("{database} {table}: {} of {} rows{left}", grouped(*touched), of(all, *counted))
         }
+        Event::SmallLog { table, bytes: log, wanted } => format!(
+            "{database} {table}: MariaDB's redo log has {}, which this fills: whoever writes meanwhile waits, again and again, \
+             while pages are flushed; SET GLOBAL innodb_log_file_size = {wanted} avoids that (from 10.9 on at once, before \
+             with a restart)",
+            bytes(*log)
+        ),
         Event::Waits { why } => format!("waiting: {why}"),
         Event::GoesOn { waited } => format!("going on after {}", took(*waited)),
         Event::Retry { table, why } => format!("{database} {table}: a batch is tried again, smaller: {why}"),

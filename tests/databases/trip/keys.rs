@@ -79,7 +79,7 @@ fn every_key_of_mariadb_is_walked_along() {
 #[test]
 #[ignore = "needs MySQL, named by LEAPFROG_MYSQLD"]
 fn every_key_of_mysql_is_walked_along() {
-    match Server::mysql() {
+    match Server::mysql(&[]) {
         Some(server) => mysql_keys(&Site::new(&server.database("walked"))),
         None => say("LEAPFROG_MYSQLD names no MySQL: not tried"),
     }

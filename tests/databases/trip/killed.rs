@@ -213,7 +213,7 @@ fn a_trip_on_mariadb_outlives_five_kills() {
 #[test]
 #[ignore = "needs PostgreSQL's programs"]
 fn a_trip_on_postgresql_outlives_five_kills() {
-    let server = Server::postgresql();
+    let server = Server::postgresql(&[]);
     story(&Site::new(&server.database("whole")), false, "1");
     story(&Site::new(&server.database("uuids")), true, "2");
 }
@@ -230,7 +230,7 @@ fn a_trip_on_sqlite_outlives_five_kills() {
 #[test]
 #[ignore = "needs MySQL, named by LEAPFROG_MYSQLD"]
 fn a_trip_on_mysql_outlives_five_kills() {
-    let Some(server) = Server::mysql() else {
+    let Some(server) = Server::mysql(&[]) else {
         say("LEAPFROG_MYSQLD names no MySQL: not tried");
         return;
     };

@@ -1,4 +1,4 @@
-//! What a trip gives way to: a replica that is behind, a pause, rows that somebody holds.
+//! What a trip gives way to: a replica that is behind, a pause, rows that somebody holds; and what it warns of.
 
 use std::os::unix::fs::chown;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::super::programs::{output, postgres, program};
 use super::super::{TIMEOUT, wait};
 use super::server::{Server, free_port};
-use super::{Site, say};
+use super::{Site, follow, say};
 
 /// A table of `rows` rows with triggers.
 fn prepare(site: &Site, rows: u64) {
@@ -192,7 +192,7 @@ impl Drop for Standby {
 #[test]
 #[ignore = "needs PostgreSQL's programs"]
 fn a_standby_without_its_primary_does_not_count_as_one_that_has_caught_up() {
-    let primary = Server::postgresql();
+    let primary = Server::postgresql(&[]);
     let standby = Standby::of(&primary);
     standby.comes_to(|lag| matches!(lag, Lag::Seconds(seconds) if *seconds < 5.0));
     drop(primary);
@@ -246,6 +246,28 @@ fn a_pause_holds_and_a_stop_goes_on_where_it_was() {
     let begin = lines.iter().find_map(|line| line.get("begin")).expect("a beginning");
     assert_eq!(begin["touched"].as_u64(), Some(first), "it goes on where it was");
     assert!(tell(&["resume"]).contains("nothing is paused"));
+}
+
+#[test]
+#[ignore = "needs MariaDB's programs"]
+fn a_redo_log_without_room_is_told_and_what_it_says_helps() {
+    let server = Server::mariadb(&["--innodb-log-file-size=10M"]);
+    let site = Site::new(&server.database("small"));
+    prepare(&site, 100_000);
+    let told = || {
+        let (code, lines, errors) = site.trip(&[]);
+        assert_eq!(code, 0, "{errors}");
+        follow(&lines);
+        lines.iter().filter_map(|line| line.get("small-log").cloned()).collect::<Vec<_>>()
+    };
+    let wanted = 1 << 30;
+    assert_eq!(told(), [serde_json::json!({"table": "t", "bytes": 10 << 20, "wanted": wanted})]);
+    // A table that is finished fills nothing.
+    assert_eq!(told(), [] as [serde_json::Value; 0]);
+    site.run(&[&format!("SET GLOBAL innodb_log_file_size = {wanted}")]);
+    assert!(site.command(&["trip", "--yes", "--forget"]).output().expect("it runs").status.success());
+    assert_eq!(told(), [] as [serde_json::Value; 0]);
+    assert_eq!(done(&site), 100_000);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) fn say(text: &str) {
 
 /// A server of PostgreSQL without passwords.
 pub(super) fn postgresql() -> server::Server {
-    server::Server::postgresql()
+    server::Server::postgresql(&[])
 }
 
 /// A cloud with one database, and leapfrog to be tried on it.

@@ -49,15 +49,15 @@ impl Server {
         Self::start(directory, "mariadbd".into(), &["--no-defaults", "--user=root"], settings)
     }
 
-    /// MySQL, if `LEAPFROG_MYSQLD` names one: a program, or a script that calls it in a place of its own.
-    pub(crate) fn mysql() -> Option<Self> {
+    /// MySQL with more settings, if `LEAPFROG_MYSQLD` names one: a program, or a script that calls it in a place of its own.
+    pub(crate) fn mysql(settings: &[&str]) -> Option<Self> {
         let program = PathBuf::from(std::env::var_os("LEAPFROG_MYSQLD")?);
         let directory = TempDir::new().expect("a directory");
         let data = format!("--datadir={}", directory.path().join("data").display());
         let made =
             output(Command::new(&program).args(["--no-defaults", "--initialize-insecure", "--user=root", &data]));
         assert!(made.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&made.stderr));
-        Some(Self::start(directory, program, &["--no-defaults", "--user=root", "--mysqlx=OFF"], &[]))
+        Some(Self::start(directory, program, &["--no-defaults", "--user=root", "--mysqlx=OFF"], settings))
     }
 
     fn start(directory: TempDir, program: PathBuf, first: &[&str], settings: &[&str]) -> Self {
@@ -84,8 +84,8 @@ impl Server {
         server
     }
 
-    /// PostgreSQL.
-    pub(crate) fn postgresql() -> Self {
+    /// PostgreSQL, with more settings such as `-cmax_wal_size=4GB`.
+    pub(crate) fn postgresql(settings: &[&str]) -> Self {
         let (directory, port) = (TempDir::new().expect("a directory"), free_port());
         if let Some((user, group)) = postgres() {
             chown(directory.path(), Some(user), Some(group)).expect("the directory given away");
@@ -97,7 +97,7 @@ impl Server {
         let log = fs::File::create(directory.path().join("log")).expect("a file");
         let mut command = program("postgres");
         command.args(["-D", &data, "-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-k"]);
-        command.arg(directory.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.arg(directory.path()).args(settings).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().expect("the server starts");
         let server = Self { _directory: directory, scheme: "postgresql+psycopg2", port, process };
         server.answers("postgres");

@@ -154,7 +154,7 @@ fn a_user_of_mariadb_that_sees_half_of_a_trigger_is_told() {
 #[test]
 #[ignore = "needs MySQL, named by LEAPFROG_MYSQLD"]
 fn a_user_of_mysql_that_is_shown_no_triggers_gets_no_green_light() {
-    match Server::mysql() {
+    match Server::mysql(&[]) {
         Some(server) => blind(&server, false),
         None => say("LEAPFROG_MYSQLD names no MySQL: not tried"),
     }
@@ -163,7 +163,7 @@ fn a_user_of_mysql_that_is_shown_no_triggers_gets_no_green_light() {
 #[test]
 #[ignore = "needs MySQL, named by LEAPFROG_MYSQLD"]
 fn a_green_light_of_mysql_is_for_the_triggers_that_are_there() {
-    match Server::mysql() {
+    match Server::mysql(&[]) {
         Some(server) => story(&Site::new(&server.database("triggers"))),
         None => say("LEAPFROG_MYSQLD names no MySQL: not tried"),
     }
