@@ -269,10 +269,10 @@ async fn schedule(seed: u64) {
     let leap = Leap::new(Arc::new(enriched(&story.plan, &once)), seed);
     let deaths = 1 + random.below(3);
     let mut words: BTreeMap<StepId, usize> = BTreeMap::new();
-    let mut processes = 0;
+    let (mut processes, mut last) = (0, String::new());
     loop {
         processes += 1;
-        assert!(processes < 60, "it does not come to an end");
+        assert!(processes < 60, "it does not come to an end: {last}");
         let disturbed = processes <= deaths;
         leap.world.trouble(if disturbed { [0, 0, 3, 12][random.place(4)] } else { 0 });
         let disturbance = match processes {
@@ -281,6 +281,7 @@ async fn schedule(seed: u64) {
             _ => Disturbance::default(),
         };
         let conclusion = leap.process(disturbance).await;
+        last = format!("{conclusion:?}");
         if conclusion.is_some_and(|conclusion| conclusion.outcome == Outcome::Done) {
             break;
         }
