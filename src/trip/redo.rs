@@ -1,8 +1,8 @@
 //! Whether MariaDB's redo log has room for a walk.
 //!
 //! A redo log that is full is flushed before anybody writes on: MariaDB 10.11 with its usual 96 MiB let everybody wait for some
-//! 50 ms after every 10 MB, twice a second, whoever wrote them and however many rows a batch had. With 1 GiB nobody waited
-//! (`make bench-trip`).
+//! 50 ms after every 10 MB, twice a second, whoever wrote them and however many rows a batch had. With 1 GiB 99 of
+//! 100 writes took 7 ms at most (`make bench-trip`).
 
 /// What the redo log takes in for a row: 125 bytes were measured, with a key of 32 characters.
 const ROW: u64 = 150;

@@ -124,8 +124,8 @@ pub(super) fn text(database: &DatabaseId, event: &Event) -> String {
         }
         Event::SmallLog { table, bytes: log, wanted } => format!(
             "{database} {table}: MariaDB's redo log has {}, which this fills: whoever writes meanwhile waits, again and again, \
-             while pages are flushed; SET GLOBAL innodb_log_file_size = {wanted} avoids that (from 10.9 on at once, before \
-             with a restart)",
+             while pages are flushed; SET GLOBAL innodb_log_file_size = {wanted} avoids that from 10.9 on; \
+             before, its configuration and a restart",
             bytes(*log)
         ),
         Event::Waits { why } => format!("waiting: {why}"),
