@@ -25,7 +25,8 @@ pub struct Keyed {
     pub key: Vec<KeyColumn>,
     /// The storage engine (MySQL, MariaDB), or nothing.
     pub storage: String,
-    /// A column that may be set to itself.
+    /// A column that may be set to itself. Where an update that sets the key would first look for all of its rows and then
+    /// for each again (MySQL, MariaDB), or write the key's index (SQLite), it is none of the key's if there is another.
     pub settable: String,
     /// Columns that an update changes by itself unless they are set (`ON UPDATE CURRENT_TIMESTAMP`).
     pub clocks: Vec<String>,
@@ -62,8 +63,14 @@ impl Connection {
         let clocks = self.rows(&clocks).await?.concat().into_iter().flatten().collect();
         let storage = format!("SELECT ENGINE FROM information_schema.TABLES WHERE {here}");
         let storage = self.rows(&storage).await?.concat().into_iter().flatten().collect();
-        let settable = key.first().map(|column| column.name.clone()).unwrap_or_default();
-        Ok(Keyed { key, storage, settable, clocks, alone: false })
+        // Dates and enumerations may hold what strict servers no longer take, not even from the column itself.
+        let settable = format!(
+            "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE {here} AND COLUMN_KEY <> 'PRI' \
+             AND COALESCE(GENERATION_EXPRESSION, '') = '' AND DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', \
+             'bigint', 'char', 'varchar') ORDER BY COLUMN_KEY <> '', DATA_TYPE LIKE '%char', ORDINAL_POSITION LIMIT 1"
+        );
+        let settable = self.rows(&settable).await?.concat().into_iter().flatten().next().or_else(|| first(&key));
+        Ok(Keyed { key, storage, settable: settable.unwrap_or_default(), clocks, alone: false })
     }
 
     async fn postgresql_keyed(&mut self, table: &str) -> Result<Keyed, QueryError> {
@@ -100,9 +107,17 @@ impl Connection {
              FROM pragma_table_info({table}) t WHERE t.pk > 0 ORDER BY t.pk"
         );
         let key: Vec<KeyColumn> = self.rows(&columns).await?.into_iter().map(column).collect();
-        let settable = key.first().map(|column| column.name.clone()).unwrap_or_default();
-        Ok(Keyed { key, settable, ..Keyed::default() })
+        let settable = format!(
+            "SELECT t.name FROM pragma_table_info({table}) t WHERE t.pk = 0 ORDER BY EXISTS (SELECT 1 FROM \
+             pragma_index_list({table}) l, pragma_index_info(l.name) i WHERE i.name = t.name), t.cid LIMIT 1"
+        );
+        let settable = self.rows(&settable).await?.concat().into_iter().flatten().next().or_else(|| first(&key));
+        Ok(Keyed { key, settable: settable.unwrap_or_default(), ..Keyed::default() })
     }
+}
+
+fn first(key: &[KeyColumn]) -> Option<String> {
+    key.first().map(|column| column.name.clone())
 }
 
 fn column(row: Row) -> KeyColumn {

@@ -1,8 +1,10 @@
 //! Whatever the key is: texts that a collation folds, bytes, composites, values that only look like others.
 
+use leapfrog::database::connect;
 use leapfrog::model::Engine;
 
 use super::super::postgresql::Cluster;
+use super::super::{TIMEOUT, wait};
 use super::server::Server;
 use super::{Site, say};
 
@@ -48,6 +50,17 @@ fn case(site: &Site, what: &str, columns: &str, key: &str, fill: &[String]) {
     touched_once(site, what);
 }
 
+/// The column of a table that is set to itself.
+fn set_to_itself(site: &Site, columns: &str) -> String {
+    site.run(&["DROP TABLE IF EXISTS k", &format!("CREATE TABLE k ({columns})")]);
+    wait(async {
+        let mut connection = connect(&site.url, TIMEOUT).await.expect("a connection");
+        let keyed = connection.keyed("k").await.expect("a table");
+        connection.close().await;
+        keyed.settable
+    })
+}
+
 /// Inserts of texts with numbers behind them: `count` of each.
 fn texts(count: usize, row: impl Fn(&str, usize) -> String) -> Vec<String> {
     let rows: Vec<String> =
@@ -86,6 +99,18 @@ fn every_key_of_mysql_is_walked_along() {
 }
 
 fn mysql_keys(site: &Site) {
+    for (columns, column) in [
+        ("id INT PRIMARY KEY, name VARCHAR(9), n INT, state INT, INDEX (n)", "state"),
+        ("id INT PRIMARY KEY, n INT UNIQUE, name VARCHAR(9)", "name"),
+        ("id INT PRIMARY KEY, other INT, n INT, UNIQUE (n, other)", "other"),
+        ("n INT, id INT, PRIMARY KEY (id, n)", "id"),
+        // Nothing else, or nothing that a strict server surely takes.
+        ("id INT PRIMARY KEY", "id"),
+        ("id INT PRIMARY KEY, twice INT AS (id * 2) STORED, half INT AS (id / 2) VIRTUAL", "id"),
+        ("id INT PRIMARY KEY, born DATE, kind ENUM('a', 'b'), kinds SET('a'), raw BLOB, b BIT(1), f FLOAT", "id"),
+    ] {
+        assert_eq!(set_to_itself(site, columns), column, "{columns}");
+    }
     let my = |text: &str| literal(Engine::Mysql, text);
     for collation in ["utf8mb3_general_ci", "utf8mb3_bin", "utf8mb4_unicode_ci", "latin1_swedish_ci"] {
         let charset = collation.split('_').next().expect("a character set");
@@ -179,6 +204,14 @@ fn every_key_of_postgresql_is_walked_along() {
 #[ignore = "with the other real databases"]
 fn every_key_of_sqlite_is_walked_along() {
     let (_directory, site) = Site::sqlite();
+    for (columns, column) in [
+        ("id TEXT PRIMARY KEY, n INT UNIQUE, name TEXT, state INT", "name"),
+        ("id TEXT PRIMARY KEY, n INT UNIQUE", "n"),
+        ("n INT, id INT, PRIMARY KEY (id, n)", "id"),
+        ("id INTEGER PRIMARY KEY, twice INT AS (id * 2) STORED, half INT AS (id / 2)", "id"),
+    ] {
+        assert_eq!(set_to_itself(&site, columns), column, "{columns}");
+    }
     let numbers = "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 3000)";
     let lite = |text: &str| literal(Engine::Sqlite, text);
     for collation in ["NOCASE", "BINARY", "RTRIM"] {

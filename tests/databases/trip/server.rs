@@ -67,7 +67,7 @@ impl Server {
         fs::write(path("users"), users).expect("a file");
         let log = fs::File::create(path("log")).expect("a file");
         let mut command = Command::new(program);
-        command.args(first).args(settings).args([
+        command.args(first).args([
             format!("--datadir={}", path("data")),
             format!("--socket={}", path("socket")),
             format!("--pid-file={}", path("pid")),
@@ -77,6 +77,7 @@ impl Server {
             "--innodb-buffer-pool-size=1G".to_owned(),
             "--secure-file-priv=".to_owned(),
         ]);
+        command.args(settings);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().expect("the server starts");
         let server = Self { _directory: directory, scheme: "mysql+pymysql", port, process };
