@@ -131,9 +131,38 @@ async fn renew(url: &ConnectionUrl, round: u64) {
                 .await;
         }
     }
-    connection.close().await;
     // Pages that are still to be written are not the next way's to write.
+    if url.engine() == Engine::Mysql {
+        flushed(&mut connection).await;
+    }
+    connection.close().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
+}
+
+/// Has InnoDB write the pages that are still to be written, as a checkpoint of PostgreSQL does.
+async fn flushed(connection: &mut Connection) {
+    let usual = connection.rows("SELECT @@innodb_max_dirty_pages_pct, @@innodb_max_dirty_pages_pct_lwm").await;
+    let usual = usual.unwrap_or_else(|error| panic!("{}", chain(&error))).concat();
+    change(connection, "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0; SET GLOBAL innodb_max_dirty_pages_pct = 0")
+        .await;
+    let left = "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'";
+    let began = Instant::now();
+    loop {
+        let rows = connection.rows(left).await.unwrap_or_else(|error| panic!("{}", chain(&error))).concat();
+        let left = rows.last().cloned().flatten().and_then(|text| text.parse::<u64>().ok()).expect("a number of pages");
+        if left < 500 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "{left} pages are still to be written");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let number = |place: usize| usual[place].clone().expect("a number");
+    let restore = format!(
+        "SET GLOBAL innodb_max_dirty_pages_pct = {}; SET GLOBAL innodb_max_dirty_pages_pct_lwm = {}",
+        number(0),
+        number(1)
+    );
+    change(connection, &restore).await;
 }
 
 /// Somebody who changes a row every 10 ms until told to stop; what 99 of 100 took at most.
