@@ -199,19 +199,21 @@ fn judge(
             next: format!("create one for inserts; or give a query that counts what is left, {given}"),
         });
     }
-    let mut set = vec![keyed.settable];
+    let mut wanted: Vec<String> = Vec::new();
     let named = triggers.iter().filter(|trigger| trigger.update).flat_map(|trigger| &trigger.columns);
     for column in named.chain(&keyed.clocks) {
-        if !set.contains(column) {
-            set.push(column.clone());
+        if !wanted.contains(column) {
+            wanted.push(column.clone());
         }
     }
     let mut digest = Sha256::new();
-    let parts = key.iter().map(Column::identity).chain(set.iter().cloned());
+    // Which column is set besides those makes no difference to the triggers: it may become another one, by a new index.
+    let parts = key.iter().map(Column::identity).chain(wanted.iter().cloned());
     for part in parts.chain(triggers.iter().map(|trigger| format!("{}|{}", trigger.name, trigger.identity))) {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
+    let set = if wanted.contains(&keyed.settable) { wanted } else { [vec![keyed.settable], wanted].concat() };
     let mark = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((Sql { engine, table: table.to_owned(), alone: keyed.alone, key, set }, mark))
 }
@@ -270,6 +272,10 @@ mod tests {
             told(&triggers, keyed(kind), &Choice::default()).expect("a table").1
         };
         assert_eq!(mark("1", "int"), mark("1", "int"));
+        let other = Keyed { settable: "name".to_owned(), ..keyed("int") };
+        let (sql, same) =
+            told(&[trigger("u", false, "1"), trigger("i", true, "1")], other, &Choice::default()).expect("a table");
+        assert_eq!((sql.set, same), (["name", "b", "updated_at"].map(str::to_owned).to_vec(), mark("1", "int")));
         assert_ne!(mark("1", "int"), mark("2", "int"));
         assert_ne!(mark("1", "int"), mark("1", "varchar"));
     }
