@@ -43,7 +43,9 @@ impl Server {
         let made = output(
             Command::new("mariadb-install-db")
                 .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
-                .args([format!("--datadir={}", data.display()), "--user=root".to_owned()]),
+                .args([format!("--datadir={}", data.display()), "--user=root".to_owned()])
+                // A server that starts removes what it takes for left over in the directory of temporary files.
+                .env("TMPDIR", directory.path()),
         );
         assert!(made.status.success(), "mariadb-install-db failed: {}", String::from_utf8_lossy(&made.stderr));
         Self::start(directory, "mariadbd".into(), &["--no-defaults", "--user=root"], settings)
@@ -77,7 +79,7 @@ impl Server {
             "--innodb-buffer-pool-size=1G".to_owned(),
             "--secure-file-priv=".to_owned(),
         ]);
-        command.args(settings);
+        command.args(settings).env("TMPDIR", directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().expect("the server starts");
         let server = Self { _directory: directory, scheme: "mysql+pymysql", port, process };
