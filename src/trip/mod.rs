@@ -35,6 +35,6 @@ pub use event::{Event, Proof, Verdict};
 pub use ledger::{LEDGER, forget};
 pub use limits::Limits;
 pub use run::{Order, Trouble, trip};
-pub use table::{Choice, Flaw, Suited, Survey, Table, suited, survey, touched};
+pub use table::{Choice, Flaw, Reached, Suited, Survey, Table, reached, suited, survey};
 pub use walk::Halt;
 pub use watch::{Gate, Pause, Watch, watch};

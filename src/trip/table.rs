@@ -165,17 +165,34 @@ fn walkable(engine: Engine, table: &str, keyed: &Keyed, step: bool) -> Result<Ve
     Ok(key)
 }
 
-/// Whether every row of a table was touched since its triggers appeared, as far as the ledger says.
+/// How far earlier walks of a table came since its triggers appeared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// There was none.
+    Nothing,
+    /// So many rows were touched, and others were not.
+    Rows(u64),
+    /// Every row was.
+    All,
+}
+
+/// How far a table is, as far as the ledger says.
 ///
 /// # Errors
 /// The database does not tell.
-pub async fn touched(connection: &mut Connection, table: &Table) -> Result<bool, QueryError> {
+pub async fn reached(connection: &mut Connection, table: &Table) -> Result<Reached, QueryError> {
     let parts = match ledger::read(connection, &table.name).await {
         Ok(parts) => parts.unwrap_or_default(),
-        Err(QueryError::NoTable { .. }) => return Ok(false),
+        Err(QueryError::NoTable { .. }) => return Ok(Reached::Nothing),
         Err(error) => return Err(error),
     };
-    Ok(!parts.is_empty() && parts.iter().all(|part| part.finished && part.mark == table.mark))
+    Ok(if parts.is_empty() || parts.iter().any(|part| part.mark != table.mark) {
+        Reached::Nothing
+    } else if parts.iter().all(|part| part.finished) {
+        Reached::All
+    } else {
+        Reached::Rows(parts.iter().map(|part| part.touched).sum())
+    })
 }
 
 /// The table's SQL and mark, or why it cannot be walked through.

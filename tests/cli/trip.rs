@@ -31,6 +31,25 @@ fn every_row_is_touched_and_told_in_words() {
 }
 
 #[test]
+fn how_far_a_table_is_stands_in_the_list_before_the_question() {
+    let lab = lab(2_500);
+    let list = || {
+        let told = lab.run(&["trip", "--yes"]);
+        assert_eq!(told.code, 0, "{}", told.err);
+        told.err.lines().find(|line| line.contains("about 2,500 rows")).expect("a list").trim_end().to_owned()
+    };
+    assert!(list().ends_with("on_UPDATE"));
+    assert!(list().ends_with("on_UPDATE  all touched already"));
+    lab.sql("keystone", &["UPDATE leapfrog_trip SET finished = 0".to_owned()]);
+    assert!(list().ends_with("on_UPDATE  2,500 touched already"));
+    lab.sql("keystone", &["DROP TRIGGER on_UPDATE".to_owned()]);
+    let anew =
+        "CREATE TRIGGER on_UPDATE AFTER UPDATE OF id ON user BEGIN UPDATE user SET new = 'x' WHERE id = NEW.id; END";
+    lab.sql("keystone", &[anew.to_owned()]);
+    assert!(list().ends_with("on_UPDATE"));
+}
+
+#[test]
 fn a_program_is_told_the_same_as_lines_that_follow_their_schema() {
     let lab = lab(2_500);
     let done = lab.run(&["trip", "--yes", "-o", "jsonl"]);

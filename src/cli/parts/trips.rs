@@ -8,7 +8,7 @@ use crate::cli::world::{COUNTING, World};
 use crate::database::{self, Connection, QueryError, connect};
 use crate::model::{ConnectionUrl, DatabaseId};
 use crate::plan::Plan;
-use crate::trip::{self, Choice};
+use crate::trip::{self, Choice, Reached};
 
 /// That no row is left which triggers of the release would still have to work on.
 pub(super) async fn touched(world: &World, plan: &Plan) -> Vec<Condition> {
@@ -93,7 +93,7 @@ async fn ledger(connection: &mut Connection, table: &TrippedTable) -> Result<Opt
         Choice { tables: BTreeSet::from([table.name.clone()]), no_inserts: true, step: true, ..Choice::default() };
     let survey = trip::survey(connection, &choice).await?;
     match survey.tables.first() {
-        Some(found) => trip::touched(connection, found).await.map(Some),
+        Some(found) => trip::reached(connection, found).await.map(|reached| Some(reached == Reached::All)),
         None if survey.flaws.is_empty() => Ok(None),
         None => Ok(Some(false)),
     }

@@ -32,11 +32,11 @@ use super::look::Show;
 use super::stop::Stop;
 use super::world::World;
 use crate::conduct::Signal;
-use crate::database::{self, Connection, Purpose, connect_for};
+use crate::database::{self, Connection, Purpose, QueryError, connect_for};
 use crate::model::{ConnectionUrl, DatabaseId};
 use crate::plan::{Refusal, RefusalKind};
 use crate::report::{bytes, columns, grouped};
-use crate::trip::{self, Choice, Event, Gate, Limits, Order, Pause, Survey, Table, Verdict, Watch};
+use crate::trip::{self, Choice, Event, Flaw, Gate, Limits, Order, Pause, Reached, Survey, Table, Verdict, Watch};
 use tell::Teller;
 
 /// `leapfrog trip`.
@@ -100,32 +100,34 @@ async fn open(world: &World, id: &DatabaseId, url: &ConnectionUrl, purpose: Purp
     })
 }
 
-/// What is to be touched in each database; or every reason why it cannot be.
+/// What is to be touched in each database, and how far that is; or every reason why it cannot be.
 async fn look(
     world: &World,
     databases: &BTreeMap<DatabaseId, ConnectionUrl>,
     choice: &Choice,
-) -> Result<Vec<(DatabaseId, Vec<Table>)>, Stop> {
+) -> Result<Vec<(DatabaseId, Vec<(Table, Reached)>)>, Stop> {
     let (mut found, mut refusals) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for (id, url) in databases {
         let surveyed = async {
             let mut connection = open(world, id, url, Purpose::Read).await?;
-            let survey = trip::survey(&mut connection, choice).await.map_err(|error| {
+            let surveyed = survey(&mut connection, choice).await.map_err(|error| {
                 let what = format!("database {id} does not tell its triggers");
                 refusal(id, what, Some(database::chain(&error)), error.advice())
             });
             connection.close().await;
-            survey
+            surveyed
         };
-        let Survey { tables, flaws } = match surveyed.await {
-            Ok(survey) => survey,
+        let (tables, flaws) = match surveyed.await {
+            Ok(surveyed) => surveyed,
             Err(refusal) => {
                 refusals.push(refusal);
                 continue;
             }
         };
-        seen.extend(tables.iter().map(|table| table.name.clone()).chain(flaws.iter().map(|flaw| flaw.table.clone())));
+        seen.extend(
+            tables.iter().map(|(table, _)| table.name.clone()).chain(flaws.iter().map(|flaw| flaw.table.clone())),
+        );
         for flaw in flaws {
             let what = format!("the table `{}` of {id} cannot be walked through: {}", flaw.table, flaw.what);
             refusals.push(refusal(id, what, None, flaw.next));
@@ -140,15 +142,34 @@ async fn look(
     if refusals.is_empty() { Ok(found) } else { Err(Stop::refused(refusals)) }
 }
 
-/// Shows what will be touched and asks, where that was not answered beforehand.
-fn confirm(world: &World, found: &[(DatabaseId, Vec<Table>)], yes: bool, show: &Show) -> Result<bool, Stop> {
-    let rows: Vec<[String; 5]> = found
-        .iter()
-        .flat_map(|(id, tables)| tables.iter().map(move |table| (id, table)))
-        .map(|(id, table)| {
+/// The tables of a database that can be walked through, and how far they are; and those that cannot be.
+async fn survey(
+    connection: &mut Connection,
+    choice: &Choice,
+) -> Result<(Vec<(Table, Reached)>, Vec<Flaw>), QueryError> {
+    let Survey { tables, flaws } = trip::survey(connection, choice).await?;
+    let mut found = Vec::new();
+    for table in tables {
+        let reached = trip::reached(connection, &table).await?;
+        found.push((table, reached));
+    }
+    Ok((found, flaws))
+}
+
+/// Shows what will be touched and asks, where that was not answered beforehand and something may be left.
+fn confirm(world: &World, found: &[(DatabaseId, Vec<(Table, Reached)>)], yes: bool, show: &Show) -> Result<bool, Stop> {
+    let tables =
+        || found.iter().flat_map(|(id, tables)| tables.iter().map(move |(table, reached)| (id, table, reached)));
+    let rows: Vec<[String; 6]> = tables()
+        .map(|(id, table, reached)| {
             let size = table.bytes.map(bytes).unwrap_or_default();
             let rows = format!("about {} rows", grouped(table.rows));
-            [id.to_string(), table.name.clone(), rows, size, table.triggers.join(", ")]
+            let reached = match reached {
+                Reached::Nothing => String::new(),
+                Reached::Rows(rows) => format!("{} touched already", grouped(*rows)),
+                Reached::All => "all touched already".to_owned(),
+            };
+            [id.to_string(), table.name.clone(), rows, size, table.triggers.join(", "), reached]
         })
         .collect();
     if show.output == Output::Text {
@@ -158,7 +179,8 @@ fn confirm(world: &World, found: &[(DatabaseId, Vec<Table>)], yes: bool, show: &
         ));
         show.complain(&columns(&rows));
     }
-    if yes { Ok(true) } else { show.asks("Services may go on working.\nBegin?") }
+    let done = tables().all(|(_, table, reached)| *reached == Reached::All && table.remainder.is_none());
+    if yes || done { Ok(true) } else { show.asks("Services may go on working.\nBegin?") }
 }
 
 /// Touches everything.
@@ -223,7 +245,8 @@ async fn touch(
             pause: pause.clone(),
         };
         let (sender, mut events) = mpsc::unbounded_channel();
-        let working = work(&order, tables, watched, stopped.clone(), sender);
+        let tables: Vec<Table> = tables.iter().map(|(table, _)| table.clone()).collect();
+        let working = work(&order, &tables, watched, stopped.clone(), sender);
         tokio::pin!(working);
         let mut teller = Teller::new(show, id.clone());
         let ended = loop {
