@@ -74,13 +74,15 @@ impl Guard {
         let taking = urls.iter().map(|(id, url)| {
             let holder = &holder;
             async move {
-                let began = Instant::now();
+                let (began, mut dead) = (Instant::now(), false);
                 loop {
                     let taken = database::lock(url, holder, timeout).await;
                     match &taken {
-                        Err(LockError::Held { holder: Some(other), .. })
-                            if is_dead(other, host) && began.elapsed() < DEAD =>
+                        // A session of one that is dead shows nothing more in the end.
+                        Err(LockError::Held { holder: other, .. })
+                            if other.as_ref().map_or(dead, |other| is_dead(other, host)) && began.elapsed() < DEAD =>
                         {
+                            dead = true;
                             tokio::time::sleep(Duration::from_millis(100)).await;
                         }
                         _ => break (id.clone(), taken),

@@ -74,13 +74,7 @@ impl Connection {
     /// The server does not tell.
     pub async fn held(&mut self, url: &ConnectionUrl) -> Result<Option<LockError>, QueryError> {
         let found = match self.engine() {
-            Engine::Mysql => {
-                let name = name_of(url.name());
-                if self.rows(&format!("SELECT IS_USED_LOCK('{name}')")).await?.concat().iter().all(Option::is_none) {
-                    return Ok(None);
-                }
-                Some(holder_mysql(self, &name).await?)
-            }
+            Engine::Mysql => holder_mysql(self, &name_of(url.name())).await?,
             Engine::Postgresql => holder_postgresql(self).await?,
             Engine::Sqlite => held_file(url.name()),
         };

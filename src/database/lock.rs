@@ -31,6 +31,8 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long MySQL's and MariaDB's question takes that a held lock is looked at with. A lock is given back when it is
 /// answered: `KILL` of a session that sleeps takes MariaDB up to two seconds where several are ended at a time.
 const QUESTION: Duration = Duration::from_millis(500);
+/// How often a lock is tried for that somebody had, and had given back when it was asked who.
+const TRIES: usize = 10;
 
 /// PostgreSQL's key of the lock: the bytes of `leapfrog`.
 const KEY: i64 = i64::from_be_bytes(*b"leapfrog");
@@ -234,51 +236,63 @@ pub(super) fn name_of(database: &str) -> String {
     format!("leapfrog:{hex}")
 }
 
-async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder) -> Result<DatabaseLock, LockError> {
-    let name = name_of(database);
-    let got = connection.rows(&format!("SELECT GET_LOCK('{name}', 0), CONNECTION_ID()")).await?;
-    let cell = |index: usize| got.first().and_then(|row| row.get(index).cloned().flatten());
-    if cell(0).as_deref() == Some("1") {
-        // The holder stands in a statement that always runs; asking is what keeps the session alive.
-        let watch = format!(
-            "SELECT SLEEP({}), IS_USED_LOCK('{name}') = CONNECTION_ID() /* {} */",
-            QUESTION.as_secs_f64(),
-            holder.line()
-        );
-        let session = cell(1).and_then(|id| id.parse().ok());
-        let server = connection.server_mark().await.ok();
-        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, server, asking: false });
-    }
-    let (holder, session) = holder_mysql(&mut connection, &name).await?;
-    Err(LockError::Held { holder, session })
+/// What is said where the holder was gone each time that it was looked for.
+fn fleeting() -> LockError {
+    LockError::Held { holder: None, session: "a session that is gone whenever it is looked for".to_owned() }
 }
 
-/// Who holds the lock `name`, as far as it can be seen.
+async fn lock_mysql(mut connection: Connection, database: &str, holder: &Holder) -> Result<DatabaseLock, LockError> {
+    let name = name_of(database);
+    for _ in 0..TRIES {
+        let got = connection.rows(&format!("SELECT GET_LOCK('{name}', 0), CONNECTION_ID()")).await?;
+        let cell = |index: usize| got.first().and_then(|row| row.get(index).cloned().flatten());
+        if cell(0).as_deref() == Some("1") {
+            // The holder stands in a statement that always runs; asking is what keeps the session alive.
+            let watch = format!(
+                "SELECT SLEEP({}), IS_USED_LOCK('{name}') = CONNECTION_ID() /* {} */",
+                QUESTION.as_secs_f64(),
+                holder.line()
+            );
+            let session = cell(1).and_then(|id| id.parse().ok());
+            let server = connection.server_mark().await.ok();
+            return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, server, asking: false });
+        }
+        if let Some((holder, session)) = holder_mysql(&mut connection, &name).await? {
+            return Err(LockError::Held { holder, session });
+        }
+    }
+    Err(fleeting())
+}
+
+/// Who holds the lock `name`, as far as it can be seen; nothing if nobody does.
 pub(super) async fn holder_mysql(
     connection: &mut Connection,
     name: &str,
-) -> Result<(Option<Holder>, String), QueryError> {
+) -> Result<Option<(Option<Holder>, String)>, QueryError> {
     let query =
         format!("SELECT ID, USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK('{name}')");
     let mut session = "a session that this user may not see".to_owned();
-    // Between two of its statements the holder shows none.
+    // Between two of its statements the holder shows none, and so does a session that is on its way out.
     for _ in 0..5 {
-        let rows = connection.rows(&query).await?;
-        let Some(row) = rows.into_iter().next() else { break };
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        let (id, user, host) = (cells.next(), cells.next(), cells.next());
-        session = format!(
-            "session {} of {} from {}",
-            id.unwrap_or_default(),
-            user.unwrap_or_default(),
-            host.unwrap_or_default()
-        );
-        if let Some(holder) = cells.next().as_deref().and_then(Holder::read) {
-            return Ok((Some(holder), session));
+        if connection.rows(&format!("SELECT IS_USED_LOCK('{name}')")).await?.concat().iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        if let Some(row) = connection.rows(&query).await?.into_iter().next() {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            let (id, user, host) = (cells.next(), cells.next(), cells.next());
+            session = format!(
+                "session {} of {} from {}",
+                id.unwrap_or_default(),
+                user.unwrap_or_default(),
+                host.unwrap_or_default()
+            );
+            if let Some(holder) = cells.next().as_deref().and_then(Holder::read) {
+                return Ok(Some((Some(holder), session)));
+            }
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok((None, session))
+    Ok(Some((None, session)))
 }
 
 async fn lock_postgresql(mut connection: Connection, holder: &Holder) -> Result<DatabaseLock, LockError> {
@@ -286,17 +300,20 @@ async fn lock_postgresql(mut connection: Connection, holder: &Holder) -> Result<
     let mut name = holder.line();
     name.truncate(63);
     connection.rows(&format!("SET application_name = '{name}'")).await?;
-    let got = connection.rows(&format!("SELECT pg_try_advisory_lock({KEY})::int, pg_backend_pid()")).await?;
-    let cell = |index: usize| got.first().and_then(|row| row.get(index).cloned().flatten());
-    let held = held_postgresql();
-    if cell(0).as_deref() == Some("1") {
-        let watch = format!("SELECT count(*) {held} AND l.pid = pg_backend_pid()");
-        let session = cell(1).and_then(|id| id.parse().ok());
-        let server = connection.server_mark().await.ok();
-        return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, server, asking: false });
+    for _ in 0..TRIES {
+        let got = connection.rows(&format!("SELECT pg_try_advisory_lock({KEY})::int, pg_backend_pid()")).await?;
+        let cell = |index: usize| got.first().and_then(|row| row.get(index).cloned().flatten());
+        if cell(0).as_deref() == Some("1") {
+            let watch = format!("SELECT count(*) {} AND l.pid = pg_backend_pid()", held_postgresql());
+            let session = cell(1).and_then(|id| id.parse().ok());
+            let server = connection.server_mark().await.ok();
+            return Ok(DatabaseLock { held: Held::Server { connection, watch }, session, server, asking: false });
+        }
+        if let Some((holder, session)) = holder_postgresql(&mut connection).await? {
+            return Err(LockError::Held { holder, session });
+        }
     }
-    let (holder, session) = holder_postgresql(&mut connection).await?.unwrap_or_default();
-    Err(LockError::Held { holder, session })
+    Err(fleeting())
 }
 
 /// Where the holder of the lock stands.

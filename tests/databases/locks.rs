@@ -66,6 +66,34 @@ fn an_sqlite_file_has_one_writer_at_a_time() {
     assert_eq!(left, ["nova.sqlite"], "the lock left something behind");
 }
 
+/// Two that take the lock and give it back at once, again and again: whoever does not get it is told of a session that has it,
+/// not of one that had it.
+async fn come_and_go(url: &ConnectionUrl) {
+    let one = |pid: u32| async move {
+        let mut taken = 0;
+        for _ in 0..60 {
+            match lock(url, &holder(pid), TIMEOUT).await {
+                Ok(held) => {
+                    taken += 1;
+                    held.release(TIMEOUT).await;
+                }
+                Err(LockError::Held { session, .. }) => assert!(session.starts_with("session "), "{session}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        taken
+    };
+    let (first, second) = tokio::join!(one(11), one(22));
+    assert!(first > 0 && second > 0, "{first} and {second}");
+}
+
+#[test]
+#[ignore = "needs the test bed's database servers"]
+fn a_lock_that_is_given_back_while_its_holder_is_looked_for_is_not_called_held() {
+    wait(come_and_go(&Server::find().database("lock_fleeting").root()));
+    wait(come_and_go(&Cluster::shared().database("lock_fleeting")));
+}
+
 /// Ends the session that holds a lock from outside and waits for the holder to notice.
 async fn noticed(url: &ConnectionUrl, end: impl Fn(u64) -> String) -> Loss {
     let mut held = lock(url, &holder(11), TIMEOUT).await.expect("free");
