@@ -12,6 +12,7 @@
 //! | `pace.rs` | how many rows the next batch may have; pure |
 //! | `limits.rs` | when to wait; pure |
 //! | `redo.rs` | whether MariaDB's redo log has room for a walk; pure |
+//! | `others.rs` | when somebody else may have an SQLite file |
 //! | `ledger.rs` | how far each part of a table is |
 //! | `walk.rs` | one part of a table, batch by batch |
 //! | `run.rs` | a table: its parts, its passes, what proves it |
@@ -23,6 +24,7 @@ mod event;
 mod key;
 mod ledger;
 mod limits;
+mod others;
 mod pace;
 mod redo;
 mod run;

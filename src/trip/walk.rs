@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::event::Event;
 use super::key::Position;
 use super::ledger::{self, Part};
+use super::others::Others;
 use super::pace::Pace;
 use super::run::{Order, Trouble};
 use super::statements::Sql;
@@ -20,10 +21,6 @@ use crate::model::Engine;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a session may be silent before another takes its place: servers, and what is between, end silent ones.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How often somebody who waits for an SQLite file is let in at least, and how long one that writes is known to.
-const OTHERS: Duration = Duration::from_secs(1);
-/// The shortest and the longest time for which an SQLite file is let go of: who waits for it looks every 25 or 50 ms in the end.
-const LET_GO: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(50));
 /// The longest pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -125,7 +122,9 @@ pub(super) async fn walk(
                 part.reached = done.reached.or(part.reached);
                 part.finished = done.finished;
                 held = None;
-                worker.give_way(took).await;
+                if table.sql.engine == Engine::Sqlite {
+                    worker.others.give_way(&mut worker.connection, took).await;
+                }
             }
             Ok(None) => {
                 // Another session was here since the ledger was read: what it says now counts.
@@ -162,30 +161,6 @@ struct Worker<'s> {
     others: Others,
 }
 
-/// Who else writes an SQLite file.
-#[derive(Default)]
-struct Others {
-    /// What SQLite says, which is something else after somebody else's change.
-    version: Option<Option<String>>,
-    seen: Option<Instant>,
-    let_go: Option<Instant>,
-}
-
-impl Others {
-    /// Whether to let go of the file, now that it is at this version.
-    fn wait(&mut self, version: Option<String>, now: Instant) -> bool {
-        let lately = |at: Option<Instant>| at.is_some_and(|at| now.duration_since(at) < OTHERS);
-        if self.version.replace(version.clone()).is_some_and(|before| before != version) {
-            self.seen = Some(now);
-        }
-        let wait = lately(self.seen) || !lately(self.let_go);
-        if wait {
-            self.let_go = Some(now);
-        }
-        wait
-    }
-}
-
 /// Where a batch ends that was not begun yet.
 struct Ahead {
     after: Position,
@@ -204,19 +179,6 @@ impl<'s> Worker<'s> {
         let connection = open(order).await?;
         let scout = if sql.engine == Engine::Sqlite { None } else { Some(open(order).await?) };
         Ok(Self { sql, connection, scout, ahead: None, others: Others::default() })
-    }
-
-    /// Lets go of an SQLite file after a batch that took so long, for somebody who waits for it: who looks only now and then
-    /// whether it is free would mostly find it in use again.
-    async fn give_way(&mut self, took: Duration) {
-        if self.sql.engine != Engine::Sqlite {
-            return;
-        }
-        let version =
-            self.connection.rows("PRAGMA data_version").await.ok().and_then(|rows| rows.concat().pop().flatten());
-        if self.others.wait(version, Instant::now()) {
-            tokio::time::sleep((took / 3).clamp(LET_GO.0, LET_GO.1)).await;
-        }
     }
 
     async fn close(self) {
@@ -298,20 +260,4 @@ async fn again(connection: &mut Connection, table: &Table, part: &Part) -> Resul
     let now = parts.into_iter().flatten().find(|now| now.number == part.number);
     now.filter(|now| now.mark == part.mark && now.walk == part.walk)
         .ok_or_else(|| Trouble::Ledger { table: table.name.clone() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_sqlite_file_is_let_go_of_while_others_write_and_once_a_second_where_nobody_does() {
-        let (mut others, began) = (Others::default(), Instant::now());
-        let mut wait =
-            |version: &str, millis: u64| others.wait(Some(version.to_owned()), began + Duration::from_millis(millis));
-        let alone = [0, 100, 999, 1_000, 1_100].map(|at| wait("1", at));
-        assert_eq!(alone, [true, false, false, true, false]);
-        let beside = [wait("2", 1_200), wait("2", 1_300), wait("2", 2_199), wait("2", 2_300), wait("3", 2_400)];
-        assert_eq!(beside, [true, true, true, false, true]);
-    }
 }
