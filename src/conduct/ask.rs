@@ -59,6 +59,7 @@ impl Questioner {
             connections: Arc::clone(&self.connections),
             redactor: Arc::new(self.connections.redactor()),
             adopt: None,
+            inherited: None,
             batch: None,
             round: Duration::MAX,
             directory: self.directory.clone(),

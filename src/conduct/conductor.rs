@@ -19,7 +19,7 @@ use super::{Connections, DatabaseReader, Fence, RestorePoints, Signal, StopLevel
 use crate::journal::{Event, Failure, JournalError, Outcome, Progress, RecordBody, RecordLog};
 use crate::model::{Effect, ImageReference, RunId, Series, Service, StepId};
 use crate::plan::{Lane, Plan, Step};
-use crate::runner::{FoundTask, PinnedImage, Runner, RunnerError, TaskHandle};
+use crate::runner::{PinnedImage, Runner, RunnerError, TaskHandle};
 
 /// How a run is to be conducted.
 #[derive(Debug, Clone)]
@@ -72,8 +72,6 @@ pub struct Conductor {
     pub(super) settings: Settings,
     pub(super) events: EventSink,
     pub(super) hand: InHand,
-    /// Lanes' tasks of an earlier process, by step.
-    pub(super) found: BTreeMap<StepId, FoundTask>,
     /// Steps whose task of the last attempt was created and never started, and is gone now.
     pub(super) never_began: BTreeSet<StepId>,
     /// What the rounds of each lane share.
@@ -133,7 +131,6 @@ impl Conductor {
             settings,
             events,
             hand: InHand { ready, ..InHand::default() },
-            found: BTreeMap::new(),
             never_began: BTreeSet::new(),
             turns: BTreeMap::new(),
             places,
@@ -290,7 +287,7 @@ impl Conductor {
     ) -> Result<Performance, ConductError> {
         let attempt = self.journal.state().steps.get(&step.id).map_or(0, |state| state.attempt) + 1;
         // A command that only reads is simply run again.
-        let mut adopt = self.found.remove(&step.id);
+        let mut adopt = self.hand.found.remove(&step.id);
         if step.effect == Effect::ReadOnly
             && let Some(old) = adopt.take()
         {
@@ -319,6 +316,7 @@ impl Conductor {
             redactor: Arc::clone(redactor),
             turns: Arc::clone(turns),
             places: Arc::clone(&self.places),
+            inherited: adopt.as_ref().and_then(|_| turns.inherit()),
             adopt,
             batch: self.settings.batch,
             round: self.settings.round,

@@ -18,7 +18,7 @@ impl Conductor {
         }
         let tasks = self.runner.find(&self.run).await.map_err(ConductError::Find)?;
         let LeftOver { unfinished, over } = sort_out(tasks, self.journal.state());
-        self.found = unfinished;
+        self.hand.found = unfinished;
         for task in over {
             if self.proves_that_it_never_began(&task) {
                 // Only a task that is gone cannot be started any more.
@@ -44,7 +44,7 @@ impl Conductor {
     /// shows that it changed nothing.
     pub(super) fn forbids(&self, step: &Step) -> Option<Failure> {
         let state = self.journal.state().steps.get(&step.id)?;
-        let decided = self.found.contains_key(&step.id) || self.never_began.contains(&step.id);
+        let decided = self.hand.found.contains_key(&step.id) || self.never_began.contains(&step.id);
         if step.effect != Effect::Once || !state.may_have_worked() || decided {
             return None;
         }

@@ -1,10 +1,11 @@
 //! Which steps may begin now: a pure function of the plan and the folded journal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Outcome, RunState};
 use crate::model::{ImageReference, Series, Service, StepId};
 use crate::plan::{Action, Hop, Lane, Plan, Step};
+use crate::runner::FoundTask;
 
 /// What the conductor has in hand, besides plan and journal.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(super) struct InHand {
     pub running: BTreeSet<StepId>,
     /// Those of them that wait for rounds of other steps, and leave their place to others meanwhile.
     pub waiting: BTreeSet<StepId>,
+    /// Tasks of an earlier process that go on, or whose end nobody recorded, by step.
+    pub found: BTreeMap<StepId, FoundTask>,
     /// Lanes in which a step of this process did not end well.
     pub halted: BTreeSet<Service>,
     /// Images that are here and were looked at.
@@ -118,7 +121,10 @@ pub(super) fn next<'p>(plan: &'p Plan, state: &RunState, hand: &InHand, jobs: us
         ready = weighed.into_iter().map(|(_, lane, steps)| (lane, steps)).collect();
     }
     let steps = ready.into_iter().flat_map(|(lane, steps)| steps.into_iter().map(move |step| (lane, step)));
-    let begin: Vec<(&Lane, &Step)> = steps.take(free).collect();
+    // What runs already is watched at once, before anything is launched beside it.
+    let (mut begin, others): (Vec<(&Lane, &Step)>, Vec<_>) =
+        steps.partition(|(_, step)| hand.found.contains_key(&step.id));
+    begin.extend(others.into_iter().take(free.saturating_sub(begin.len())));
     if complete {
         Next::EndHop(&hop.series)
     } else if !begin.is_empty() {

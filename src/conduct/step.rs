@@ -19,7 +19,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use tokio::sync::{mpsc, watch};
 
-pub(super) use turn::{Places, Turns};
+pub(super) use turn::{Alone, Places, Turns};
 
 pub(super) use self::counting::Course;
 use super::back::BackEnd;
@@ -138,6 +138,8 @@ pub(super) struct Performance {
     pub places: Places,
     /// A task of an earlier process that is watched in the place of the first launch.
     pub adopt: Option<FoundTask>,
+    /// That task's turn.
+    pub inherited: Option<Alone>,
     /// The most rows of a round, where the operator says so.
     pub batch: Option<u64>,
     /// How long a round should take.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use leapfrog::journal::{Outcome, RecordBody};
-use leapfrog::model::Slot;
+use leapfrog::model::{Slot, StepId};
 use leapfrog::plan::{Action, CommonRows, Lane};
+use leapfrog::runner::FoundState;
 use leapfrog::runner::scripted::Script;
 
 use crate::bed::{Bed, Told, drains, table, valid};
@@ -147,4 +148,45 @@ async fn a_cell_that_waits_for_its_turn_leaves_its_place_to_another_service() {
     let cinder = at(&told, "cinder", |body| crate::bed::ends(body, "2023.1/cinder/online-data"));
     let nova = at(&told, "nova", |body| crate::bed::ends(body, "2023.1/nova/online-data"));
     assert!(cinder < nova, "cinder waited for nova");
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_round_of_an_earlier_process_none_begins_whichever_cell_it_is_of() {
+    // Nobody knows any more whether such a round is alone, so it is, also where no rows are counted.
+    for (working, rows, jobs) in [(&["cell1"][..], 7, 3), (&["cell3"], 7, 3), (&["cell3"], 7, 1), (&["cell2"], 0, 3)]
+        .into_iter()
+        .chain([(&["cell1", "cell3"][..], 7, 3), (&["cell2", "cell3"], 7, 1), (&["cell2", "cell3"], 0, 2)])
+    {
+        let story = format!("{working:?} with {rows} rows and {jobs} jobs");
+        let mut bed = cells();
+        share(&mut bed);
+        bed.finds(COMMON, &[rows]);
+        bed.jobs = 3;
+        let whole = bed.leap().await;
+        let begun = |record: &leapfrog::journal::Record| crate::bed::begins(&record.body, "2023.1/nova/online-data");
+        let at = whole.records.iter().rposition(begun).expect("begun") + 1;
+        let mut next = bed.after_death(&whole.records[..at]);
+        next.jobs = jobs;
+        next.finds(COMMON, &[rows]);
+        for cell in ["cell1", "cell2", "cell3"] {
+            next.runner.on(&format!("2023.1/nova/online-data@{cell}"), drains());
+        }
+        for (place, cell) in working.iter().enumerate() {
+            let step: StepId = format!("2023.1/nova/online-data@{cell}").parse().expect("valid");
+            let [first, _] = drains();
+            next.leave(&step, 1, 1, FoundState::Running, first.after(HOUR * (place as u32 + 1)));
+        }
+        let told = next.leap().await;
+        assert_eq!(told.outcome(), Outcome::Done, "{story}");
+        let rounds = told.records[at..].iter().filter_map(|record| match &record.body {
+            RecordBody::RoundEnded { step, .. } => Some(step.target.clone().expect("a cell").to_string()),
+            _ => None,
+        });
+        let rounds: Vec<String> = rounds.collect();
+        assert_eq!(rounds[..working.len()], *working, "{story}: of another cell a round ended before: {rounds:?}");
+        assert!(rounds.len() > working.len(), "{story}: {rounds:?}");
+        if rows > 0 {
+            assert_eq!(next.runner.most_at_once(), working.len(), "{story}");
+        }
+    }
 }

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::{HopState, Outcome, StepState};
-use crate::model::{Effect, Heads, Phase};
+use crate::model::{Effect, Heads, Phase, RunId};
 use crate::plan::{CommandRun, Standing, StepConfiguration, Verification};
+use crate::runner::{FoundState, TaskHandle, TaskId};
 
 /// A plan of one hop; for each lane, whether each of its steps runs beside the one before it.
 fn plan(lanes: &[Vec<bool>]) -> Plan {
@@ -166,6 +167,23 @@ fn the_steps_of_a_stage_begin_together_and_the_longest_lane_goes_first() {
     let mut world = World::new(&[vec![false, true, true, false]]);
     let together: Vec<String> = world.begin(8).iter().map(ToString::to_string).collect();
     assert_eq!(together, ["2024.1/s0/step0", "2024.1/s0/step1", "2024.1/s0/step2"]);
+}
+
+#[test]
+fn what_runs_already_is_watched_before_anything_is_launched_whatever_the_jobs() {
+    let mut world = World::new(&[vec![false, true, true, true], vec![false]]);
+    let run: RunId = "20261122-031502-7f3a".parse().expect("valid");
+    for step in ["2024.1/s0/step2", "2024.1/s0/step3"] {
+        let step: StepId = step.parse().expect("valid");
+        let id = TaskId { run: run.clone(), step: step.clone(), attempt: 1, round: 1 };
+        world.hand.found.insert(step, FoundTask { id, handle: TaskHandle("1".into()), state: FoundState::Running });
+    }
+    for (jobs, expected) in [(1, &["step2", "step3"][..]), (2, &["step2", "step3"]), (3, &["step2", "step3", "step0"])]
+    {
+        world.hand.running.clear();
+        let begun: Vec<String> = world.begin(jobs).iter().map(|step| step.name.to_string()).collect();
+        assert_eq!(begun, expected, "{jobs} jobs");
+    }
 }
 
 #[test]

@@ -6,9 +6,12 @@
 //! it can only move rows of its own database, and runs beside the others. What a round may not do beside
 //! another one is thereby decided by what the databases show. A count that came to nothing is not taken again
 //! while the lane works on the release: no command of it makes such rows, and nobody else writes.
+//!
+//! A round that an earlier process of leapfrog began goes on already, and nobody knows any more whether it runs alone:
+//! until its end no other begins.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, Weak};
 
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
@@ -26,12 +29,26 @@ pub(in crate::conduct) struct Turns {
     rows: Vec<CommonRows>,
     /// Which of `rows` are no more, and where.
     gone: Mutex<BTreeSet<(usize, DatabaseId)>>,
+    /// Held together by the rounds of an earlier process that go on.
+    inherited: std::sync::Mutex<Weak<OwnedRwLockWriteGuard<()>>>,
 }
+
+/// The right to run while no round of the lane does that does not share it.
+pub(in crate::conduct) type Alone = Arc<OwnedRwLockWriteGuard<()>>;
 
 impl Turns {
     /// Those of a lane of which nothing was counted yet.
     pub(in crate::conduct) fn of(lane: &Lane) -> Self {
         Self { rows: lane.common_rows.clone(), ..Self::default() }
+    }
+
+    /// The turn of a round that an earlier process began, shared with all others of that kind. It has to be taken before
+    /// another round of the lane begins.
+    pub(in crate::conduct) fn inherit(&self) -> Option<Alone> {
+        let mut inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = inherited.upgrade().or_else(|| Arc::clone(&self.rounds).try_write_owned().ok().map(Arc::new))?;
+        *inherited = Arc::downgrade(&alone);
+        Some(alone)
     }
 }
 
@@ -47,7 +64,7 @@ pub(super) struct Place {
 /// The right to run one round, until it is dropped.
 pub(super) struct Turn {
     _beside: Option<OwnedRwLockReadGuard<()>>,
-    _alone: Option<OwnedRwLockWriteGuard<()>>,
+    _alone: Option<Alone>,
     pub(super) place: Place,
 }
 
@@ -65,9 +82,10 @@ impl Performance {
     }
 
     /// Waits until the next round may run; nothing if the run is stopped meanwhile.
-    pub(super) async fn turn(&self, migration: &DataMigration) -> Result<Option<Turn>, Failure> {
-        if !migration.takes_turns {
-            return Ok(self.place().await.map(|place| Turn { _beside: None, _alone: None, place }));
+    pub(super) async fn turn(&mut self, migration: &DataMigration) -> Result<Option<Turn>, Failure> {
+        if !migration.takes_turns || self.adopt.is_some() {
+            let inherited = self.inherited.take();
+            return Ok(self.place().await.map(|place| Turn { _beside: None, _alone: inherited, place }));
         }
         let mut stop = self.stop.clone();
         // While this is held no round runs alone, so what is counted is not being moved.
@@ -103,7 +121,7 @@ impl Performance {
                     };
                     self.waits(false).await;
                     let place = self.place().await;
-                    return Ok(place.map(|place| Turn { _beside: None, _alone: Some(alone), place }));
+                    return Ok(place.map(|place| Turn { _beside: None, _alone: Some(Arc::new(alone)), place }));
                 }
                 self.turns.gone.lock().await.insert(these);
             }
