@@ -77,8 +77,8 @@ bench-lint: release testbed
 bench-restore: release testbed
 	tests/bench/restore $(BENCH)
 
-## How fast `leapfrog trip` touches 2,000,000 rows, against one UPDATE and a loop by hand, and what a writer notices; half an
-## hour. Servers of its own; MySQL where LEAPFROG_MYSQLD names one (tests/testbed/mysql).
+## How fast `leapfrog trip` touches 2,000,000 rows, against one UPDATE and a loop by hand, and what a writer notices; some forty
+## minutes. Servers of its own; MySQL where LEAPFROG_MYSQLD names one (tests/testbed/mysql).
 bench-trip:
 	$(CARGO) bench --locked --bench trip
 
